@@ -1,0 +1,52 @@
+# make course   install, fetch, execute every lesson          make check      lint and unit tests, under 2 minutes
+# make test     every test, and every notebook with nbval     make notebooks  rebuild notebooks from authoring/
+# make lab      open JupyterLab in your own workspace         make records    rerun the multi-seed experiments
+# make doctor   what this machine has, what is wrong          make clean      delete what was built
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help course test lab check doctor notebooks records clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+course: $(VENV)/.installed
+	$(BIN)/tl-course run
+
+test: $(VENV)/.installed-test
+	$(BIN)/tl-course test
+
+check: $(VENV)/.installed-test
+	$(BIN)/tl-course test --quick
+
+lab: $(VENV)/.installed
+	$(BIN)/tl-course start
+
+doctor: $(VENV)/.installed
+	$(BIN)/tl-course doctor
+
+notebooks: $(VENV)/.installed-test
+	$(BIN)/python -m authoring.build
+
+records: $(VENV)/.installed
+	$(BIN)/python -m authoring.records
+
+clean:
+	rm -rf build
+	find tl_course authoring tests -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is written only after the installation went through, so that an interrupted one is taken up again.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -c constraints.txt -e ".[test]"
+	touch $(VENV)/.installed $@
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "The course needs Python 3.11 or newer; none was found. Install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,18 @@
+"""tl_course: the companion package of a hands-on course on transfer learning.
+
+Modules are loaded when first used, so that ``import tl_course`` costs next to nothing:
+
+>>> import tl_course as tl
+>>> sorted(name for name in dir(tl) if not name.startswith("_"))[:3]
+['assets', ...]
+"""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["assets", "environment", "data", "metrics", "models", "losses", "records", "training", "figures"],
+    submod_attrs={"environment": ["setup"]},
+)
