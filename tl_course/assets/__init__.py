@@ -1,0 +1,15 @@
+"""Downloaded data and weights: one registry, one fetch, every file checked by its hash before it is used.
+
+What can be fetched stands in ``registry.toml``: for each asset its files with size and sha256, its licence, and the
+places it can come from, in the order they are tried. Whatever the place, the same hash decides.
+
+>>> from tl_course import assets
+>>> assets.registry()["minilm"].licence
+'Apache-2.0'
+"""
+
+from tl_course.assets.fetching import fetch, get, status
+from tl_course.assets.registry import Asset, File, Source, for_profile, registry
+from tl_course.assets.store import AssetError
+
+__all__ = ["Asset", "AssetError", "File", "Source", "fetch", "for_profile", "get", "registry", "status"]

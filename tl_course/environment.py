@@ -1,0 +1,388 @@
+"""What this machine offers and what the course will use of it, resolved once.
+
+``tl.setup()`` is the first cell of every lesson. It settles the profile, the device, the number of threads, the
+precision, the cache folder and the random seed, prints them as one card, and everything else asks
+:func:`current` for them.
+
+Every setting has a default that works and can be overridden by an argument or by an environment variable:
+
+================  ====================================================  ==========================
+setting           default                                               environment variable
+================  ====================================================  ==========================
+profile           ``mini``                                              ``TL_PROFILE``
+device            CUDA, then Apple's MPS, then the CPU                  ``TL_DEVICE``
+threads           the CPU cores this process may use                    ``TL_THREADS``
+precision         whichever of fp32 and bf16 one convolution is         ``TL_PRECISION``
+                  clearly faster in
+cache             the platform's cache folder                           ``TL_CACHE``
+offline           no                                                    ``TL_OFFLINE=1``
+================  ====================================================  ==========================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+PROFILES = {
+    "mini": "small models at 32 px and a small BERT: any laptop, about a minute a lesson",
+    "cpu": "torchvision's VGG16 and ResNet-18 at 64 px, DistilBERT: a patient desktop",
+    "gpu": "full-size models and data: an NVIDIA GPU",
+}
+PRECISIONS = ("fp32", "bf16")
+
+# bf16 must win clearly: a near tie is noise, and fp32 is what the published budgets were measured in.
+BF16_MUST_BE_FASTER_BY = 1.3
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The settings that hold for this process.
+
+    Attributes
+    ----------
+    profile : str
+        ``"mini"``, ``"cpu"`` or ``"gpu"``: which sizes and models the lessons use.
+    device : torch.device
+        Where tensors and models go.
+    threads : int
+        CPU threads PyTorch uses.
+    precision : str
+        ``"fp32"``, or ``"bf16"`` for bfloat16 autocast.
+    cache : pathlib.Path
+        The folder that holds downloaded data and weights.
+    seed : int
+        The seed the random number generators were set to.
+    offline : bool
+        True when downloads are forbidden.
+    """
+
+    profile: str
+    device: torch.device
+    threads: int
+    precision: str
+    cache: Path
+    seed: int
+    offline: bool
+
+    def card(self) -> str:
+        """Return the settings as a few aligned lines of text."""
+        from tl_course import __version__
+
+        rows = {
+            "profile": f"{self.profile}: {PROFILES[self.profile]}",
+            "device": device_name(self.device),
+            "threads": str(self.threads),
+            "precision": self.precision,
+            "cache": f"{shorten_home(self.cache)} ({'offline' if self.offline else 'downloads allowed'})",
+            "seed": str(self.seed),
+            "versions": f"tl_course {__version__}, "
+            + ", ".join(f"{name} {version_of(name)}" for name in ("torch", "torchvision", "transformers")),
+        }
+        return "\n".join(f"{name:<10} {text}" for name, text in rows.items())
+
+
+_current: Environment | None = None
+
+
+def setup(
+    profile: str | None = None,
+    *,
+    device: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    seed: int = 0,
+    quiet: bool = False,
+) -> Environment:
+    """Resolve the settings of this process, apply them, and print them as one card.
+
+    Parameters
+    ----------
+    profile : {"mini", "cpu", "gpu"}, optional
+        Which sizes and models the lessons use.
+    device : str, optional
+        A PyTorch device such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    threads : int, optional
+        CPU threads for PyTorch.
+    precision : {"fp32", "bf16"}, optional
+        Number format of the heavy arithmetic.
+    seed : int
+        Seeds Python, NumPy and PyTorch. Loaders take theirs from :func:`generator`.
+    quiet : bool
+        Do not print the card.
+
+    Returns
+    -------
+    Environment
+        What was chosen; :func:`current` returns the same object from now on.
+
+    Raises
+    ------
+    ValueError
+        When an argument or an environment variable holds a value the course does not know.
+
+    Examples
+    --------
+    >>> env = setup(device="cpu", precision="fp32", quiet=True)
+    >>> env.profile, env.precision
+    ('mini', 'fp32')
+    """
+    global _current
+    _current = _resolve(profile, device, threads, precision, seed)
+    seed_everything(seed)
+    if not quiet:
+        print(_current.card())
+    return _current
+
+
+def current() -> Environment:
+    """Return the settings of this process; the first call resolves the defaults, prints and seeds nothing.
+
+    >>> current() is current()
+    True
+    """
+    global _current
+    if _current is None:
+        _current = _resolve(None, None, None, None, seed=0)
+    return _current
+
+
+def _resolve(
+    profile: str | None, device: str | None, threads: int | None, precision: str | None, seed: int
+) -> Environment:
+    import torch
+
+    # everything is read before anything is changed: a wrong setting leaves the process as it was
+    profile = _choice("profile", profile, "TL_PROFILE", PROFILES, "mini")
+    precision = _choice("precision", precision, "TL_PRECISION", PRECISIONS, None)
+    chosen_device = _device(device or os.environ.get("TL_DEVICE") or None)
+    count = _positive_int("threads", threads, "TL_THREADS") or usable_cores()
+    torch.set_num_threads(count)
+    return Environment(
+        profile=profile,
+        device=chosen_device,
+        threads=count,
+        precision=precision or measured_precision(chosen_device, count),
+        cache=cache_dir(),
+        seed=seed,
+        offline=is_offline(),
+    )
+
+
+# --- seeds ------------------------------------------------------------------------------------------------------
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and PyTorch (all devices).
+
+    >>> import torch
+    >>> seed_everything(7); a = torch.rand(3)
+    >>> seed_everything(7); torch.equal(a, torch.rand(3))
+    True
+    """
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)  # noqa: NPY002 - the libraries a learner uses still read the global generator
+    torch.manual_seed(seed)
+
+
+def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a fresh generator of its own, so that a loader's order does not depend on who drew numbers before.
+
+    >>> import torch
+    >>> torch.equal(torch.randperm(9, generator=generator(1)), torch.randperm(9, generator=generator(1)))
+    True
+    """
+    import torch
+
+    return torch.Generator(device=device).manual_seed(seed)
+
+
+def seed_worker(worker_id: int) -> None:
+    """Seed Python and NumPy in a DataLoader worker from the seed PyTorch gave it (pass as ``worker_init_fn``)."""
+    import torch
+
+    seed_everything(torch.initial_seed() % 2**32)
+
+
+# --- where things are -------------------------------------------------------------------------------------------
+
+
+def cache_dir() -> Path:
+    """Return the folder for downloaded files: ``TL_CACHE`` if set, else the platform's cache folder.
+
+    The folder is not created here: whoever writes to it first does that.
+    """
+    import platformdirs
+
+    override = os.environ.get("TL_CACHE")
+    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("tl_course"))
+
+
+def is_offline() -> bool:
+    """Return True when ``TL_OFFLINE`` (or the Hugging Face hub's ``HF_HUB_OFFLINE``) forbids downloads."""
+    return any(
+        os.environ.get(name, "").lower() in {"1", "true", "yes", "on"} for name in ("TL_OFFLINE", "HF_HUB_OFFLINE")
+    )
+
+
+def shorten_home(path: Path) -> str:
+    """Write a path with ``~`` for the home folder, so that a card can be shared.
+
+    >>> shorten_home(Path.home() / "x")
+    '~/x'
+    """
+    try:
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    except (ValueError, RuntimeError):  # elsewhere, or no home folder is known
+        return str(path)
+
+
+# --- what the machine offers ------------------------------------------------------------------------------------
+
+
+def usable_cores() -> int:
+    """Count the physical cores this process may use.
+
+    joblib respects the affinity mask and a container's CPU quota; PyTorch's own default does not, and on a shared
+    server it then starts far more threads than there is room for. ``OMP_NUM_THREADS``, where set, is obeyed.
+    """
+    import joblib
+
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return joblib.cpu_count(only_physical_cores=True)
+
+
+def device_name(device: torch.device) -> str:
+    """Return a device with the name of its hardware, e.g. ``cuda (NVIDIA A100)``."""
+    import platform
+
+    import torch
+
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    if device.type == "mps":
+        return "mps (Apple GPU)"
+    return f"cpu ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+
+
+def version_of(distribution: str) -> str:
+    """Return the installed version of a package without importing it, or ``"not installed"``."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def measured_precision(device: torch.device, threads: int) -> str:
+    """Return ``"bf16"`` where a convolution is clearly faster in it, else ``"fp32"``.
+
+    bfloat16 runs about three times faster than fp32 on a CPU with AMX and more than ten times *slower* on one
+    without fast bfloat16 instructions, so nothing but a measurement decides. It is taken once for a machine, a
+    PyTorch and a number of threads, and kept in the cache folder.
+    """
+    import platform
+
+    import torch
+
+    key = f"{platform.node()} {device_name(device)} torch {torch.__version__} threads {threads}"
+    notebook = cache_dir() / "precision.json"
+    known = {}
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        known = dict(json.loads(notebook.read_text(encoding="utf-8")))
+    if known.get(key) in PRECISIONS:
+        return known[key]
+    choice = "bf16" if _bf16_speedup(device) >= BF16_MUST_BE_FASTER_BY else "fp32"
+    with contextlib.suppress(OSError):  # a read-only cache only means that the next process measures again
+        notebook.parent.mkdir(parents=True, exist_ok=True)
+        scratch = notebook.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            scratch.write_text(json.dumps({**known, key: choice}, indent=1), encoding="utf-8")
+            scratch.replace(notebook)
+        finally:
+            scratch.unlink(missing_ok=True)
+    return choice
+
+
+def _bf16_speedup(device: torch.device, repeats: int = 3) -> float:
+    """Time a small convolution's forward and backward pass in fp32 and in bf16; return fp32 seconds / bf16 seconds."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(device)
+        images = torch.rand(16, 64, 16, 16, device=device)
+
+    def seconds(bf16: bool) -> float:
+        best = float("inf")
+        memory_format = torch.channels_last if bf16 else torch.contiguous_format
+        net, batch = layer.to(memory_format=memory_format), images.to(memory_format=memory_format)
+        for _ in range(repeats + 1):  # the first pass pays for setting up
+            start = time.perf_counter()
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                # .item() waits for a GPU to finish, so that the clock stops after the work and not before
+                total = net(batch).float().sum()
+            total.backward()
+            net.weight.grad.sum().item()
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    return seconds(False) / seconds(True)
+
+
+# --- reading settings -------------------------------------------------------------------------------------------
+
+
+def _device(asked: str | None) -> torch.device:
+    import torch
+
+    if asked is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+    except (RuntimeError, TypeError):
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"The device {asked!r} is not one the course knows; use 'cpu', 'cuda', 'cuda:0' or 'mps'.")
+    missing = (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()) or (
+        device.type == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise ValueError(
+            f"The device {asked!r} was asked for, but this PyTorch sees none such; leave it out to use the best device "
+            "found, or run `tl-course doctor`."
+        )
+    return device
+
+
+def _choice(name: str, given: str | None, variable: str, allowed, default: str | None) -> str | None:
+    value = given or os.environ.get(variable) or default
+    if value is not None and value not in allowed:
+        origin = "" if given else f" (from {variable})"
+        raise ValueError(f"The {name} {value!r}{origin} does not exist; choose one of {', '.join(allowed)}.")
+    return value
+
+
+def _positive_int(name: str, given: int | None, variable: str) -> int | None:
+    value = given if given is not None else os.environ.get(variable)
+    if value in (None, ""):
+        return None
+    if not str(value).isdecimal() or int(value) < 1:
+        raise ValueError(f"The number of {name} must be a positive whole number, not {value!r}.")
+    return int(value)
