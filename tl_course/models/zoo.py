@@ -1,0 +1,331 @@
+"""Every network of the course, in one table, and the one function that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer
+from tl_course.models.heads import check_num_classes, embed, replace_head, seeded
+from tl_course.models.structure import head_of
+from tl_course.models.tensors import TensorsDoNotFitError, load_tensors, read_safetensors
+
+WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
+SHIPPED = ("letters", "imagenet_distilled")
+# What a BERT's file may lack (the new head) and may have besides (heads of its pretraining, and positions 0, 1, 2 …).
+NEW_TENSORS = ("classifier.", "pre_classifier.")
+UNUSED_TENSORS = ("cls.", "vocab_")
+POSITIONS = {"embeddings.position_ids", "bert.embeddings.position_ids", "distilbert.embeddings.position_ids"}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One row of the table :data:`MODELS`.
+
+    Parameters
+    ----------
+    title : str
+        What titles and captions print.
+    kind : {"image", "text"}
+    size : int
+        Height and width of a picture in pixels, or the length of a text in tokens, for which ``macs`` holds.
+    num_classes : int
+        Outputs when nobody asks for another number.
+    parameters : int
+        Numbers in the parameters, the head for ``num_classes`` included.
+    macs : int
+        Multiply-accumulates for one example: convolutions, linear layers and attention products.
+    weights : tuple of str
+        What ``create`` takes as ``weights``, besides None.
+    """
+
+    title: str
+    kind: str
+    size: int
+    num_classes: int
+    parameters: int
+    macs: int
+    weights: tuple[str, ...]
+
+
+MODELS: dict[str, ModelInfo] = {
+    "vgg_small": ModelInfo("VGG (small)", "image", 32, 10, 1_655_338, 46_746_112, SHIPPED),
+    "resnet_small": ModelInfo("ResNet (small)", "image", 32, 10, 1_622_890, 75_057_984, SHIPPED),
+    "vgg16": ModelInfo("VGG16", "image", 224, 1000, 138_357_544, 15_470_264_320, ("imagenet",)),
+    "resnet18": ModelInfo("ResNet-18", "image", 224, 1000, 11_689_512, 1_814_073_344, ("imagenet",)),
+    "resnet50": ModelInfo("ResNet-50", "image", 224, 1000, 25_557_032, 4_089_184_256, ("imagenet",)),
+    "inception_v3": ModelInfo("Inception v3", "image", 299, 1000, 23_834_568, 5_713_216_096, ("imagenet",)),
+    "efficientnet_lite0": ModelInfo("EfficientNet-Lite0", "image", 224, 1000, 4_652_008, 385_187_552, ("imagenet",)),
+    "minilm": ModelInfo("MiniLM-L6", "text", 128, 2, 22_713_986, 1_434_600_192, ("pretrained",)),
+    "distilbert": ModelInfo("DistilBERT", "text", 128, 2, 66_955_010, 5_587_404_288, ("pretrained",)),
+    "bert": ModelInfo("BERT (base)", "text", 128, 2, 109_483_778, 11_174_217_216, ("pretrained",)),
+}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is; ``create`` hangs it on ``model.spec`` and ``save`` keeps it.
+
+    Parameters
+    ----------
+    name : str
+        A name of :data:`MODELS`.
+    weights : str or None
+        Where the backbone's weights came from; None for random ones.
+    feature_dim : int
+        D, the width of the features that the head is given.
+    num_classes : int
+    class_names : tuple of str, optional
+        Names of the classes in the order of the outputs, when known.
+    """
+
+    name: str
+    weights: str | None
+    feature_dim: int
+    num_classes: int
+    class_names: tuple[str, ...] | None = None
+
+
+def create(name: str, *, weights: str | None = None, num_classes: int | None = None, seed: int = 0) -> nn.Module:
+    """Make a network with its weights, ready to be run (in eval mode, on the CPU, in float32).
+
+    Besides being an ordinary ``nn.Module`` it knows ``model.preprocess`` (what its weights expect: size and statistics,
+    or tokenizer), ``model.embed(inputs)`` (the features before the head, N×D) and ``model.spec``.
+
+    Parameters
+    ----------
+    name : str
+        A name of :data:`MODELS`: "resnet_small", "vgg_small", "resnet18", "minilm" …
+    weights : str, optional
+        None draws random weights; "letters" and "imagenet_distilled" come with the package for the two small networks;
+        "imagenet" (pictures) and "pretrained" (texts) are fetched files.
+    num_classes : int, optional
+        A new random head with this many outputs. Left out, the head that comes with the weights is kept (there is none
+        for texts, which then get two outputs), or the table's number is used.
+    seed : int
+        Of everything random here. The global random state is not touched. The backbone does not depend on
+        ``num_classes``.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    ValueError
+        When the name or the weights are unknown, or ``num_classes`` is no positive whole number.
+    FileNotFoundError
+        When weights that come with the package are not there.
+    tl_course.assets.AssetError
+        When a file has to be fetched and cannot be.
+    TensorsDoNotFitError
+        When a file holds other tensors than the network.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from tl_course import models
+    >>> model = models.create("resnet_small", num_classes=5, seed=1)
+    >>> model.spec
+    ModelSpec(name='resnet_small', weights=None, feature_dim=288, num_classes=5, class_names=None)
+    >>> photographs = torch.zeros(2, 3, 96, 96, dtype=torch.uint8)
+    >>> models.logits(model, model.preprocess(photographs)).shape
+    torch.Size([2, 5])
+    """
+    info = model_info(name)
+    if weights is not None and weights not in info.weights:
+        raise ValueError(f"{name} has no weights {weights!r}; choose None (random) or {' or '.join(info.weights)}.")
+    if num_classes is not None:
+        check_num_classes(num_classes)
+    make = _create_text if info.kind == "text" else _create_image
+    model, preprocess = make(name, weights, num_classes, seed)
+    return equip(model, name, weights, preprocess)
+
+
+def model_info(name: str) -> ModelInfo:
+    """Return the table's row for a name.
+
+    Raises
+    ------
+    ValueError
+        When the name is not in the table.
+
+    Examples
+    --------
+    >>> model_info("resnet18").title
+    'ResNet-18'
+    """
+    if name not in MODELS:
+        raise ValueError(f"there is no model {name!r}; choose one of {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def equip(model: nn.Module, name: str, weights: str | None, preprocess: ImagePreprocess | TextPreprocess) -> nn.Module:
+    """Hang ``preprocess``, ``embed`` and ``spec`` on a network and put it in eval."""
+    head = head_of(model)[1]
+    model.preprocess = preprocess
+    model.spec = ModelSpec(name, weights, head.in_features, head.out_features)
+    # A partial, and not a bound method: it can be pickled, and a deepcopy of the model gets one for the copy.
+    model.embed = partial(embed, model)
+    return model.eval()
+
+
+def architecture(name: str, num_classes: int, config: dict[str, Any] | None = None) -> nn.Module:
+    """Build a bare network with random weights from the current random state (``config``: a BERT's settings)."""
+    if name == "resnet_small" or name == "vgg_small":
+        from tl_course.models.small import ResNetSmall, VGGSmall
+
+        return (ResNetSmall if name == "resnet_small" else VGGSmall)(num_classes)
+    if name == "efficientnet_lite0":
+        import timm
+
+        # TensorFlow's padding and BatchNorm eps: the shapes fit timm's "efficientnet_lite0", too, and it is worse.
+        return timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=num_classes)
+    if config is not None:
+        import transformers
+
+        config = transformers.AutoConfig.for_model(**(config | {"num_labels": num_classes}))
+        return transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    import torchvision
+
+    # Inception's second, auxiliary head served its first training only; `transform_input` is how its weights are fed.
+    options = {"aux_logits": False, "transform_input": True, "init_weights": True} if name == "inception_v3" else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=num_classes, **options)
+
+
+def _create_image(
+    name: str, weights: str | None, num_classes: int | None, seed: int
+) -> tuple[nn.Module, ImagePreprocess]:
+    if weights is None:
+        num_classes = num_classes or model_info(name).num_classes
+        with seeded(seed):
+            model = architecture(name, num_classes)
+    else:
+        path = weights_file(name, weights)
+        model = _loaded(name, _read(path), path)
+    if num_classes is not None:
+        replace_head(model, num_classes, seed=seed)
+    return model, _image_preprocess(name, model)
+
+
+def _loaded(name: str, tensors: dict[str, Tensor], path: Path) -> nn.Module:
+    with seeded(0):
+        model = architecture(name, model_info(name).num_classes)
+    head = head_of(model)[0]
+    if f"{head}.weight" in tensors:
+        replace_head(model, len(tensors[f"{head}.weight"]))
+    load_tensors(model, tensors, source=path.name)
+    return model
+
+
+def weights_file(name: str, weights: str) -> Path:
+    """Return the file of a vision network's weights, fetched first if it is one that is fetched.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    """
+    if weights in SHIPPED:
+        path = WEIGHTS_FOLDER / f"{name}-{weights}.safetensors"
+        found = [path] if path.is_file() else []
+        folder = WEIGHTS_FOLDER
+    else:
+        from tl_course import assets
+
+        folder = Path(assets.get(name))
+        found = sorted(path for path in folder.iterdir() if path.suffix in (".pth", ".safetensors"))
+    if not found:
+        raise FileNotFoundError(
+            f"the weights {weights!r} of {name} are not in {folder}; install the package again or choose other weights."
+        )
+    return found[0]
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    # The auxiliary head that this course's Inception goes without.
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("AuxLogits.")}
+
+
+def _image_preprocess(name: str, model: nn.Module) -> ImagePreprocess:
+    if name in ("resnet_small", "vgg_small"):
+        return ImagePreprocess(size=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    if name == "efficientnet_lite0":
+        published = model.pretrained_cfg
+        return ImagePreprocess(
+            published["input_size"][-1], published["mean"], published["std"], published["interpolation"]
+        )
+    import torchvision
+
+    published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].transforms()
+    return ImagePreprocess(
+        published.crop_size[0], tuple(published.mean), tuple(published.std), published.interpolation.value
+    )
+
+
+def _create_text(
+    name: str, weights: str | None, num_classes: int | None, seed: int
+) -> tuple[nn.Module, TextPreprocess]:
+    from tl_course import assets
+
+    folder = Path(assets.get(name))
+    with seeded(seed):
+        model = _random_text(folder) if weights is None else _pretrained_text(folder)
+    head_std = model.config.initializer_range
+    replace_head(model, num_classes or model_info(name).num_classes, seed=seed, std=head_std)
+    return model, TextPreprocess(load_tokenizer(folder))
+
+
+def _random_text(folder: Path) -> nn.Module:
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    return transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+
+
+def _pretrained_text(folder: Path) -> nn.Module:
+    """Load a BERT's backbone; every other difference between file and network than the expected ones is an error.
+
+    transformers reports at length that the classifier is new and that the file has a head for guessing words. Both
+    are meant here, so its report is taken as data, checked, and not printed.
+    """
+    import transformers
+
+    with _quiet_transformers():
+        model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    unknown = {
+        "missing": {n for n in report["missing_keys"] if not n.startswith(NEW_TENSORS)},
+        "unexpected": {n for n in report["unexpected_keys"] if not n.startswith(UNUSED_TENSORS)} - POSITIONS,
+        "of another shape": {mismatch[0] for mismatch in report["mismatched_keys"]},
+    }
+    found = "; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in unknown.items() if names)
+    if found:
+        raise TensorsDoNotFitError(f"the weights in {folder} do not fit this {type(model).__name__}: {found}.")
+    return model
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    from transformers.utils import logging
+
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()
