@@ -1,0 +1,193 @@
+"""Build the notebooks from the lessons' sources: ``python -m authoring.build [NN ...]``.
+
+A lesson is executed only when its code changed (or with ``--force``); when prose or links changed, its notebook is
+rewritten with the outputs it has; when nothing changed, its file stays as it is. ``--check`` writes nothing and fails
+when a notebook or the README's table of lessons is out of step. ``--readme`` fills that table.
+
+Lessons run with fixed settings (mini profile, CPU, two threads, fp32), because that is what the published notebooks
+show and what their measured seconds mean.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from authoring import assemble, generated, outputs, sources, timings
+from authoring.sources import Lesson
+from tl_course import running
+
+CELL_TIMEOUT_SECONDS = 600
+SETTINGS = {
+    "TL_PROFILE": assemble.PROFILE,
+    "TL_DEVICE": "cpu",
+    "TL_THREADS": "2",
+    "TL_PRECISION": "fp32",
+    "PYTHONHASHSEED": "0",
+}
+
+
+class BuildError(RuntimeError):
+    """A lesson did not run; the message names lesson, cell and reason."""
+
+
+class Course:
+    """The lessons under one root and the notebooks made from them.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The repository.
+    target : str or None
+        Data set of the live experiments; None keeps what each notebook was built on.
+    """
+
+    def __init__(self, root: Path = sources.ROOT, target: str | None = None):
+        self.root = root
+        self.target = target
+        self.lessons = sources.find(root)
+
+    def notebook_path(self, lesson: Lesson) -> Path:
+        """Return where the lesson's notebook lies."""
+        return self.root / "notebooks" / f"{lesson.stem}.ipynb"
+
+    def committed(self, lesson: Lesson) -> NotebookNode | None:
+        """Return the notebook that lies there, if any."""
+        path = self.notebook_path(lesson)
+        return nbformat.read(path, as_version=4) if path.is_file() else None
+
+    def assemble(self, lesson: Lesson, built_on: NotebookNode | None) -> NotebookNode:
+        """Return the notebook as the source wants it now, without outputs, on the target that ``built_on`` has."""
+        before = built_on.metadata.get("tl_course", {}).get("target") if built_on else None
+        target = self.target or before or assemble.TARGET
+        return assemble.assemble(lesson, self.lessons, root=self.root, target=target, timings=timings.read(self.root))
+
+    def in_step(self, lesson: Lesson, notebook: NotebookNode | None) -> bool:
+        """Whether a notebook equals, outputs aside, what the lesson's source wants."""
+        return notebook is not None and assemble.without_outputs(notebook) == self.assemble(lesson, notebook)
+
+    def build(self, lesson: Lesson, *, force: bool = False) -> str:
+        """Bring one notebook up to date and return what was done, in words.
+
+        Raises
+        ------
+        BuildError
+            If a cell fails; the notebook up to there is saved under ``build/failed``, the committed one untouched.
+        """
+        committed = self.committed(lesson)
+        notebook = self.assemble(lesson, committed)
+        if not force and committed is not None and outputs.reusable(notebook, committed):
+            if assemble.without_outputs(committed) == notebook:
+                return "unchanged"
+            outputs.carry_over(committed, notebook)
+            running.save(notebook, self.notebook_path(lesson))
+            return "rewritten, outputs kept"
+        executed, result = self._execute(lesson, notebook)
+        timings.record(self.root, lesson.stem, result)
+        notebook = self.assemble(lesson, executed)  # again: its budget sentence is known only now
+        outputs.carry_over(executed, notebook)
+        running.save(notebook, self.notebook_path(lesson))
+        return f"executed in {result.seconds:.0f} s, {result.peak_bytes / 1e6:.0f} MB"
+
+    def out_of_step(self) -> list[str]:
+        """Return one sentence for each thing in the repository that the sources would make otherwise."""
+        problems = [
+            f"notebooks/{lesson.stem}.ipynb is out of step with its source; run python -m authoring.build"
+            for lesson in self.lessons
+            if not self.in_step(lesson, self.committed(lesson))
+        ]
+        stems = {lesson.stem for lesson in self.lessons}
+        problems += [
+            f"notebooks/{path.name} has no source in authoring/lessons; delete it or write one"
+            for path in sorted((self.root / "notebooks").glob("*.ipynb"))
+            if path.stem not in stems
+        ]
+        readme = self._readme()
+        if readme.is_file() and self.filled_readme() != readme.read_text(encoding="utf-8"):
+            problems.append("README.md has an old table of lessons; run python -m authoring.build --readme")
+        return problems
+
+    def lesson_table(self) -> str:
+        """Return the Markdown table of the lessons that exist."""
+        return generated.lesson_table(self.lessons, timings.read(self.root))
+
+    def filled_readme(self) -> str:
+        """Return the README's text with the table of lessons of today."""
+        return generated.fill_readme(self._readme().read_text(encoding="utf-8"), self.lesson_table())
+
+    def write_readme(self) -> None:
+        """Fill the README's table of lessons."""
+        self._readme().write_text(self.filled_readme(), encoding="utf-8")
+
+    def _readme(self) -> Path:
+        return self.root / "README.md"
+
+    def _execute(self, lesson: Lesson, notebook: NotebookNode) -> tuple[NotebookNode, running.Result]:
+        """Execute an assembled notebook in an empty folder and return it with storable outputs."""
+        settings = SETTINGS | {"TL_TARGET": notebook.metadata.tl_course.target}
+        failed = self.root / "build" / "failed" / f"{lesson.stem}.ipynb"
+        with tempfile.TemporaryDirectory(prefix="tl-course-build-") as folder:
+            path = Path(folder) / f"{lesson.stem}.ipynb"
+            running.save(notebook, path)
+            result = running.execute(path, path, timeout=CELL_TIMEOUT_SECONDS, cwd=folder, env=settings)
+            executed = nbformat.read(path, as_version=4)
+        if not result.ok:
+            running.save(executed, failed)
+            where = failed.relative_to(self.root)
+            raise BuildError(f"{lesson.stem}: {result.error}. What ran until then is in {where}.")
+        outputs.clean(executed)
+        failed.unlink(missing_ok=True)
+        return executed, result
+
+
+def select(lessons: Sequence[Lesson], numbers: Sequence[str]) -> list[Lesson]:
+    """Return the lessons of these numbers (``0``, ``00``) or stems, all of them where none is named.
+
+    Raises
+    ------
+    ValueError
+        If a name fits no lesson.
+    """
+    chosen = []
+    for name in numbers:
+        found = [lesson for lesson in lessons if name in (lesson.stem, lesson.number) or name.zfill(2) == lesson.number]
+        if not found:
+            known = ", ".join(lesson.number for lesson in lessons) or "none yet"
+            raise ValueError(f"There is no lesson {name}; the lessons are {known}.")
+        chosen += found
+    return chosen or list(lessons)
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = sources.ROOT) -> int:
+    """Run the command line and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m authoring.build", description="Build the lessons' notebooks.")
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all where none is given")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of step")
+    parser.add_argument("--force", action="store_true", help="execute even where the code is unchanged")
+    parser.add_argument("--readme", action="store_true", help="only fill the README's table of lessons")
+    parser.add_argument("--target", help="data set of the live experiments, for instance cifar10 or mnist_m")
+    options = parser.parse_args(arguments)
+    try:
+        course = Course(root, options.target)
+        if options.check:
+            problems = course.out_of_step()
+            print("\n".join(problems) or f"{len(course.lessons)} lessons, all in step.")
+            return 1 if problems else 0
+        if options.readme:
+            course.write_readme()
+            return 0
+        for lesson in select(course.lessons, options.lessons):
+            print(f"{lesson.stem}: ", end="", flush=True)
+            print(course.build(lesson, force=options.force))
+    except (ValueError, OSError, BuildError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

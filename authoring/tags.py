@@ -1,0 +1,19 @@
+"""The cell tags an author may use. A tag that is not listed here is a typing error, and the lint says so."""
+
+KNOWN = {
+    "claim": "a one-line cell that renders a sentence from a record; its code is folded away",
+    "hide-input": "the code is folded away in JupyterLab; only its output is of interest",
+    "instructor": "a note (Markdown) to the instructor: kept in the source, left out of the learners' notebook",
+    "nav": "the generated line of links; authors never write it",
+    "nbval-check-output": "nbval compares the output: only where no machine, device or target can change it",
+    "raises-exception": "the cell fails on purpose, and must",
+    "solution": "a worked answer in an exercise source: left out of the exercise, shown in the solution",
+}
+
+FOLDED = {"claim", "hide-input"}
+"""Tags whose cells JupyterLab shows with the code folded."""
+
+
+def of(cell) -> set[str]:
+    """Return the tags of a notebook cell."""
+    return set(cell.metadata.get("tags", []))

@@ -1,0 +1,155 @@
+"""The notebook lint: a good lesson passes, and each rule is proven by lessons that only it rejects."""
+
+import os
+import subprocess
+import sys
+
+import bad_notebooks
+import nbformat
+import pytest
+from bad_notebooks import BAD, good_cells, write_exercise, write_notebook, write_source
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from authoring import lint
+from authoring.build import Course
+from authoring.rules import RULES
+from authoring.rules.markdown import prose
+from tl_course import running
+
+NEEDS_AN_EXERCISE = {"title", "exercise-with-outputs"}
+"""Rules that no lesson can break alone: a lesson without a title is refused before it is a notebook."""
+
+
+def rules_broken(root):
+    return {problem.rule for problem in lint.check_all(lint.find(root), Course(root))}
+
+
+def test_a_good_lesson_passes(tmp_path):
+    write_source(tmp_path, good_cells())
+    write_notebook(tmp_path)
+    assert len(lint.find(tmp_path)) == 2
+    assert lint.check_all(lint.find(tmp_path), Course(tmp_path)) == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_only_the_rule_meant_rejects_a_bad_lesson(name, tmp_path):
+    bad = BAD[name]
+    bad.write(tmp_path)
+    problems = lint.check_all(lint.find(tmp_path), Course(tmp_path))
+    assert {problem.rule for problem in problems} == {bad.rule}
+    assert any(bad.says in problem.message for problem in problems)
+    assert all(problem.cell or bad.rule in {"stale", "big-notebook"} for problem in problems)
+
+
+def test_every_rule_is_proven():
+    assert {bad.rule for bad in BAD.values()} | NEEDS_AN_EXERCISE == {rule.name for rule in RULES}
+
+
+def test_what_is_wrong_in_the_source_is_reported_in_the_source_too(tmp_path):
+    source, _ = BAD["decimal"].write(tmp_path)
+    (problem,) = lint.check(source, Course(tmp_path))
+    assert str(problem) == (
+        f"{source}: cell 11 (It reaches 0.93 on the test split.): '0.93' is typed into prose; use claim(…), "
+        "or link a cited number to its source [typed-number]"
+    )
+
+
+def test_an_exercise_needs_no_execution(tmp_path):
+    write_exercise(tmp_path, [new_markdown_cell("# Exercises"), new_code_cell("answer = ..."), new_code_cell("answer")])
+    assert rules_broken(tmp_path) == set()
+
+
+def test_an_exercise_with_outputs_or_without_title_is_refused(tmp_path):
+    answered = new_code_cell("1", execution_count=1, outputs=[new_output("stream", text="1")])
+    write_exercise(tmp_path, [new_markdown_cell("# Exercises"), answered])
+    assert rules_broken(tmp_path) == {"exercise-with-outputs"}
+    write_exercise(tmp_path, [new_markdown_cell("## Exercises")])
+    assert rules_broken(tmp_path) == {"title"}
+
+
+def test_a_notebook_without_source_is_stale(tmp_path):
+    write_source(tmp_path, good_cells())
+    notebook = write_notebook(tmp_path)
+    notebook.rename(notebook.with_name("01_gone.ipynb"))
+    assert rules_broken(tmp_path) == {"stale"}
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "Versions: torch 2.8, Python ≥ 3.11, version 1.5, v2.0, release 1.2.3.",
+        "See section 4.2, §3.1, Table 2.4, figure 1.1 and arXiv:1409.7495.",
+        "In 2012, 1,000 classes, 32 px, 2e-5, CIFAR-10.",
+        "The weight is $0.5$, \\(0.25\\), or\n$$\n0.75 \\%\n$$",
+        "Use `lr=0.1` or ``a ` 0.2``.\n\n~~~\n50 %\n~~~\n",
+        "Paper: [Hutto and Gilbert report 0.96](https://doi.org/10.1609/icwsm.v8i1.14550).",
+        "An autolink <https://arxiv.org/abs/1409.7495> and https://arxiv.org/abs/1409.7495 bare.",
+        "<!-- 0.5 --> <span style='opacity:0.5'>pale</span>",
+    ],
+)
+def test_numbers_that_may_be_typed(markdown, tmp_path):
+    write_exercise(tmp_path, [new_markdown_cell("# Exercises"), new_markdown_cell(markdown)])
+    assert rules_broken(tmp_path) == set()
+
+
+def test_prose_keeps_what_the_author_says():
+    text = prose("Say **this** `not this` $not$ that [link text](a.ipynb) and [cited](https://example.org).")
+    assert text.split() == ["Say", "**this**", "that", "[link", "text", "and", "."]
+
+
+def test_the_command_line_lists_problems_and_fails(tmp_path, capsys):
+    BAD["shell line"].write(tmp_path)
+    assert lint.main([], root=tmp_path) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(line.endswith("[shell]") for line in lines)
+
+
+def test_the_command_line_passes_what_is_good(tmp_path, capsys):
+    write_source(tmp_path, good_cells())
+    path = write_notebook(tmp_path)
+    assert lint.main([str(path)], root=tmp_path) == 0
+    assert capsys.readouterr().out == "1 files, nothing to report.\n"
+
+
+@pytest.mark.parametrize("content", [None, "no JSON", "unknown folder"])
+def test_what_cannot_be_read_is_said_in_one_line(content, tmp_path, capsys):
+    path = tmp_path / "notebooks" / "00_x.ipynb"
+    path.parent.mkdir()
+    if content == "unknown folder":
+        path = tmp_path / "elsewhere.ipynb"
+    if content:
+        path.write_text(content)
+    assert lint.main([str(path)], root=tmp_path) == 1
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+PASSED_BY_NBVAL = ["line magic", "shell line", "did not raise"]
+
+
+@pytest.mark.slow
+def test_nbval_lets_pass_what_the_lint_rejects(tmp_path):
+    sources = {"line magic": "%nosuchmagic 3\nx = 1", "shell line": "!false", "did not raise": "1 + 1"}
+    tags = {"did not raise": ["raises-exception"]}
+    for name in PASSED_BY_NBVAL:
+        cell = new_code_cell(sources[name], metadata={"tags": tags.get(name, [])}, execution_count=1)
+        path = tmp_path / "solutions" / f"{name.replace(' ', '_')}.ipynb"
+        running.save(new_notebook(cells=[new_markdown_cell("# Bad"), cell]), path)
+        assert {problem.rule for problem in lint.check(path, Course(tmp_path))} == {BAD[name].rule}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env", "-q"]
+    finished = subprocess.run(
+        [*command, "solutions"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
+    )
+    assert finished.returncode == 0, finished.stdout
+    assert f"{len(PASSED_BY_NBVAL)} passed" in finished.stdout
+
+
+def test_bad_notebooks_are_valid_notebooks(tmp_path):
+    for bad in BAD.values():
+        nbformat.validate(nbformat.read(bad.write(tmp_path)[1], as_version=4))
+    assert bad_notebooks.STEM == "00_good"
