@@ -1,0 +1,207 @@
+"""The harness of the record scripts: run a grid of cells, resume an interrupted one, write the CSV in one stroke."""
+
+import contextlib
+import csv
+import hashlib
+import importlib
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, astuple, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from tqdm.auto import tqdm
+
+import tl_course
+from tl_course import environment
+from tl_course.records import COLUMNS, FOLDER, RecordError, Row
+from tl_course.records.table import read_rows
+
+SCRIPTS = Path(__file__).parent
+UNFINISHED = SCRIPTS.parents[1] / "build" / "records"
+
+
+class Cell(NamedTuple):
+    """One measurement to take."""
+
+    target: str
+    method: str
+    setting: str
+    seed: int
+
+
+Measure = Callable[[Cell], float | tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all rows of one run share, beside the date."""
+
+    profile: str
+    precision: str
+    machine: str
+    version: str = tl_course.__version__
+
+    @classmethod
+    def here(cls) -> "Conditions":
+        """The settings of this process; the machine by its kind, never by its name."""
+        now = environment.current()
+        kind = f"{environment.device_name(now.device)}, {now.threads} threads"
+        return cls(now.profile, now.precision, kind)
+
+
+def product(targets: Iterable, methods: Iterable, settings: Iterable, seeds: Iterable[int]) -> list[Cell]:
+    """Every combination, seeds outermost, so that an interrupted grid has whole seeds rather than whole methods.
+
+    >>> product(["toy"], ["scratch"], [10, 30], [0])[1]
+    Cell(target='toy', method='scratch', setting='30', seed=0)
+    """
+    combinations = itertools.product(seeds, targets, methods, settings)
+    return [Cell(target, method, str(setting), seed) for seed, target, method, setting in combinations]
+
+
+def write_csv(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows under a temporary name and rename: a reader sees the old file or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with open(handle, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(astuple(row) for row in rows)
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def _measured(cell: Cell, measure: Measure, conditions: Conditions) -> Row:
+    start = time.perf_counter()
+    result = measure(cell)
+    value, seconds = result if isinstance(result, tuple) else (result, time.perf_counter() - start)
+    return Row(
+        **cell._asdict(),
+        **asdict(conditions),
+        # six digits tell any accuracy on a million examples; more would only make diffs restless
+        value=round(float(value), 6),
+        seconds=round(float(seconds), 3),
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _cell_of(row: Row) -> Cell:
+    return Cell(row.target, row.method, row.setting, row.seed)
+
+
+def _rows(path: Path) -> list[Row]:
+    """Rows of an unfinished or finished file; none when it is missing or damaged."""
+    with contextlib.suppress(RecordError):
+        return list(read_rows(path, minimal_seeds=1))
+    return []
+
+
+def run_grid(
+    name: str,
+    cells: Iterable[Cell],
+    measure: Measure,
+    *,
+    conditions: Conditions | None = None,
+    fingerprint: str = "",
+    folder: Path = FOLDER,
+    unfinished: Path = UNFINISHED,
+) -> Path:
+    """Measure every cell and write the record; go on where an interrupted run of the same script stopped.
+
+    Parameters
+    ----------
+    name
+        Of the record, such as ``"01_label_budget"``.
+    cells
+        What to measure, each once.
+    measure
+        cell → value, or (value, seconds); wall-clock seconds of the call are recorded in the first case.
+    fingerprint
+        Of the script: rows measured by another state of it are not taken over.
+
+    Returns
+    -------
+    Path
+        The record. Its rows of other profiles, and of targets that are not in ``cells``, stay as they were.
+
+    Raises
+    ------
+    RecordError
+        For a cell that stands twice.
+    """
+    cells = list(cells)
+    if len(set(cells)) < len(cells):
+        raise RecordError(f"the grid of {name} holds a cell twice: give every target, method, setting and seed once.")
+    conditions = conditions or Conditions.here()
+    key = hashlib.sha256(repr((fingerprint, conditions)).encode()).hexdigest()[:12]
+    partial = unfinished / f"{name}-{key}.csv"
+    done = {_cell_of(row): row for row in _rows(partial)}
+    with tqdm(cells, desc=name, unit="run") as bar:
+        for cell in bar:
+            if cell in done:
+                continue
+            bar.set_postfix_str(f"{cell.target} {cell.method} {cell.setting} seed {cell.seed}")
+            done[cell] = _measured(cell, measure, conditions)
+            write_csv(partial, done.values())
+    target_file = folder / f"{name}.csv"
+    remeasured = {(conditions.profile, cell.target) for cell in cells}
+    kept = [row for row in _rows(target_file) if (row.profile, row.target) not in remeasured]
+    write_csv(target_file, sorted([*kept, *(done[cell] for cell in cells)], key=_order(kept, cells)))
+    partial.unlink(missing_ok=True)
+    return target_file
+
+
+def _order(kept: list[Row], cells: list[Cell]) -> Callable[[Row], tuple]:
+    """Rows by profile, target, then method and setting in the order of the script, then seed."""
+    ranks = {
+        column: {value: rank for rank, value in enumerate(dict.fromkeys(getattr(item, column) for item in source))}
+        for column in ("target", "method", "setting")
+        for source in [[*cells, *kept]]
+    }
+    return lambda row: (row.profile, *(ranks[column][getattr(row, column)] for column in ranks), row.seed)
+
+
+def moved(name: str, cells: Iterable[Cell], measure: Measure, tolerance: float, *, folder: Path = FOLDER) -> list[str]:
+    """Derive every cell anew and list those whose value moved by more than ``tolerance``, or is not in the record."""
+    profile = environment.current().profile
+    recorded = {_cell_of(row): row.value for row in read_rows(folder / f"{name}.csv") if row.profile == profile}
+    found = []
+    for cell in tqdm(list(cells), desc=f"{name} anew", unit="run"):
+        result = measure(cell)
+        value = float(result[0] if isinstance(result, tuple) else result)
+        label = f"{name}: {cell.target} {cell.method} {cell.setting} seed {cell.seed}"
+        if cell not in recorded:
+            found.append(f"{label} is not recorded on the {profile} profile")
+        elif not abs(value - recorded[cell]) <= tolerance:
+            found.append(f"{label} is recorded as {recorded[cell]:.4g} and was now {value:.4g}")
+    return found
+
+
+def scripts() -> tuple[str, ...]:
+    """Names of the record scripts, sorted: the files of this folder that begin with two digits."""
+    return tuple(sorted(path.stem for path in SCRIPTS.glob("[0-9][0-9]_*.py")))
+
+
+def load(name: str) -> ModuleType:
+    """Import a record script by its name."""
+    if name not in scripts():
+        raise RecordError(f"there is no record script {name!r}; there are: {', '.join(scripts()) or 'none yet'}.")
+    return importlib.import_module(f"authoring.records.{name}")
+
+
+def chosen(names: Iterable[str], cheap: bool) -> Iterator[tuple[str, ModuleType]]:
+    """The scripts named, or all of them; only those marked cheap where asked."""
+    for name in names or scripts():
+        script = load(name)
+        if not cheap or script.CHEAP:
+            yield name, script

@@ -1,0 +1,408 @@
+"""Figures: contrast, texts that stand for pictures, no leaks, and what each plot says of its data."""
+
+import base64
+import html.parser
+import io
+import itertools
+import time
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tl_course import figures
+from tl_course.figures import style
+from tl_course.records import Record, RecordError, Row
+
+RNG = np.random.default_rng(0)
+
+
+class _Figure(html.parser.HTMLParser):
+    """The attributes of the picture and the text of the caption, as a browser reads them."""
+
+    def __init__(self, figure):
+        super().__init__()
+        self.tags, self.image, self.text = [], {}, ""
+        self.feed(figure._repr_html_())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag == "img":
+            self.image = dict(attributes)
+
+    def handle_data(self, data):
+        self.text += data
+
+    def picture(self) -> Image.Image:
+        return Image.open(io.BytesIO(base64.b64decode(self.image["src"].removeprefix("data:image/png;base64,"))))
+
+
+def toy_record(methods=("scratch", "fine_tune"), settings=("10", "30", "100"), seeds=4, **others) -> Record:
+    where = {"profile": "mini", "target": "toy", "precision": "fp32", "machine": "cpu"} | others
+    rows = [
+        Row(**where, method=m, setting=n, seed=s, value=0.2 + 0.3 * i + 0.1 * j + 0.01 * ((s * 7) % 4),
+            seconds=1.0, date="2026-01-01", version="0.1.0")
+        for i, m in enumerate(methods) for j, n in enumerate(settings) for s in range(seeds)
+    ]  # fmt: skip
+    return Record("01_toy", tuple(rows))
+
+
+HISTORY = [{"step": s, "train_loss": 2 / (s + 1), "validation_accuracy": 0.1 + s / 100} for s in range(0, 60, 3)]
+
+EVERY_PLOT = {
+    "learning_curves": lambda: figures.learning_curves(HISTORY),
+    "label_budget": lambda: figures.label_budget(toy_record()),
+    "confusion": lambda: figures.confusion([[8, 2, 0], [1, 9, 0], [0, 0, 0]], ["cat", "dog", "none"]),
+    "image_grid": lambda: figures.image_grid(RNG.integers(0, 255, (5, 3, 8, 8), np.uint8), wrong=[1, 0, 0, 0, 0]),
+    "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
+    "embeddings": lambda: figures.embeddings(RNG.normal(size=(20, 4)), [0, 1] * 10, ["a", "b"]),
+    "concept_map": lambda: figures.concept_map({"a": (0, 0), "b": (1, 0)}, [("a", "b")], alt="An arrow from a to b."),
+}
+
+
+@pytest.fixture(params=EVERY_PLOT)
+def plot(request):
+    return EVERY_PLOT[request.param]
+
+
+# --- the style -------------------------------------------------------------------------------------------------------
+
+
+def wcag(one: str, other: str) -> float:
+    """WCAG 2.2, relative luminance and contrast ratio, written out a second time."""
+
+    def luminance(color):
+        rgb = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    a, b = luminance(one), luminance(other)
+    return (max(a, b) + 0.05) / (min(a, b) + 0.05)
+
+
+@pytest.mark.parametrize("name", figures.METHODS)
+def test_every_method_can_be_seen_and_its_name_read(name):
+    method = figures.method_style(name)
+    assert wcag(method.color, style.BACKGROUND) >= 3
+    assert wcag(method.text_color, style.BACKGROUND) >= 4.5
+    assert wcag(method.color, "#FFFFFF") >= 3
+
+
+def test_other_colours_can_be_seen_and_read():
+    for color in style.CYCLE:
+        assert wcag(color, style.BACKGROUND) >= 3
+        assert wcag(style.readable(color), style.BACKGROUND) >= 4.5
+    for text in (style.INK, style.SOFT_INK):
+        assert wcag(text, style.BACKGROUND) >= 4.5
+    for _ in range(200):
+        color = mpl.colors.to_hex(RNG.random(3)).upper()
+        assert figures.contrast(color, style.BACKGROUND) == pytest.approx(wcag(color, style.BACKGROUND))
+        assert wcag(style.ink_on(color), color) >= 4.5
+
+
+def test_the_course_has_a_style_for_each_method_it_names():
+    needed = (
+        "scratch linear_probe fine_tune lp_ft hog sift teacher student distilled source_only dann coral mmd "
+        "target_only tfidf vader"
+    )
+    assert set(needed.split()) <= set(figures.METHODS)
+    with pytest.raises(KeyError, match=r"'magic' has no style; give it one in tl_course/figures/style.py"):
+        figures.method_style("magic")
+
+
+def test_methods_differ_in_more_than_colour():
+    for one, other in itertools.combinations(figures.METHODS.values(), 2):
+        assert (one.marker, one.line) != (other.marker, other.line)
+        assert one.label != other.label
+        assert one.color != other.color or one.marker != other.marker
+
+
+# methods that a lesson draws together
+TOGETHER = (
+    ("scratch", "linear_probe", "fine_tune", "lp_ft", "hog", "sift"),
+    ("teacher", "student", "distilled", "scratch"),
+    ("source_only", "dann", "coral", "mmd", "target_only"),
+    ("tfidf", "vader", "linear_probe", "fine_tune", "scratch"),
+)
+
+# Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB: what a colour-blind eye is left with
+COLOUR_BLIND = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+}
+
+
+@pytest.mark.parametrize("family", TOGETHER)
+def test_methods_drawn_together_have_colours_of_their_own_for_colour_blind_eyes_too(family):
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    colors = np.array([mpl.colors.to_rgb(figures.METHODS[name].color) for name in family])
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    for matrix in (np.eye(3), *map(np.array, COLOUR_BLIND.values())):
+        seen = np.clip(linear @ matrix.T, 0, 1)
+        lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055))
+        for i, j in itertools.combinations(range(len(family)), 2):
+            assert deltaE_ciede2000(lab[i], lab[j]) > 5, (family[i], family[j])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spread_keeps_order_and_gap_and_moves_only_what_must(seed):
+    rng = np.random.default_rng(seed)
+    wished = [*rng.random(6).tolist(), 0.5, 0.5]
+    moved = style.spread(wished, 0.07)
+    order = sorted(range(8), key=wished.__getitem__)
+    gaps = np.diff([moved[index] for index in order])
+    assert (gaps >= 0.07 - 1e-9).all()
+    assert np.mean(moved) == pytest.approx(np.mean(wished))
+    apart = [0.0, 1.0, 2.0]
+    assert style.spread(apart, 0.5) == apart
+
+
+# --- HTML ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_figure_is_an_opaque_light_picture_with_its_text(plot):
+    figure = plot()
+    read = _Figure(figure)
+    picture = read.picture()
+    assert read.tags[:2] == ["figure", "img"]
+    assert len(read.image["alt"]) >= 20
+    assert picture.size == (int(read.image["width"]), int(read.image["height"]))
+    pixels = np.asarray(picture.convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+    assert mpl.colors.to_hex(pixels[0, 0, :3] / 255).upper() == style.BACKGROUND
+    assert repr(figure).startswith(f"Figure: {figure.alt}")
+    assert "base64" not in repr(figure)
+
+
+def test_the_same_results_give_the_same_bytes():
+    assert EVERY_PLOT["label_budget"]().png == EVERY_PLOT["label_budget"]().png
+
+
+@pytest.mark.parametrize("alt", ["", "   ", "too short", " ".join("x" for _ in range(5)), "a\n" + " " * 30])
+def test_a_picture_without_its_text_is_refused(alt):
+    fig, _ = figures.axes(2, 2)
+    with pytest.raises(ValueError, match="say in at least 20 what the picture shows"):
+        figures.show(fig, alt=alt)
+    with pytest.raises(TypeError, match="alt"):
+        figures.show(fig)
+
+
+def test_texts_are_escaped():
+    nasty = 'is 1 < 2 & "2" > 1? <script>alert(1)</script>'
+    fig, _ = figures.axes(2, 2)
+    figure = figures.show(fig, alt=nasty, caption=nasty)
+    read = _Figure(figure)
+    assert read.image["alt"] == nasty
+    assert read.text == nasty
+    assert read.tags == ["figure", "img", "figcaption"]
+    assert "figcaption" not in _Figure(figures.show(fig, alt="x" * 20)).tags
+
+
+def test_nothing_leaks(plot):
+    from matplotlib import pyplot
+
+    before, settings = pyplot.get_fignums(), dict(mpl.rcParams)
+    plot()
+    assert pyplot.get_fignums() == before
+    assert dict(mpl.rcParams) == settings
+
+
+def test_a_figure_of_pyplot_is_closed():
+    from matplotlib import pyplot
+
+    fig = pyplot.figure()
+    figures.show(fig, alt="An empty figure made with pyplot.")
+    assert fig.number not in pyplot.get_fignums()
+
+
+def test_a_figure_can_be_saved(tmp_path):
+    figure = EVERY_PLOT["confusion"]()
+    assert Image.open(figure.save(tmp_path / "figure.png")).size == (figure.width, figure.height)
+
+
+# --- what each plot says ---------------------------------------------------------------------------------------------
+
+
+def test_learning_curves_take_a_run_a_history_and_several():
+    class Run:
+        history = HISTORY
+
+    assert figures.learning_curves(Run()).png == figures.learning_curves(HISTORY).png
+    both = figures.learning_curves({"scratch": Run(), "fine_tune": HISTORY})
+    assert "From scratch goes from 10% to 67%; Fine-tuning goes from 10% to 67%" in both.alt
+    several = figures.learning_curves({"scratch": HISTORY, "with decay": HISTORY}, y=["train_loss"])
+    assert several.alt == "Curves over step: From scratch goes from 2 to 0.0345; with decay goes from 2 to 0.0345."
+    gaps = [{"step": 0, "train_loss": 1.0}, {"step": 1, "validation_accuracy": 0.5}, {"step": 2, "train_loss": 0.5}]
+    assert (
+        "train loss goes from 1 to 0.5; validation accuracy goes from 50% to 50%" in figures.learning_curves(gaps).alt
+    )
+
+
+@pytest.mark.parametrize(("history", "options"), [([], {}), ([{"step": 1}], {}), (HISTORY, {"x": "epoch"})])
+def test_a_history_without_the_keys_is_refused(history, options):
+    with pytest.raises(ValueError, match=r"the history holds .*: choose x and y among these"):
+        figures.learning_curves(history, **options)
+
+
+def test_label_budget_tells_the_means():
+    figure = figures.label_budget(toy_record())
+    assert "From scratch 22% at 10, 32% at 30, 42% at 100" in figure.alt
+    assert "4 seeds" in figure.caption
+    one = figures.label_budget(toy_record(), methods=["fine_tune"])
+    assert "From scratch" not in one.alt
+    assert figures.label_budget(toy_record(settings=("10",))).alt.count("%") == 2
+
+
+def test_the_title_names_all_that_the_seeds_cannot_tell_from_the_best():
+    title = figures.curves._budget_title
+    clear = toy_record(("scratch", "fine_tune"))
+    assert title(clear, clear.methods) == "With 10 labels a class: Fine-tuning ahead, 52% against 22% (From scratch)"
+    close = toy_record(("scratch", "fine_tune")).rows
+    # a second method whose seeds scatter around the first's
+    twin = tuple(
+        Row(**{**vars(row), "method": "lp_ft", "value": row.value + (-1) ** row.seed * 0.02})
+        for row in close
+        if row.method == "fine_tune"
+    )
+    record = Record("01_toy", close + twin)
+    assert title(record, record.methods).startswith("With 10 labels a class: Fine-tuning and Probe, then fine-tune")
+    tied = record.select(method=["fine_tune", "lp_ft"])
+    assert title(tied, tied.methods).endswith("not told apart")
+
+
+def test_label_budget_refuses_mixed_records_and_settings_that_are_no_numbers():
+    mixed = Record("01_toy", toy_record().rows + toy_record(target="other").rows)
+    with pytest.raises(RecordError, match="several values of target"):
+        figures.label_budget(mixed)
+    for setting in ("all", "0", "-1", "inf", "nan"):
+        with pytest.raises(ValueError, match=f"setting '{setting}' is not a number of labels"):
+            figures.label_budget(toy_record(settings=(setting,)))
+    with pytest.raises(KeyError, match="has no style"):
+        figures.label_budget(toy_record(methods=("magic",)))
+
+
+def test_confusion_names_the_most_frequent_mistake():
+    figure = figures.confusion(torch.tensor([[5, 1, 0], [4, 6, 0], [0, 0, 9]]), ["a", "b", "c"])
+    assert figure.alt.endswith("20 of 25 right. Most frequent mistake: b taken for a, 4 of 10.")
+    assert "No mistakes" in figures.confusion(np.eye(2), ["a", "b"]).alt
+    with pytest.raises(ValueError, match=r"shape \(2, 2\) and must be 3×3"):
+        figures.confusion(np.eye(2), ["a", "b", "c"])
+
+
+def test_wrong_images_are_marked_by_more_than_colour():
+    images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+    plain = figures.image_grid(images, titles=["cat", "dog"])
+    marked = figures.image_grid(images, titles=["cat", "dog"], wrong=torch.tensor([False, True]))
+    assert plain.alt == "A grid of 2 images: cat, dog."
+    assert marked.alt == "A grid of 2 images: cat, dog (wrong)."
+    grey = [np.asarray(_Figure(figure).picture().convert("L"), int) for figure in (plain, marked)]
+    assert np.abs(grey[0] - grey[1]).max() > 60
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "options", "said"),
+    [
+        ((2, 3, 8, 8), np.float32, {}, "must be uint8"),
+        ((2, 8, 8, 3), np.uint8, {}, "must be uint8 N×3×H×W"),
+        ((3, 8, 8), np.uint8, {}, "must be uint8 N×3×H×W"),
+        ((0, 3, 8, 8), np.uint8, {}, "there are no images"),
+        ((2, 3, 8, 8), np.uint8, {"titles": ["one"]}, "2 images and 1 titles"),
+        ((2, 3, 8, 8), np.uint8, {"wrong": [True] * 3}, "2 images and 3 wrong"),
+    ],
+)
+def test_images_of_another_kind_are_refused(shape, dtype, options, said):
+    with pytest.raises(ValueError, match=said):
+        figures.image_grid(np.zeros(shape, dtype), **options)
+
+
+def test_probability_bars_take_the_most_likely():
+    photo = np.zeros((3, 20, 30), np.uint8)
+    figure = figures.probability_bars(["a", "b", "c", "d"], torch.tensor([0.1, 0.5, 0.15, 0.25]), image=photo, k=3)
+    assert figure.alt == "The 3 most likely classes: b 50.0%, d 25.0%, c 15.0%."
+    assert "2 most likely" in figures.probability_bars(["a", "b"], [0.5, 0.5], k=5).alt
+    with pytest.raises(ValueError, match="2 names and 3 probabilities"):
+        figures.probability_bars(["a", "b"], [0.1, 0.2, 0.7])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_plane_is_that_of_scikit_learns_pca(seed):
+    from sklearn.decomposition import PCA
+
+    features = np.random.default_rng(seed).normal(size=(40, 6)) @ np.diag([5, 3, 1, 1, 1, 1])
+    points, shares = figures.points.plane(torch.tensor(features))
+    theirs = PCA(2).fit(features)
+    assert np.abs(points) == pytest.approx(np.abs(theirs.transform(features)), abs=1e-9)
+    assert shares == pytest.approx(theirs.explained_variance_ratio_)
+
+
+def test_embeddings_say_what_is_drawn_and_refuse_what_does_not_fit():
+    points = RNG.normal(size=(6, 2))
+    figure = figures.embeddings(points, [0, 0, 1, 1, 2, 2], "abc", domains=["new", "old"] * 3)
+    assert figure.alt == "6 points of 3 classes in the given coordinates, new filled and old hollow."
+    with pytest.raises(ValueError, match="3 domains"):
+        figures.embeddings(points, [0] * 6, "a", domains=["x", "y", "z"] * 2)
+    with pytest.raises(ValueError, match="6 points, 5 labels"):
+        figures.embeddings(points, [0] * 5, "a")
+    for shape in ((6,), (6, 1), (2, 4)):
+        with pytest.raises(ValueError, match="features must be N×D"):
+            figures.embeddings(np.zeros(shape), [0] * shape[0], "a")
+
+
+def test_a_concept_map_knows_its_boxes():
+    with pytest.raises(ValueError, match="there is no box 'c'; there are a, b"):
+        figures.concept_map({"a": (0, 0), "b": (1, 0)}, [("a", "c")], alt="An arrow to a box that is not there.")
+
+
+# --- the dial --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dial():
+    record, drawn = toy_record(settings=("10", "30", "100", "300")), []
+
+    def draw(setting):
+        drawn.append(setting)
+        return figures.label_budget(record.select(setting=setting))
+
+    made = figures.dial(draw, record.settings, label="labels a class", start="30")
+    made.drawn = drawn
+    return made
+
+
+def test_the_dial_swaps_recorded_pictures_within_150_ms(dial):
+    assert dial.drawn == ["10", "30", "100", "300"]
+    for setting in ("10", "300", "100"):
+        start = time.perf_counter()
+        dial.slider.value = setting
+        assert time.perf_counter() - start < 0.15
+        assert dial.picture.value == dial.frames[setting]._repr_html_()
+    assert len(dial.drawn) == 4
+
+
+def test_the_dial_has_a_label_and_moves_by_position(dial):
+    from ipywidgets import SelectionSlider
+
+    assert isinstance(dial.slider, SelectionSlider)
+    assert dial.slider.description == "labels a class"
+    assert "arrow keys" in dial.slider.tooltip
+    dial.slider.index += 1  # what an arrow key does
+    assert dial.slider.value == "100"
+
+
+def test_the_dial_leaves_a_static_picture_where_widgets_cannot_run(dial):
+    dial.slider.value = "300"
+    bundle = dial._repr_mimebundle_()
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.widget.model_id
+    assert bundle["text/html"] == dial.frames["30"]._repr_html_()
+    assert bundle["text/plain"].startswith("Dial “labels a class” over 4 values, here at 300. Figure: Test accuracy")
+
+
+def test_a_dial_without_values_or_label_is_refused():
+    for values, start in [([], None), ([1, 2], 3)]:
+        with pytest.raises(ValueError, match="none of its values"):
+            figures.dial(lambda value: None, values, label="x", start=start)
+    with pytest.raises(ValueError, match="needs a label"):
+        figures.dial(lambda value: None, [1], label=" ")

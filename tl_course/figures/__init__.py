@@ -1,0 +1,33 @@
+"""The course's one style of figure: plots that take results and never train, as HTML with text.
+
+JupyterLab never gives a picture an alternative text, so every
+function returns an :class:`HtmlFigure` that carries one for those who cannot see.
+Each method keeps one colour, marker and line through the whole course: :data:`METHODS`.
+"""
+
+from tl_course.figures.curves import label_budget, learning_curves
+from tl_course.figures.diagrams import concept_map
+from tl_course.figures.grids import confusion, image_grid, probability_bars
+from tl_course.figures.html import HtmlFigure, show
+from tl_course.figures.points import embeddings
+from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
+from tl_course.figures.widgets import Dial, dial
+
+__all__ = [
+    "METHODS",
+    "Dial",
+    "HtmlFigure",
+    "MethodStyle",
+    "axes",
+    "concept_map",
+    "confusion",
+    "contrast",
+    "dial",
+    "embeddings",
+    "image_grid",
+    "label_budget",
+    "learning_curves",
+    "method_style",
+    "probability_bars",
+    "show",
+]

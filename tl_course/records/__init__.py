@@ -1,0 +1,58 @@
+"""What was measured: the learner's own runs, the course's recorded results, and the claims made from them.
+
+* :mod:`tl_course.records.ledger` keeps every run of a learner in one file.
+* :func:`read` opens a recorded result, a small CSV beside this file, written only by ``authoring/records/NN_name.py``.
+* :func:`claim` renders a sentence whose numbers come from a record; :func:`check_claims` proves every such sentence.
+
+A record's ``value`` is a fraction (accuracy 0.87) unless its script says otherwise; ``seconds`` are wall-clock seconds.
+"""
+
+from tl_course.records import ledger
+from tl_course.records.claims import (
+    Band,
+    Statement,
+    Verdict,
+    check_claims,
+    claim,
+    claim_ids,
+    registry,
+    target_title,
+    within_band,
+)
+from tl_course.records.table import (
+    COLUMNS,
+    FOLDER,
+    Interval,
+    Record,
+    RecordError,
+    Row,
+    available,
+    paired_difference,
+    problems,
+    read,
+    t_interval,
+)
+
+__all__ = [
+    "COLUMNS",
+    "FOLDER",
+    "Band",
+    "Interval",
+    "Record",
+    "RecordError",
+    "Row",
+    "Statement",
+    "Verdict",
+    "available",
+    "check_claims",
+    "claim",
+    "claim_ids",
+    "ledger",
+    "paired_difference",
+    "problems",
+    "read",
+    "registry",
+    "t_interval",
+    "target_title",
+    "within_band",
+]
