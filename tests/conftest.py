@@ -1,0 +1,86 @@
+"""Every test has a cache of its own, unless it is marked `assets`; none depends on who runs it and where."""
+
+import functools
+import os
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tl_course import course, environment, running
+
+SETTINGS = ("TL_PROFILE", "TL_DEVICE", "TL_THREADS", "TL_OFFLINE", "HF_HUB_OFFLINE", "TL_CIFAR10", "TL_TARGET")
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(request, monkeypatch, tmp_path_factory):
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TL_LEDGER", "off")
+    monkeypatch.setenv("TL_PRECISION", "fp32")  # what a timing on a busy machine says must decide no test
+    if request.node.get_closest_marker("assets") is None:
+        monkeypatch.setenv("TL_CACHE", str(tmp_path_factory.mktemp("own") / "cache"))
+    monkeypatch.setattr(environment, "_current", None)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("root") and not namespaces_work():
+        pytest.skip("needs Linux, root and unshare, to mount and to cut the network in a namespace of its own")
+
+
+@functools.cache
+def namespaces_work() -> bool:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    trial = "mount -t tmpfs none /mnt && ip link set lo up"
+    return subprocess.run(["unshare", "-m", "-n", "sh", "-c", trial], capture_output=True).returncode == 0
+
+
+# --- a course of two small lessons ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def write():
+    """Write a small notebook with outputs of an earlier run, one cell for each line of code."""
+    return _write
+
+
+def _write(path, *code: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [new_markdown_cell("# Title"), *(new_code_cell(line) for line in code)]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"c{number}"
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="an old result")]
+            cell.execution_count = 7
+    nbformat.write(new_notebook(cells=cells), path)
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A clone of the course with two lessons and an exercise."""
+    folder = tmp_path / "clone"
+    _write(folder / "notebooks" / "00_first.ipynb", "1 + 1")
+    _write(folder / "notebooks" / "01_second.ipynb", "2 + 2")
+    _write(folder / "exercises" / "00_first.ipynb", "...  # YOUR CODE HERE")
+    monkeypatch.setattr(course, "root", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def executed(monkeypatch):
+    """Do not start kernels: note which lessons would run, and write what comes out."""
+    names = []
+
+    def execute(path, out, **options):
+        names.append(path.stem)
+        if "stop here" in path.read_text():
+            raise KeyboardInterrupt
+        out.write_text(path.read_text())
+        failed = "boom" in path.read_text()
+        return running.Result(1.234, 10**8, not failed, "cell 2 (In [1]): boom" if failed else None)
+
+    monkeypatch.setattr(running, "execute", execute)
+    return names

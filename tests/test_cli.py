@@ -1,0 +1,400 @@
+"""The commands as users type them: what they print, how they end, and what they leave alone."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from serving import Server, asset_of, contents, leftovers, right, url_source
+
+import tl_course.assets
+from tl_course import cli, course, environment
+from tl_course.assets import fetching, registry
+from tl_course.doctor import BROKEN, GOOD, Finding
+
+LESSON = "notebooks/00_first.ipynb"
+
+
+@pytest.fixture
+def tl(monkeypatch, capsys):
+    """Run the command line in this process: returns exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        code = end.value.code
+        captured = capsys.readouterr()
+        return code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A registry of two small assets on a server of this machine."""
+    with Server() as server:
+        server.files = contents(1, {"a.bin": 400}) | contents(2, {"b.bin": 700})
+        parts = {name: {f"{name}.bin": server.files[f"{name}.bin"]} for name in "ab"}
+        known = {name: asset_of(part, url_source(server), name=name) for name, part in parts.items()}
+        known["cifar10"] = asset_of(contents(3), name="cifar10")
+        for module in (cli, fetching, tl_course.assets):
+            monkeypatch.setattr(module, "registry", lambda: known)
+        monkeypatch.setattr(cli, "for_profile", lambda profile: [known["a"], known["b"]])
+        yield server, known
+
+
+# --- as a whole ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [[], ["doctor"], ["fetch"], ["run"], ["start"], ["test"], ["clean"]])
+def test_every_command_explains_itself(tl, command):
+    code, out, _ = tl(*command, "--help")
+    assert code == 0
+    assert "Usage" in out
+
+
+def test_a_wrong_option_is_exit_code_2(tl):
+    assert tl("fetch", "--nonsense")[0] == 2
+    assert tl("nonsense")[0] == 2
+
+
+def test_a_bug_keeps_its_traceback(tl, monkeypatch):
+    def bug():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "_list_assets", bug)
+    monkeypatch.setattr(sys, "argv", ["tl-course", "fetch", "--list"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+# --- fetch --------------------------------------------------------------------------------------------------------
+
+
+def test_fetch_list_names_every_asset_with_state_size_and_licence(tl):
+    code, out, _ = tl("fetch", "--list")
+    assert code == 0
+    for asset in registry().values():
+        [line] = [line for line in out.splitlines() if line.split()[:1] == [asset.name]]
+        assert " missing " in line
+        assert "MB" in line
+    assert "licence" in out
+
+
+def test_fetch_list_shows_what_is_cached_and_what_is_damaged(tl, tiny):
+    tl("fetch")
+    (environment.cache_dir() / "b" / "b.bin").write_bytes(b"")
+    lines = {line.split()[0]: line.split()[1] for line in tl("fetch", "--list")[1].splitlines()[1:] if line[0] != " "}
+    assert (lines["a"], lines["b"], lines["cifar10"]) == ("cached", "damaged", "missing")
+
+
+def test_fetch_without_a_name_takes_what_the_profile_needs_and_repeats_nothing(tl, tiny):
+    server, known = tiny
+    code, out, _ = tl("fetch")
+    assert code == 0
+    assert "a, b: in " in out
+    assert all(right(known[name], environment.cache_dir()) for name in "ab")
+    assert sorted(server.requests) == ["a.bin", "b.bin"]
+    assert tl("fetch")[0] == 0
+    assert len(server.requests) == 2
+
+
+def test_fetch_by_name(tl, tiny):
+    assert tl("fetch", "b")[0] == 0
+    assert tiny[0].requests == ["b.bin"]
+
+
+def test_fetch_from_a_folder(tl, tiny, tmp_path):
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_bytes(tiny[0].files[name])
+    assert tl("fetch", "--from", tmp_path)[0] == 0
+    assert tiny[0].requests == []
+    code, _, err = tl("fetch", "--from", tmp_path / "nowhere")
+    assert code == 2
+    assert "There is no folder or zip at" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bertt"], "There is no asset called 'bertt'; there are minilm, "),
+        (["--profile", "maxi"], "The profile 'maxi' does not exist; choose one of mini, cpu, gpu."),
+        (["minilm", "--all"], "one of the three"),
+        (["--profile", "mini", "--all"], "one of the three"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(tl, arguments, message):
+    code, out, err = tl("fetch", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_wrong_profile_in_the_environment(tl, monkeypatch):
+    monkeypatch.setenv("TL_PROFILE", "maxi")
+    assert tl("fetch")[0] == 2
+    assert tl("run")[0] == 2
+
+
+def test_a_failing_fetch_is_exit_code_2_and_what_can_be_had_is_had(tl, tiny):
+    server, known = tiny
+    del server.files["a.bin"]
+    code, _, err = tl("fetch")
+    assert code == 2
+    assert "Missing a (" in err
+    assert err.count("\n") == 1
+    assert right(known["b"], environment.cache_dir())
+
+
+# --- doctor -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("state", "code", "last"), [(GOOD, 0, "Ready."), (BROKEN, 1, "1 broken.")])
+def test_doctor_ends_with_a_verdict(tl, monkeypatch, state, code, last):
+    findings = [Finding("x", state, "as it is", "do that" if state == BROKEN else "")]
+    monkeypatch.setattr("tl_course.doctor.examine", lambda deep: findings)
+    ended, out, _ = tl("doctor")
+    assert ended == code
+    assert out.splitlines()[-1] == last
+
+
+def test_doctor_for_real_on_an_empty_cache_says_what_to_fetch(tl):
+    code, out, _ = tl("doctor")
+    assert code == 1
+    assert "mend: tl-course fetch minilm" in out
+
+
+@pytest.mark.assets
+def test_doctor_deep_on_the_real_cache(tl):
+    from tl_course.assets import fetch, for_profile
+
+    fetch(for_profile("mini"))
+    code, out, _ = tl("doctor", "--deep")
+    assert out.count("hashes right") == 3, out
+    assert code == ("broken  " in out)
+
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+
+def test_run_ends_with_a_table_and_keeps_what_is_up_to_date(tl, tiny, clone, executed):
+    code, out, _ = tl("run")
+    assert code == 0
+    assert out.count("passed") == 2
+    assert "(kept)" not in out
+    assert (clone / "build" / "notebooks" / "01_second.ipynb").is_file()
+    assert tl("run")[1].count("passed (kept)") == 2
+    assert tl("run", "--force")[1].count("(kept)") == 0
+    assert executed == ["00_first", "01_second"] * 2
+
+
+def test_run_some_lessons_into_a_folder(tl, tiny, clone, executed, tmp_path):
+    assert tl("run", "01", "--out", tmp_path / "mine")[0] == 0
+    assert executed == ["01_second"]
+    assert (tmp_path / "mine" / "01_second.ipynb").is_file()
+    code, _, err = tl("run", "07")
+    assert code == 2
+    assert "There is no lesson '07'; there are 00_first, 01_second." in err
+
+
+def test_a_failing_lesson_is_exit_code_1_and_its_error_is_shown_as_it_is(tl, tiny, clone, executed, monkeypatch):
+    from tl_course import running
+
+    def execute(path, out, **options):
+        return running.Result(1.0, 10**8, False, "E: [/2] [bold]")
+
+    monkeypatch.setattr(running, "execute", execute)
+    code, out, _ = tl("run", "00")
+    assert code == 1
+    assert "failed: E: [/2] [bold]" in out
+
+
+def test_without_what_the_lessons_need_nothing_is_run(tl, tiny, clone, executed):
+    tiny[0].files.clear()
+    code, _, err = tl("run")
+    assert code == 2
+    assert "Missing a (" in err
+    assert executed == []
+
+
+def test_ctrl_c_in_run_says_so_and_keeps_the_finished_ones(tl, tiny, clone, executed, write):
+    write(clone / "notebooks" / "01_second.ipynb", "stop here")
+    code, out, err = tl("run")
+    assert code == 130
+    assert "00_first" in out
+    assert "passed" in out
+    assert "Stopped; what was finished is kept." in err
+    write(clone / "notebooks" / "01_second.ipynb", "go on")
+    assert tl("run")[1].count("(kept)") == 1
+
+
+RUN = """
+import sys
+from pathlib import Path
+from tl_course import cli, course
+course.root = lambda: Path(sys.argv.pop(1))
+root = course.root()
+course.root = lambda: root
+cli.fetch = lambda *args, **options: None
+cli.main()
+"""
+
+
+@pytest.mark.slow
+def test_a_real_ctrl_c_ends_the_kernel_and_keeps_the_finished_lesson(clone, tmp_path, write):
+    pid = tmp_path / "pid"
+    endless = f"import os, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\nwhile True: pass"
+    write(clone / "notebooks" / "01_second.ipynb", endless)
+    command = [sys.executable, "-c", RUN, str(clone), "run"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: pid.is_file() and pid.read_text())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Stopped; what was finished is kept." in err
+    assert "Traceback" not in err
+    known = json.loads((clone / "build" / "notebooks" / "results.json").read_text())
+    assert [entry["row"]["result"] for entry in known.values()] == ["passed"]
+    assert list(known) == ["00_first"]
+    assert "passed" in out
+    import psutil
+
+    wait_for(lambda: not psutil.pid_exists(int(pid.read_text())))
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)  # another process has no event to wait for
+
+
+# --- start --------------------------------------------------------------------------------------------------------
+
+
+def test_start_copies_and_never_overwrites_changed_work(tl, clone, tmp_path, monkeypatch, write):
+    monkeypatch.setattr(subprocess, "call", lambda command: pytest.fail("started JupyterLab"))
+    work = tmp_path / "work"
+    code, out, _ = tl("start", "--only-copy", "--workspace", work)
+    assert code == 0
+    assert out.count("copied ") == 3
+    assert "start with notebooks/00_first.ipynb" in out
+    # only the course changed: the file follows; only the learner: it stays; both: it stays, and the new lies beside
+    write(clone / "notebooks" / "00_first.ipynb", "a new version")
+    (work / "notebooks" / "01_second.ipynb").write_text("my notes")
+    write(clone / "exercises" / "00_first.ipynb", "a new question")
+    (work / "exercises" / "00_first.ipynb").write_text("my answer")
+    out = tl("start", "--only-copy", "--workspace", work)[1]
+    assert f"updated {LESSON}" in out
+    assert "kept    exercises/00_first.ipynb" in out
+    assert "01_second" not in out
+    assert "a new version" in (work / LESSON).read_text()
+    assert (work / "notebooks" / "01_second.ipynb").read_text() == "my notes"
+    assert (work / "exercises" / "00_first.ipynb").read_text() == "my answer"
+    assert "a new question" in (work / "exercises" / "00_first.new.ipynb").read_text()
+
+
+def test_start_opens_jupyterlab_at_the_first_lesson(tl, clone, monkeypatch):
+    commands = []
+    monkeypatch.setattr(subprocess, "call", lambda command: commands.append(command) or 0)
+    assert tl("start", "--no-browser", "--port", "9999")[0] == 0
+    [command] = commands
+    assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
+    assert f"--ServerApp.root_dir={clone / 'workspace'}" in command
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_first.ipynb" in command
+    assert {"--no-browser", "--port=9999"} <= set(command)
+
+
+def test_start_in_a_folder_that_cannot_be_written(tl, clone, tmp_path):
+    (tmp_path / "work").write_text("a file")
+    code, _, err = tl("start", "--only-copy", "--workspace", tmp_path / "work")
+    assert code == 2
+    assert "cannot be written to" in err
+    assert "--workspace" in err
+
+
+# --- test ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    seen = []
+
+    def call(command, *, cwd, env):
+        seen.append((command[2:], env))
+        return 3 if "--fail" in command else 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    return seen
+
+
+def test_the_quick_tests_lint_and_need_neither_files_nor_root(tl, tiny, clone, commands):
+    assert tl("test", "--quick")[0] == 0
+    names = [command[0] for command, _ in commands]
+    assert names == ["ruff", "ruff", "pytest"]
+    assert "not slow and not assets and not root" in commands[-1][0]
+    assert "--nbval-lax" not in commands[-1][0]
+    assert tiny[0].requests == []
+
+
+def test_the_full_tests_fetch_and_run_every_notebook(tl, tiny, clone, commands):
+    assert tl("test", "--jobs", "1")[0] == 0
+    [(command, env)] = commands
+    assert {"--nbval-lax", "--nbval-current-env", "notebooks", "exercises", "loadfile"} <= set(command)
+    assert env["OMP_NUM_THREADS"] == "1"
+    assert sorted(tiny[0].requests) == ["a.bin", "b.bin"]
+
+
+def test_a_failing_test_run_passes_its_exit_code_on(tl, clone, monkeypatch):
+    monkeypatch.setattr(subprocess, "call", lambda *args, **options: 5)
+    assert tl("test", "--quick")[0] == 5
+
+
+def test_missing_test_tools_are_named(tl, clone, monkeypatch):
+    monkeypatch.setattr(cli, "_importable", lambda name: name != "nbval")
+    code, _, err = tl("test")
+    assert code == 2
+    assert "The tests need nbval" in err
+
+
+# --- clean --------------------------------------------------------------------------------------------------------
+
+
+def test_clean_deletes_what_was_built_and_never_the_workspace(tl, tiny, clone, executed):
+    tl("run")
+    tl("start", "--only-copy")
+    assert tl("clean")[0] == 0
+    assert not (clone / "build").exists()
+    assert (clone / "workspace" / LESSON).is_file()
+    assert right(tiny[1]["a"], environment.cache_dir())
+    assert tl("clean")[0] == 0
+
+
+def test_clean_cache_deletes_only_what_the_course_put_there(tl, tiny, clone):
+    tl("fetch")
+    cache = environment.cache_dir()
+    (cache / "precision.json").write_text("{}")
+    (cache / "thesis").mkdir()
+    (cache / "thesis" / "final.tex").write_text("years of work")
+    assert tl("clean", "--cache")[0] == 0
+    assert [path.name for path in cache.iterdir()] == ["thesis"]
+    assert (cache / "thesis" / "final.tex").is_file()
+    assert leftovers(cache) == []
+
+
+def test_clean_cache_removes_an_empty_cache_folder_and_runs_twice(tl, tiny, clone):
+    tl("fetch")
+    assert tl("clean", "--cache")[0] == 0
+    assert not environment.cache_dir().exists()
+    assert tl("clean", "--cache")[0] == 0
+
+
+def test_course_errors_end_with_one_sentence(tl, monkeypatch):
+    def alone():
+        raise course.CourseError("The lessons are not beside the package.")
+
+    monkeypatch.setattr(course, "root", alone)
+    assert tl("clean") == (2, "", "The lessons are not beside the package.\n")

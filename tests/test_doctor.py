@@ -1,0 +1,164 @@
+"""The doctor finds what is wrong, says how to mend it, and never falls over what it finds."""
+
+import builtins
+import shutil
+import sys
+import types
+from importlib import metadata
+
+import pytest
+from serving import asset_of, contents, right
+
+from tl_course import doctor, environment
+from tl_course.assets import store
+from tl_course.doctor import BROKEN, GOOD, WARNING, Finding, examine, report
+
+
+@pytest.fixture(autouse=True)
+def small_profile(monkeypatch):
+    """Let the profile need one tiny asset, and the machine be one with plenty of memory."""
+    asset = asset_of(contents())
+    monkeypatch.setattr(doctor, "for_profile", lambda profile: [asset])
+    plenty = types.SimpleNamespace(available=8 * 10**9)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: plenty)
+    monkeypatch.setenv("TL_DEVICE", "cpu")
+    return asset
+
+
+@pytest.fixture
+def filled(small_profile):
+    folder = environment.cache_dir() / "tiny"
+    folder.mkdir(parents=True)
+    for name, content in contents().items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def finding(subject: str, **options) -> Finding:
+    return {finding.subject: finding for finding in examine(**options)}[subject]
+
+
+def test_a_machine_in_order(filled):
+    findings = examine(deep=True)
+    assert {finding.state for finding in findings} <= {GOOD, WARNING}
+    assert finding("tiny").text == "A tiny thing: cached, sizes right"
+    assert finding("tiny", deep=True).text == "A tiny thing: cached, hashes right"
+
+
+def test_whatever_is_not_good_has_a_remedy_and_whatever_is_good_has_none(filled):
+    (filled / "model.bin").unlink()
+    for one in examine():
+        assert bool(one.remedy) == (one.state != GOOD)
+
+
+def test_a_missing_asset():
+    assert finding("tiny") == Finding("tiny", BROKEN, "A tiny thing: missing, 0.005 MB", "tl-course fetch tiny")
+
+
+def test_only_deep_sees_a_flipped_bit(filled, small_profile):
+    content = bytearray((filled / "model.bin").read_bytes())
+    content[7] ^= 16
+    (filled / "model.bin").write_bytes(content)
+    assert not right(small_profile, filled.parent)
+    assert finding("tiny").state == GOOD
+    assert finding("tiny", deep=True).state == BROKEN
+    assert finding("tiny", deep=True).remedy == "tl-course fetch tiny"
+
+
+def test_a_wrong_setting_is_a_finding_and_the_rest_is_still_looked_at(monkeypatch):
+    monkeypatch.setenv("TL_PROFILE", "maxi")
+    assert finding("settings").state == BROKEN
+    assert "maxi" in finding("settings").text
+    assert finding("packages").state == GOOD
+
+
+def test_a_package_that_is_absent_or_too_old(monkeypatch):
+    installed = environment.version_of
+    versions = {"timm": "not installed", "torch": "1.13.0"}
+    monkeypatch.setattr(environment, "version_of", lambda name: versions.get(name, installed(name)))
+    packages = finding("packages")
+    assert packages.state == BROKEN
+    assert "timm not installed" in packages.text
+    assert "torch 1.13.0 (needs >=" in packages.text
+    assert "-m pip install -c constraints.txt -e ." in packages.remedy
+
+
+def test_what_tests_and_the_book_need_is_not_demanded_of_a_learner(monkeypatch):
+    installed = environment.version_of
+    monkeypatch.setattr(environment, "version_of", lambda name: "not installed" if name == "nbval" else installed(name))
+    assert finding("packages").state == GOOD
+
+
+def test_a_course_that_was_never_installed(monkeypatch):
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", absent)
+    assert finding("packages").text == "tl-course is not installed"
+
+
+@pytest.mark.parametrize("module", ["torch", "psutil"])
+def test_a_library_that_cannot_be_imported(monkeypatch, module):
+    real = builtins.__import__
+
+    def broken(name, *rest):
+        if name == module:
+            raise ImportError(f"lib{module}.so: cannot open shared object file")
+        return real(name, *rest)
+
+    monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(builtins, "__import__", broken)
+    libraries = finding("libraries")
+    assert libraries.state == BROKEN
+    assert f"lib{module}.so" in libraries.text
+
+
+def test_little_memory_is_a_warning(monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=10**9))
+    assert finding("memory").state == WARNING
+
+
+def test_a_driver_that_this_pytorch_cannot_use_is_a_warning(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    assert finding("device").state == WARNING
+
+
+@pytest.mark.parametrize("trouble", ["full", "not writable", "a file"])
+def test_a_cache_with_no_room_or_no_permission(monkeypatch, trouble):
+    if trouble == "full":
+        monkeypatch.setattr(doctor, "free_bytes", lambda path: 100)
+        expected = "0.0001 MB free, 0.009 MB are needed"
+    elif trouble == "not writable":
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        expected = "cannot be written to"
+    else:
+        environment.cache_dir().write_text("")
+        expected = "is a file"
+    assert finding("cache").state == BROKEN
+    assert expected in finding("cache").text
+    assert "TL_CACHE" in finding("cache").remedy
+
+
+def test_a_full_or_read_only_cache_that_holds_everything_is_good(monkeypatch, filled):
+    monkeypatch.setattr(doctor, "free_bytes", lambda path: 0)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert finding("cache").state == GOOD
+
+
+def test_a_folder_that_may_not_be_read_counts_as_missing(monkeypatch):
+    real = store.Path.stat
+
+    def forbidden(self, **options):
+        if self.name == "model.bin":
+            raise PermissionError(13, "Permission denied")
+        return real(self, **options)
+
+    monkeypatch.setattr(store.Path, "stat", forbidden)
+    assert finding("tiny").state == BROKEN
+
+
+def test_the_report_aligns_and_puts_the_remedy_below():
+    lines = report([Finding("a", GOOD, "fine"), Finding("longer", BROKEN, "bad", "mend it")]).splitlines()
+    assert [line.index(text) for line, text in zip(lines, ("fine", "bad", "mend: mend it"), strict=True)] == [19] * 3
+    assert all(line == line.rstrip() for line in lines)

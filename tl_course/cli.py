@@ -1,0 +1,213 @@
+"""The command line: ``tl-course doctor | fetch | start | run | test | clean``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tl_course import course, environment
+from tl_course.assets import AssetError, fetch, for_profile, registry, status, store
+from tl_course.assets.store import megabytes
+
+app = typer.Typer(
+    help="The command line of the transfer learning course.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+
+# what a user can mend is told in one sentence; anything else is a bug and keeps its traceback
+MENDABLE = (AssetError, course.CourseError, ValueError)
+
+
+def main() -> None:
+    """Run the command line; a mistake a user can mend ends with one sentence and exit code 2."""
+    try:
+        app()
+    except MENDABLE as error:
+        _stop(str(error))
+    except SystemExit as end:
+        if end.code == 130:  # how typer ends on Ctrl-C, without a word
+            _stop("Stopped; what was finished is kept.", code=130)
+        raise
+
+
+def _stop(message: str, code: int = 2) -> NoReturn:
+    Console(stderr=True).print(message, style="bold red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(code)
+
+
+@app.command()
+def doctor(deep: Annotated[bool, typer.Option("--deep", help="Hash every cached file (slower).")] = False) -> None:
+    """Say what this machine has, what is wrong, and how to mend it. Exit code 1 when something is broken."""
+    from tl_course.doctor import BROKEN, examine, report
+
+    findings = examine(deep=deep)
+    print(report(findings))
+    broken = sum(finding.state == BROKEN for finding in findings)
+    print(f"\n{broken} broken." if broken else "\nReady.")
+    raise typer.Exit(code=1 if broken else 0)
+
+
+@app.command(name="fetch")
+def fetch_command(
+    names: Annotated[list[str] | None, typer.Argument(help="Assets by name; `--list` shows them.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show what can be fetched, and what is cached.")] = False,
+    profile: Annotated[str, typer.Option(help="Fetch what a profile's lessons use: mini, cpu or gpu.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Fetch every asset of every profile.")] = False,
+    place: Annotated[
+        Path | None, typer.Option("--from", help="Take the files from a folder or zip, not the network.")
+    ] = None,
+) -> None:
+    """Bring data and weights into the cache, checked by hash. With nothing named: what your profile needs."""
+    if show:
+        _list_assets()
+        return
+    wanted = _wanted(names or [], profile, everything)
+    fetch(wanted, place=place, say=lambda line: print(line, flush=True))
+    names_fetched = ", ".join(asset.name for asset in wanted)
+    print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, hashes right.")
+
+
+def _wanted(names: list[str], profile: str, everything: bool) -> list:
+    if sum(map(bool, (names, profile, everything))) > 1:
+        raise ValueError("Name assets, or a --profile, or --all: one of the three.")
+    if everything:
+        return list(registry().values())
+    if names:
+        unknown = [name for name in names if name not in registry()]
+        if unknown:
+            raise ValueError(f"There is no asset called {unknown[0]!r}; there are {', '.join(registry())}.")
+        return [registry()[name] for name in names]
+    profile = profile or os.environ.get("TL_PROFILE") or "mini"
+    if profile not in environment.PROFILES:
+        raise ValueError(f"The profile {profile!r} does not exist; choose one of {', '.join(environment.PROFILES)}.")
+    return for_profile(profile)
+
+
+def _list_assets() -> None:
+    table = Table("asset", "state", "size", "profiles", "what, and its licence", box=None, pad_edge=False)
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    for asset in registry().values():
+        what = f"{asset.title}; licence: {asset.licence}"
+        table.add_row(asset.name, status(asset), megabytes(asset.size), " ".join(asset.profiles), what)
+    console.print(table)
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Lessons by number or name; all of them when left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the executed copies [default: build/lessons].")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Execute also what is up to date.")] = False,
+) -> None:
+    """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails."""
+    paths = course.lessons(names or [])
+    out = out or course.root() / "build" / "lessons"
+    fetch(for_profile(environment.current().profile), say=lambda line: print(line, flush=True))
+    table = Table("lesson", "seconds", "peak memory", "result", title="Lessons", title_justify="left")
+    failed = False
+    results = course.run(paths, out, force=force)
+    try:
+        for path in paths:
+            with console.status(f"{path.stem} is running"):
+                row, kept = next(results)
+            failed |= not row.ok
+            result = escape(row.result) + (" (kept)" if kept else "")
+            table.add_row(row.lesson, f"{row.seconds:.0f}", megabytes(row.peak_bytes), result)
+    finally:  # after Ctrl-C too
+        console.print(table)
+    print(f"The executed lessons are in {environment.shorten_home(out.resolve())}.")
+    raise typer.Exit(code=1 if failed else 0)
+
+
+@app.command()
+def start(
+    workspace: Annotated[Path | None, typer.Option(help="Your own folder [default: workspace in the clone].")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    port: Annotated[
+        int, typer.Option(help="Port for JupyterLab; the next free one is taken when it is in use.")
+    ] = 8888,
+    only_copy: Annotated[bool, typer.Option("--only-copy", help="Copy the files and stop.")] = False,
+) -> None:
+    """Copy lessons and exercises into your workspace (never over your work) and open JupyterLab at lesson 00."""
+    workspace = (workspace or course.root() / "workspace").resolve()
+    for line in course.make_workspace(workspace):
+        print(line)
+    first = course.lessons()[0].name
+    print(f"Your workspace is {environment.shorten_home(workspace)}; start with notebooks/{first}.", flush=True)
+    if only_copy:
+        return
+    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={workspace}", f"--port={port}"]
+    # JupyterLab would ask its makers whether there is a newer one; a course that needs no network does without
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    command += [f"--LabApp.default_url=/lab/tree/notebooks/{first}"] + ([] if browser else ["--no-browser"])
+    raise typer.Exit(code=subprocess.call(command))
+
+
+@app.command()
+def test(
+    quick: Annotated[bool, typer.Option("--quick", help="Lint and unit tests only, under 2 minutes.")] = False,
+    jobs: Annotated[int, typer.Option(help="Test processes side by side.")] = 2,
+) -> None:
+    """Run the tests: the package, its examples, and every notebook from first cell to last (nbval)."""
+    folder = course.root()
+    missing = [name for name in ("pytest", "xdist", "nbval", "ruff") if not _importable(name)]
+    if missing:
+        raise course.CourseError(
+            f"The tests need {', '.join(missing)}: install them with `pip install -c constraints.txt -e '.[test]'`."
+        )
+    # two processes with two threads each on two cores are ten times slower than with one thread each
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "TL_LEDGER": "off", "TOKENIZERS_PARALLELISM": "false"}
+    suite = ["--doctest-modules", "tests", "tl_course", "-n", str(jobs), "--dist", "loadfile"]
+    if quick:
+        commands = [["ruff", "check", "."], ["ruff", "format", "--check", "."]]
+        suite += ["-m", "not slow and not assets and not root"]
+    else:
+        fetch(for_profile("mini"), say=lambda line: print(line, flush=True))
+        commands = []
+        notebooks = [name for name in ("notebooks", "exercises", "solutions") if (folder / name).is_dir()]
+        suite += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300", *notebooks]
+    for command in [*commands, ["pytest", *suite]]:
+        code = subprocess.call([sys.executable, "-m", *command], cwd=folder, env=env)
+        if code:
+            raise typer.Exit(code=code)
+
+
+def _importable(name: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(name) is not None
+
+
+@app.command()
+def clean(
+    cache: Annotated[bool, typer.Option("--cache", help="Also delete the downloaded files.")] = False,
+) -> None:
+    """Delete what was built (build/); never your workspace."""
+    try:
+        build = course.root() / "build"
+        if build.exists():
+            shutil.rmtree(build)
+            print(f"Deleted {environment.shorten_home(build)}.")
+        if cache:
+            store.clear(environment.cache_dir(), registry())
+            print(f"Deleted the course's files in {environment.shorten_home(environment.cache_dir())}.")
+    except OSError as error:
+        raise ValueError(f"{error.filename} cannot be deleted ({error.strerror}).") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""The course as files: where the lessons are, a learner's own copy of them, and running them all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tl_course import environment
+
+MANIFEST = ".tl_course.json"
+
+
+class CourseError(RuntimeError):
+    """The course's files are not as they must be; the message says what to do."""
+
+
+def root() -> Path:
+    """Return the folder of the course: the clone this package was installed from.
+
+    Raises
+    ------
+    CourseError
+        When the package stands alone, without the lessons beside it.
+    """
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / "notebooks").is_dir():
+        raise CourseError(
+            "The lessons are not beside the package: clone the course's repository and install it from there with "
+            "`pip install -c constraints.txt -e .`."
+        )
+    return folder
+
+
+def lessons(wanted: Iterable[str] = ()) -> list[Path]:
+    """Return the lesson notebooks in order, or those whose number or name is wanted.
+
+    >>> lessons(["00"])[0].stem
+    '00_start_here'
+    """
+    found = sorted((root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise CourseError(f"There is no lesson in {root() / 'notebooks'}: restore that folder from the repository.")
+    wanted = list(wanted)
+    for name in wanted:
+        if not any(_matches(path, name) for path in found):
+            raise CourseError(f"There is no lesson {name!r}; there are {', '.join(path.stem for path in found)}.")
+    return [path for path in found if not wanted or any(_matches(path, name) for name in wanted)]
+
+
+def _matches(path: Path, name: str) -> bool:
+    return Path(name).stem in {path.stem, path.stem.partition("_")[0]}
+
+
+# --- running ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table that a run ends with."""
+
+    lesson: str
+    seconds: float
+    peak_bytes: int
+    result: str
+
+    @property
+    def ok(self) -> bool:
+        return self.result == "passed"
+
+
+def run(paths: list[Path], out: Path, *, force: bool = False, timeout: int = 600) -> Iterator[tuple[Row, bool]]:
+    """Execute lessons into a folder, one after the other; what is already there and up to date is not repeated.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+        Notebooks, as :func:`lessons` returns them.
+    out : pathlib.Path
+        Folder for the executed copies and for ``results.json``.
+    force : bool
+        Execute also what is up to date.
+    timeout : int
+        Seconds a single cell may take.
+
+    Yields
+    ------
+    (Row, bool)
+        The row, and whether it was kept from an earlier run.
+    """
+    from tl_course.running import execute
+
+    with _explained(f"The folder {out} for the executed lessons", "--out"):
+        out.mkdir(parents=True, exist_ok=True)
+    ledger = out / "results.json"
+    known = _read(ledger)
+    for path in paths:
+        digest = _digest(path)
+        before = _passed_before(known.get(path.stem), digest)
+        if not force and before and (out / path.name).is_file():
+            yield before, True
+            continue
+        result = execute(path, out / path.name, timeout=timeout, cwd=path.parent)
+        row = Row(
+            path.stem, round(result.seconds, 1), result.peak_bytes, "passed" if result.ok else f"failed: {result.error}"
+        )
+        known[path.stem] = {"digest": digest, "row": asdict(row)}
+        _write(ledger, json.dumps(known, indent=1))
+        yield row, False
+
+
+def _passed_before(entry: object, digest: str) -> Row | None:
+    """Return the row of an earlier run that passed and still holds; None for anything else that may stand there."""
+    try:
+        row = Row(**entry["row"])
+        return row if entry["digest"] == digest and row.ok else None
+    except (TypeError, KeyError):  # written by another version of the course, or by no version at all
+        return None
+
+
+def _digest(notebook: Path) -> str:
+    """Hash all that a lesson's result depends on: its code, the package, the settings, the libraries."""
+    from tl_course import data
+
+    env = environment.current()
+    parts = [environment.version_of(name) for name in ("torch", "torchvision", "transformers", "timm")]
+    parts += [env.profile, str(env.device), env.precision, str(env.threads)]
+    parts += [data.target(), os.environ.get("TL_CIFAR10", "")]  # the photographs a lesson runs on
+    digest = hashlib.sha256("\n".join(parts).encode())
+    digest.update("".join(_code(notebook)).encode())
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*")):
+        if path.suffix in {".py", ".toml", ".csv", ".json", ".safetensors"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _code(notebook: Path) -> list[str]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+# --- a learner's own copy ---------------------------------------------------------------------------------------
+
+
+def make_workspace(workspace: Path) -> list[str]:
+    """Copy lessons and exercises into a learner's folder, without outputs, and never over the learner's work.
+
+    A file that the learner has not touched since it was copied follows the course. Where both have changed, the
+    learner's stays as it is and the course's new one is put beside it with ``.new`` in its name.
+
+    Parameters
+    ----------
+    workspace : pathlib.Path
+        The learner's folder; made where it does not exist.
+
+    Returns
+    -------
+    list of str
+        One line for each file that was copied, updated or put beside.
+    """
+    manifest = workspace / MANIFEST
+    copied = _read(manifest)
+    lines = []
+    with _explained(f"The workspace {workspace}", "--workspace"):
+        try:
+            # the folders keep their names, and so the links between lessons and exercises stay alive
+            for name in ("notebooks", "exercises"):
+                for path in sorted((root() / name).glob("*.ipynb")):
+                    fresh = without_outputs(path.read_text(encoding="utf-8"))
+                    line = _copy_unless_touched(fresh, workspace, f"{name}/{path.name}", copied)
+                    lines += [line] if line else []
+        finally:
+            _write(manifest, json.dumps(copied, indent=1))
+    return lines
+
+
+def _copy_unless_touched(fresh: str, workspace: Path, label: str, copied: dict[str, str]) -> str:
+    target = workspace / label
+    key = hashlib.sha256(fresh.encode()).hexdigest()
+    if not target.exists():
+        _write(target, fresh)
+        line = f"copied  {label}"
+    elif copied.get(label) == key or (now := hashlib.sha256(target.read_bytes()).hexdigest()) == key:
+        line = ""
+    elif now == copied.get(label):
+        _write(target, fresh)
+        line = f"updated {label}"
+    else:
+        beside = Path(label).with_suffix(".new.ipynb").as_posix()
+        _copy_unless_touched(fresh, workspace, beside, copied)  # that one may hold work as well
+        line = f"kept    {label} as you changed it; the course's new version lies beside it as {Path(beside).name}"
+    copied[label] = key
+    return line
+
+
+def without_outputs(notebook: str) -> str:
+    """Return a notebook's text with its outputs removed: a learner predicts first, and then runs."""
+    content = json.loads(notebook)
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _read(path: Path) -> dict:
+    """Return the JSON object in a file; an empty one where there is none, or something else."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(what: str, option: str) -> Iterator[None]:
+    """Turn a folder that cannot be written to into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise CourseError(f"{what} cannot be written to ({reason}); choose another one with {option}.") from error

@@ -1,0 +1,169 @@
+"""What is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tl_course import environment
+from tl_course.assets import for_profile, status
+from tl_course.assets.store import free_bytes, megabytes
+
+GOOD, WARNING, BROKEN = "good", "warning", "broken"
+MEMORY_NEEDED = 3 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing the doctor looked at: how it stands, and the way out where it does not stand well."""
+
+    subject: str
+    state: str
+    text: str
+    remedy: str = ""
+
+
+def examine(*, deep: bool = False) -> list[Finding]:
+    """Look at everything the course needs and return one finding each.
+
+    Parameters
+    ----------
+    deep : bool
+        Hash every cached file instead of comparing sizes.
+
+    Returns
+    -------
+    list of Finding
+        Settings that cannot be resolved come back as a broken finding, never as an exception.
+
+    Examples
+    --------
+    >>> {finding.state for finding in examine()} <= {"good", "warning", "broken"}
+    True
+    """
+    findings = [*_python(), *_packages()]
+    try:
+        env = environment.setup(quiet=True)
+        return [*findings, *_machine(env), *_cache(env), *_assets(env, deep)]
+    except ValueError as error:
+        return [*findings, Finding("settings", BROKEN, str(error), "unset the variable it names, or correct it")]
+    except (ImportError, OSError) as error:  # a library is absent, or its own files are
+        return [*findings, Finding("libraries", BROKEN, f"{type(error).__name__}: {error}", _install())]
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    inside = sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ
+    yield Finding(
+        "Python",
+        GOOD if inside else WARNING,
+        f"{version} in the environment {Path(sys.prefix).name}",
+        ""
+        if inside
+        else "use an environment of its own (`make course` makes one), so that other projects stay as they are",
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    """Compare what is installed with what the package declares."""
+    try:
+        from packaging.requirements import Requirement
+
+        declared = metadata.requires("tl-course") or []
+    except ImportError as error:  # PackageNotFoundError is one too
+        yield Finding("packages", BROKEN, f"{error.name} is not installed", _install())
+        return
+    problems = []
+    for line in declared:
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        version = environment.version_of(requirement.name)
+        if version == "not installed" or not requirement.specifier.contains(version, prereleases=True):
+            problems.append(f"{requirement.name} {version} (needs {requirement.specifier})")
+    if problems:
+        yield Finding("packages", BROKEN, "; ".join(problems), _install())
+    else:
+        yield Finding("packages", GOOD, f"torch {environment.version_of('torch')} and the others are as declared")
+
+
+def _install() -> str:
+    return f"{environment.shorten_home(Path(sys.executable))} -m pip install -c constraints.txt -e ."
+
+
+def _machine(env: environment.Environment) -> Iterator[Finding]:
+    import psutil
+    import torch
+
+    yield Finding("profile", GOOD, f"{env.profile}: {environment.PROFILES[env.profile]}")
+    has_nvidia = shutil.which("nvidia-smi") is not None
+    if has_nvidia and env.device.type != "cuda" and not torch.cuda.is_available():
+        remedy = "install a CUDA build of PyTorch that fits the driver (selector on pytorch.org), or go on with the CPU"
+        yield Finding("device", WARNING, "there is an NVIDIA driver, but this PyTorch cannot use it", remedy)
+    else:
+        yield Finding("device", GOOD, f"{environment.device_name(env.device)}, {env.threads} threads, {env.precision}")
+    memory = psutil.virtual_memory().available
+    low = memory < MEMORY_NEEDED
+    yield Finding(
+        "memory",
+        WARNING if low else GOOD,
+        f"{megabytes(memory)} free",
+        "close other programs and other notebooks' kernels: a lesson needs up to 3 GB" if low else "",
+    )
+
+
+def _cache(env: environment.Environment) -> Iterator[Finding]:
+    free = free_bytes(env.cache)
+    needed = sum(asset.size for asset in for_profile(env.profile) if status(asset) != "cached")
+    place = environment.shorten_home(env.cache)
+    if os.path.exists(env.cache) and not os.path.isdir(env.cache):
+        yield Finding("cache", BROKEN, f"{place} is a file", "set TL_CACHE to a folder of your own")
+    elif needed and not _writable(env.cache):
+        yield Finding("cache", BROKEN, f"{place} cannot be written to", "set TL_CACHE to a folder of your own")
+    elif free < 2 * needed:
+        remedy = "make room, or set TL_CACHE to a folder on another disk"
+        yield Finding(
+            "cache", BROKEN, f"{place} has {megabytes(free)} free, {megabytes(2 * needed)} are needed", remedy
+        )
+    else:
+        yield Finding("cache", GOOD, f"{place}, {megabytes(free)} free")
+
+
+def _writable(folder: Path) -> bool:
+    while not os.path.exists(folder):
+        folder = folder.parent
+    return os.access(folder, os.W_OK)
+
+
+def _assets(env: environment.Environment, deep: bool) -> Iterator[Finding]:
+    for asset in for_profile(env.profile):
+        state = status(asset, deep=deep)
+        how = "hashes right" if deep else "sizes right"
+        if state == "cached":
+            yield Finding(asset.name, GOOD, f"{asset.title}: cached, {how}")
+        else:
+            yield Finding(
+                asset.name, BROKEN, f"{asset.title}: {state}, {megabytes(asset.size)}", f"tl-course fetch {asset.name}"
+            )
+
+
+def report(findings: list[Finding]) -> str:
+    """Write findings as aligned lines, each remedy below what it mends.
+
+    >>> print(report([Finding("cache", BROKEN, "full", "make room")]))
+    broken   cache    full
+                      mend: make room
+    """
+    width = max(len(finding.subject) for finding in findings) + 4
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.state:<8} {finding.subject:<{width}}{finding.text}")
+        if finding.remedy:
+            lines.append(f"{'':<8} {'':<{width}}mend: {finding.remedy}")
+    return re.sub(r"[ ]+$", "", "\n".join(lines), flags=re.MULTILINE)
