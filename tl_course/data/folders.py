@@ -1,0 +1,341 @@
+"""The learner's own data: a folder of images, one subfolder for each class, or a CSV file of texts."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
+
+# Decoded images stay in memory, where a whole epoch costs no decoding.
+LIMIT = 2 * 1024**3
+PART_NAMES = {"train": "train", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
+
+
+# --- images -------------------------------------------------------------------------------------------------------
+
+
+def image_folder(
+    path: str | os.PathLike,
+    *,
+    size: int | None = None,
+    train_per_class: int | None = None,
+    validation: float = 0.2,
+    test: float | int | None = None,
+    seed: int = 0,
+    augment: Sequence[str] = (),
+    on_error: str = "raise",
+) -> Task:
+    """Make a task from a folder whose subfolders are the classes: ``path/cat/tom.jpg``.
+
+    Subfolders named train, test, val (valid, validation) are taken as ready splits: ``path/train/cat/tom.jpg``; what
+    is missing of them is drawn from train. Hidden files are passed over. Images are turned as their camera says, made
+    RGB and kept decoded in memory, at most 2 GiB.
+
+    Parameters
+    ----------
+    path : path
+    size : int, optional
+        Resize the shorter side to this many pixels and cut the middle square. Needed when sizes differ.
+    train_per_class, validation, seed, augment
+        As in :func:`tl_course.data.load`.
+    test : float or int, optional
+        Share (or number) of the images held out for the test, one fifth by default; the same ones for every ``seed``.
+    on_error : {"raise", "skip"}
+        What to do with a file that is no readable image and a class without any: raise, or leave it out, list it in
+        ``task.notes`` and warn once.
+
+    Returns
+    -------
+    Task
+        uint8 N×3×H×W, classes in alphabetical order.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such folder.
+    ValueError
+        When a file is no readable image, a class is empty or too small to be split, there is one class only, sizes
+        differ, or the decoded images would take more than 2 GiB: one sentence with the name and the way out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for number, colour in enumerate(["red", "blue"] * 5):
+    ...         (Path(folder) / "flags" / colour).mkdir(parents=True, exist_ok=True)
+    ...         Image.new("RGB", (40, 30), colour).save(f"{folder}/flags/{colour}/{number}.png")
+    ...     print(image_folder(f"{folder}/flags", size=16))
+    flags: 6 train, 2 validation, 2 test images 16×16, 2 classes
+    """
+    dataset = read_image_folder(path, size=size, on_error=on_error)
+    return dataset.draw(train_per_class=train_per_class, validation=validation, test=test, seed=seed, augment=augment)
+
+
+def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_error: str = "raise") -> Dataset:
+    """Return the :class:`~tl_course.data.Dataset` that :func:`image_folder` draws its task from."""
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}; give one with a subfolder of images for each class.")
+    problems = Problems(on_error)
+    found = {part: _decoded(_listed(folder), root, size, problems) for part, folder in _parts(root).items()}
+    class_names = _classes(found["train"], _parts(root), problems)
+    _check_one_size([image for images in found.values() for image in images])
+    problems.warn()
+    splits = {part: _stacked(images, class_names) for part, images in found.items()}
+    # Of every class at least one image must be left for each split that is still to be drawn.
+    check_classes(splits["train"].labels, class_names, f"the folder {root}", at_least=4 - len(splits))
+    return Dataset(
+        "image_folder",
+        root.resolve().name,
+        "image",
+        class_names,
+        splits["train"],
+        f"the reader's own images, folder {root.resolve().name}",
+        test=splits.get("test"),
+        validation=splits.get("validation"),
+        augmentable=("flip", "crop"),
+        notes=problems.notes,
+    )
+
+
+class _Found(NamedTuple):
+    """An image file, the class it is of, and its pixels, uint8 3×H×W."""
+
+    file: Path
+    name: str
+    pixels: Tensor
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """Return the folders of the splits; the root itself where its subfolders are classes."""
+    parts = {PART_NAMES[folder.name]: folder for folder in _subfolders(root) if folder.name in PART_NAMES}
+    return parts if len(parts) > 1 and "train" in parts else {"train": root}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+
+
+def _listed(folder: Path) -> list[tuple[str, Path]]:
+    """Return class name and path of every file below the class folders that is not hidden."""
+    return [
+        (subfolder.name, file)
+        for subfolder in _subfolders(folder)
+        for file in sorted(subfolder.rglob("*"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(subfolder).parts)
+    ]
+
+
+def _decoded(listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems) -> list[_Found]:
+    """Decode image files, several at a time."""
+    found, total = [], 0
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        decoded = pool.map(lambda entry: _image(entry[1], size), listed)
+        for (name, file), image in zip(listed, decoded, strict=True):
+            if isinstance(image, str):
+                problems.add(image, "remove or replace it")
+                continue
+            found.append(_Found(file, name, image))
+            total += image.numel()
+            if total > LIMIT:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise ValueError(
+                    f"The {len(listed):,} images of {root} take more than {LIMIT / 1024**3:.3g} GiB once decoded; "
+                    f"pass a smaller size= (now {size}) or give fewer of them."
+                )
+    return found
+
+
+def _image(file: Path, size: int | None) -> Tensor | str:
+    """Return uint8 3×H×W, or in words why there is no image."""
+    import numpy
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as opened:
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+        if size is not None:
+            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+    except Image.DecompressionBombError:
+        return f"{file} is far too large for an image to learn from"
+    except (OSError, SyntaxError, ValueError, EOFError):
+        return f"{file} is not an image that can be read"
+    return torch.from_numpy(numpy.array(image)).movedim(-1, 0).contiguous()
+
+
+def _classes(found: list[_Found], parts: dict[str, Path], problems: Problems) -> tuple[str, ...]:
+    """Return the classes that have training images, in alphabetical order."""
+    filled = {image.name for image in found}
+    named = sorted({folder.name for part in parts.values() for folder in _subfolders(part)})
+    for name in named:
+        if name not in filled:
+            problems.add(f"The class {name!r} in {parts['train']} has no image", "add some or remove its folder")
+    return tuple(name for name in named if name in filled)
+
+
+def _check_one_size(found: list[_Found]) -> None:
+    for image in found:
+        if image.pixels.shape != found[0].pixels.shape:
+            one, other = ("×".join(map(str, each.pixels.shape[1:])) for each in (found[0], image))
+            raise ValueError(
+                f"The images differ in size ({found[0].file} has {one} pixels, {image.file} {other}); pass size= to "
+                "bring all to one, for example size=64."
+            )
+
+
+def _stacked(found: list[_Found], class_names: Sequence[str]) -> Split:
+    number = {name: position for position, name in enumerate(class_names)}
+    kept = [image for image in found if image.name in number]
+    pixels = torch.stack([image.pixels for image in kept]) if kept else torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+    return Split(pixels, torch.tensor([number[image.name] for image in kept], dtype=torch.int64))
+
+
+# --- texts --------------------------------------------------------------------------------------------------------
+
+
+def csv_text(
+    path: str | os.PathLike,
+    *,
+    text: str,
+    label: str,
+    group: str | None = None,
+    delimiter: str | None = None,
+    encoding: str = "utf-8-sig",
+    train_per_class: int | None = None,
+    validation: float = 0.2,
+    test: float | int | None = None,
+    seed: int = 0,
+    on_error: str = "raise",
+) -> Task:
+    """Make a task from a CSV file with a header line.
+
+    Parameters
+    ----------
+    path : path
+    text, label : str
+        Names of the columns.
+    group : str, optional
+        Column with the document (author, patient …) of a text: all texts of one stay in one split.
+    delimiter : str, optional
+        A comma by default, a tab for ``.tsv``.
+    encoding : str
+        UTF-8 by default, with or without a byte order mark.
+    train_per_class, validation, seed
+        As in :func:`tl_course.data.load`.
+    test : float or int, optional
+        Share (or number) of the rows held out for the test, one fifth by default; the same ones for every ``seed``.
+    on_error : {"raise", "skip"}
+        What to do with a row without text, label or readable bytes: raise, or leave it out, list it in ``task.notes``
+        and warn once.
+
+    Returns
+    -------
+    Task
+        Texts; classes in numerical order where all labels are whole numbers, else in alphabetical order.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When a column is missing, a row has no text or label (empty or NaN) or cannot be read in this encoding, there
+        is one class only, or a class is too small to be split: one sentence with file and line and the way out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rows = [f"text {number},{'good' if number % 2 else 'bad'}" for number in range(20)]
+    ...     _ = (Path(folder) / "mine.csv").write_text("\\n".join(["what,mood", *rows]))
+    ...     print(csv_text(f"{folder}/mine.csv", text="what", label="mood"))
+    mine: 12 train, 4 validation, 4 test texts, 2 classes
+    """
+    dataset = read_csv_text(
+        path, text=text, label=label, group=group, delimiter=delimiter, encoding=encoding, on_error=on_error
+    )
+    return dataset.draw(train_per_class=train_per_class, validation=validation, test=test, seed=seed)
+
+
+def read_csv_text(
+    path: str | os.PathLike,
+    *,
+    text: str,
+    label: str,
+    group: str | None = None,
+    delimiter: str | None = None,
+    encoding: str = "utf-8-sig",
+    on_error: str = "raise",
+) -> Dataset:
+    """Return the :class:`~tl_course.data.Dataset` that :func:`csv_text` draws its task from."""
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no file {file}; give the path of a CSV file with a header line.")
+    problems = Problems(on_error)
+    delimiter = delimiter or ("\t" if file.suffix.lower() == ".tsv" else ",")
+    columns = [text, label] + ([group] if group else [])
+    rows = []
+    for line, values in _rows(file, columns, delimiter, encoding):
+        if wrong := _wrong_with(values):
+            problems.add(f"{file.name}, line {line}, {wrong}", "correct the row")
+        else:
+            rows.append(values)
+    problems.warn()
+    names = sorted({row[label].strip() for row in rows}, key=_number_or_text({row[label] for row in rows}))
+    labels = torch.tensor([names.index(row[label].strip()) for row in rows], dtype=torch.int64)
+    check_classes(labels, names, f"column {label!r} of {file.name}", at_least=3)
+    documents = {name: number for number, name in enumerate(dict.fromkeys(row[group] for row in rows))} if group else {}
+    groups = torch.tensor([documents[row[group]] for row in rows]) if group else None
+    return Dataset(
+        "csv_text",
+        file.stem,
+        "text",
+        tuple(names),
+        Split([row[text] for row in rows], labels, groups),
+        f"the reader's own texts, file {file.name}",
+        notes=problems.notes,
+    )
+
+
+def _rows(file: Path, columns: list[str], delimiter: str, encoding: str) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield the line a row ends on and its wanted columns; undecodable bytes come as lone surrogates."""
+    try:
+        with file.open(encoding=encoding, errors="surrogateescape", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+            header = reader.fieldnames or []
+            for column in columns:
+                if column not in header:
+                    known = ", ".join(repr(name) for name in header).encode(errors="replace").decode()
+                    raise ValueError(f"{file.name} has no column {column!r}; its columns are {known or 'none at all'}.")
+            for row in reader:
+                yield reader.line_num, {column: row[column] for column in columns}
+    except (csv.Error, UnicodeError) as error:
+        raise ValueError(
+            f"{file.name} cannot be read as a CSV file ({error}); check its encoding (now {encoding}) and delimiter "
+            f"(now {delimiter!r})."
+        ) from error
+
+
+def _wrong_with(values: dict[str, str | None]) -> str | None:
+    """Say in words what is wrong with a row; None when nothing is."""
+    for column, value in values.items():
+        if value is None or not value.strip() or value.strip().lower() == "nan":
+            return f"has no value in column {column!r}"
+        if any("\udc80" <= letter <= "\udcff" for letter in value):
+            return (
+                f"has bytes in column {column!r} that its encoding does not know (save it as UTF-8 or pass encoding=)"
+            )
+    return None
+
+
+def _number_or_text(labels: set[str]) -> type:
+    return int if all(re.fullmatch(r"\s*[+-]?\d+\s*", label) for label in labels) else str

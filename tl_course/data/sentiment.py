@@ -1,0 +1,104 @@
+"""Four domains of sentiment rated by people (Hutto & Gilbert, ICWSM 2014): films, tweets, products, editorials."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+
+import torch
+
+from tl_course import assets
+from tl_course.data.task import Dataset, Split
+
+FILES = {
+    "movies": "movieReviewSnippets",
+    "tweets": "tweets",
+    "products": "amazonReviewSnippets",
+    "editorials": "nytEditorialSnippets",
+}
+TITLES = {
+    "movies": "film reviews",
+    "tweets": "tweets",
+    "products": "product reviews",
+    "editorials": "newspaper editorials",
+}
+# These ids are document_sentence: two sentences of one review may not stand on two sides of a split.
+BY_DOCUMENT = ("products", "editorials")
+NEUTRAL_UP_TO = 0.5
+ARCHIVE = "hutto_ICWSM_2014.tar.gz"
+
+
+@dataclass(frozen=True)
+class RatedText:
+    """A text, its mean rating from −4 to 4 by about twenty people, and the number of its document."""
+
+    text: str
+    rating: float
+    document: int
+
+
+def ratings(domain: str) -> list[RatedText]:
+    """Return every text of a domain as published, repeated ones included.
+
+    Parameters
+    ----------
+    domain : {"movies", "tweets", "products", "editorials"}
+
+    Raises
+    ------
+    ValueError
+        When the domain is unknown.
+    tl_course.assets.AssetError
+        When the archive is not in the cache and cannot be fetched.
+
+    Examples
+    --------
+    >>> ratings("films")
+    Traceback (most recent call last):
+    ValueError: There is no sentiment domain 'films'; the four are movies, tweets, products, editorials.
+    """
+    if domain not in FILES:
+        raise ValueError(f"There is no sentiment domain {domain!r}; the four are {', '.join(FILES)}.")
+    with tarfile.open(assets.get("sentiment") / ARCHIVE) as archive:
+        member = archive.extractfile(f"hutto_ICWSM_2014/{FILES[domain]}_GroundTruth.txt")
+        # UTF-8: latin-1 would read it as well, and turn every accent and curly quote into two wrong letters.
+        lines = member.read().decode("utf-8").split("\n")
+    rows = (line.split("\t") for line in lines if line)
+    return [RatedText(text.strip(), float(rating), int(name.split("_")[0])) for name, rating, text in rows]
+
+
+def sentiment(*, domain: str = "movies", three_class: bool = False) -> Dataset:
+    """Return one domain as a classification data set.
+
+    Binary: texts with |rating| > 0.5, positive or negative. Three classes: all texts, neutral where |rating| ≤ 0.5.
+    (The paper's own metric takes the sign of the rating of *all* texts; for that use :func:`ratings`.) A text that
+    stands twice in a domain is kept once. Products and editorials are split by whole documents.
+
+    Parameters
+    ----------
+    domain : {"movies", "tweets", "products", "editorials"}
+    three_class : bool
+
+    Raises
+    ------
+    ValueError, tl_course.assets.AssetError
+        As :func:`ratings`.
+    """
+    once: dict[str, RatedText] = {}
+    for one in ratings(domain):
+        once.setdefault(one.text, one)
+    rated = [one for one in once.values() if three_class or abs(one.rating) > NEUTRAL_UP_TO]
+    class_names = ("negative", "neutral", "positive") if three_class else ("negative", "positive")
+    labels = torch.tensor([(one.rating > NEUTRAL_UP_TO) - (one.rating < -NEUTRAL_UP_TO) for one in rated])
+    return Dataset(
+        f"sentiment_{domain}" + "_three_class" * three_class,
+        f"sentiment of {TITLES[domain]} ({'three classes' if three_class else 'binary'})",
+        "text",
+        class_names,
+        Split(
+            [one.text for one in rated],
+            labels + 1 if three_class else (labels + 1) // 2,
+            torch.tensor([one.document for one in rated]) if domain in BY_DOCUMENT else None,
+        ),
+        "Hutto & Gilbert 2014, rated by people; MIT",
+    )
