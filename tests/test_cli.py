@@ -185,7 +185,7 @@ def test_run_ends_with_a_table_and_keeps_what_is_up_to_date(tl, tiny, clone, exe
     assert code == 0
     assert out.count("passed") == 2
     assert "(kept)" not in out
-    assert (clone / "build" / "notebooks" / "01_second.ipynb").is_file()
+    assert (clone / "build" / "lessons" / "01_second.ipynb").is_file()
     assert tl("run")[1].count("passed (kept)") == 2
     assert tl("run", "--force")[1].count("(kept)") == 0
     assert executed == ["00_first", "01_second"] * 2
@@ -256,7 +256,7 @@ def test_a_real_ctrl_c_ends_the_kernel_and_keeps_the_finished_lesson(clone, tmp_
     assert process.returncode == 130, err
     assert "Stopped; what was finished is kept." in err
     assert "Traceback" not in err
-    known = json.loads((clone / "build" / "notebooks" / "results.json").read_text())
+    known = json.loads((clone / "build" / "lessons" / "results.json").read_text())
     assert [entry["row"]["result"] for entry in known.values()] == ["passed"]
     assert list(known) == ["00_first"]
     assert "passed" in out

@@ -212,7 +212,7 @@ def test_without_its_notes_no_work_is_lost_and_what_is_equal_is_left_alone(clone
 
 def test_a_folder_that_was_there_before_is_not_taken_over(clone, tmp_path):
     work = tmp_path / "work"
-    (work / "lessons").mkdir(parents=True)
+    (work / "notebooks").mkdir(parents=True)
     (work / LESSON).write_text("something of the learner's own")
     make_workspace(work)
     assert texts(work)[LESSON] == "something of the learner's own"
