@@ -1,0 +1,419 @@
+# ---
+# tl_course:
+#   summary: Check your machine, let a real ImageNet network look at real photographs, and learn how this course works.
+#   minutes: 25
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# **When you have finished this lesson you will be able to**
+#
+# * tell whether your machine is ready for the course, and mend what is not;
+# * run a pretrained network on a photograph and say what each of the steps is for;
+# * point at the two parts of such a network, the *backbone* (骨干网络) and the *head* (分类头), and predict what happens
+#   when it meets a thing it has no word for;
+# * read an experiment together with its *control* (对照实验), the run that shows what would have happened anyway.
+#
+# {{budget}}
+
+# %% [markdown]
+# ## How this course works: predict, run, check
+#
+# You are reading a notebook: text, and cells of Python that you run yourself with <kbd>Shift</kbd>+<kbd>Enter</kbd>,
+# from top to bottom.
+#
+# 1. **Predict.** Before an experiment we ask you what will come out. Say it aloud or write it down. A wrong
+#    prediction is worth more than none, because you will remember it.
+# 2. **Run.** Every lesson runs a real experiment on real data, in about a minute, without a GPU and without a network.
+# 3. **Check.** Questions at the end tell you at once what is right, what is wrong, and why.
+#
+# This file is your own copy. Change it, break it, run it again. The last section tells you how to get a fresh one.
+
+# %% [markdown]
+# ## What this machine has
+#
+# Every lesson begins with the same line. It settles what to use, prints it on one card, and sets the random seed, so
+# that a second run gives what the first one gave.
+
+# %%
+import tl_course as tl
+
+env = tl.setup()
+
+# %% [markdown]
+# The *profile* decides how large the experiments are. `mini` suits any laptop; `cpu` and `gpu` run the same cells with
+# larger models. *Precision* is the number format of the heavy arithmetic.
+#
+# The doctor looks further: is everything installed, is there room, are the files of your profile there? Each line
+# that is not *good* comes with its remedy. In a terminal, `tl-course doctor` says the same.
+
+# %%
+from tl_course.doctor import examine, report
+
+print(report(examine()))
+
+# %% [markdown]
+# ## Four photographs and a prediction
+#
+# **ImageNet** is a collection of photographs sorted into 1,000 classes: breeds of dog, kinds of vehicle, mushrooms,
+# furniture. A network trained on these, more than a million photographs, has 1,000 words, and no others. Here are
+# four photographs of ours.
+
+# %%
+import torch
+from skimage import data
+
+photos = {"cat": data.chelsea(), "coffee": data.coffee(), "rocket": data.rocket(), "astronaut": data.astronaut()}
+
+
+def centre_square(photo):
+    """Cut the largest square out of the middle: uint8 H×W×3 → uint8 3×S×S."""
+    height, width, _ = photo.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return torch.from_numpy(photo[top : top + side, left : left + side].copy()).permute(2, 0, 1)
+
+
+squares = {name: centre_square(photo) for name, photo in photos.items()}
+
+# %% [markdown]
+# Networks want all pictures at one size. `antialias` matters: without it, shrinking leaves jagged edges that no
+# training picture had.
+
+# %%
+from torch.nn.functional import interpolate
+
+
+def resize(square, size=224):
+    """Resize uint8 3×S×S to float 1×3×size×size, values 0 to 255, without jagged edges."""
+    return interpolate(square[None].float(), size=(size, size), mode="bicubic", antialias=True).clamp(0, 255)
+
+
+small = torch.cat([resize(square) for square in squares.values()])
+
+# %% [markdown]
+# Look at them first. A figure in this course always says what it shows in words, too, for those who cannot see it.
+
+# %%
+tl.figures.image_grid(
+    small.to(torch.uint8),
+    titles=list(squares),
+    columns=4,
+    title="Which of these four will the network name?",
+    alt="Four photographs side by side: a ginger cat's face, a cup of coffee, a rocket at night, a smiling astronaut.",
+)
+
+# %% [markdown]
+# > **Predict.** For each photograph: will the network's first answer be right? And what will it answer for the
+# > astronaut, when *astronaut* is not among its 1,000 words: nothing, "I do not know", or something else?
+
+# %% [markdown]
+# ## The least mathematics
+#
+# The network is two functions, one after the other.
+#
+# * The **backbone** $\varphi$ turns a photograph $x$ into a list of numbers, its **features** 特征,
+#   $\varphi(x) \in \mathbb{R}^{d}$.
+# * The **head** is one matrix and one vector. It turns features into a score for each class, a **logit**:
+#   $z = W\varphi(x) + b$.
+#
+# *Softmax* makes probabilities of the scores:
+#
+# $$p_k = \frac{e^{z_k}}{\sum_{j=1}^{K} e^{z_j}}, \qquad \text{so that} \quad \sum_{k=1}^{K} p_k = 1.$$
+#
+# Keep the last equation in mind. It is the answer to one of the questions above.
+
+# %% [markdown]
+# ## In the open, step by step
+#
+# The network is EfficientNet-Lite0, small enough for a telephone. `timm` knows how it is built; the file with its
+# trained weights was fetched when you installed the course, and its hash is checked before it is used.
+
+# %%
+import timm
+from safetensors.torch import load_file
+
+weights = load_file(tl.assets.get("efficientnet_lite0") / "model.safetensors")
+network = timm.create_model("tf_efficientnet_lite0")
+network.load_state_dict(weights)
+network = network.eval()
+
+# %% [markdown]
+# `eval()` tells layers such as BatchNorm and dropout that we are using the network, not training it. Later lessons show
+# what happens to those who forget it.
+#
+# Next the photographs must look the way the network's training pictures looked: 224 pixels wide, and numbers
+# between −1 and 1. These statistics belong to the **weights**, not to your data.
+
+# %%
+inputs = (small / 255 - 0.5) / 0.5
+
+with torch.no_grad():
+    features = network.forward_head(network.forward_features(inputs), pre_logits=True)
+    logits = network.classifier(features)
+
+print("photographs", tuple(inputs.shape))
+print("features   ", tuple(features.shape))
+print("logits     ", tuple(logits.shape))
+
+# %% [markdown]
+# There are the two parts: the backbone made 1,280 numbers of each photograph, the head made 1,000 scores of those.
+# Softmax, and the best word for each photograph:
+
+# %%
+from torchvision.models import EfficientNet_B0_Weights
+
+words = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+probabilities = logits.softmax(dim=1)
+
+for name, row in zip(squares, probabilities, strict=True):
+    best = row.topk(3)
+    print(
+        f"{name:<10}",
+        ", ".join(f"{words[k]} ({p:.0%})" for p, k in zip(best.values, best.indices.tolist(), strict=True)),
+    )
+
+# %% [markdown]
+# Compare with your predictions. The network knows the cat as a breed and the coffee as an espresso: its words are those
+# of ImageNet, not ours. What it says about the rocket is less sure of itself. And the astronaut?
+
+# %%
+astronaut = list(squares).index("astronaut")
+print("words that contain 'astronaut':", [word for word in words if "astronaut" in word])
+print("sum of the probabilities:      ", f"{probabilities[astronaut].sum():.3f}")
+tl.figures.probability_bars(
+    words,
+    probabilities[astronaut],
+    image=squares["astronaut"],
+    title="Without a word for her, the network spreads its bets over things it knows",
+)
+
+# %% [markdown]
+# It cannot say "I do not know": the probabilities add up to one, whatever the photograph shows, so some word always
+# comes first. Bright helmets and padded clothes were the nearest it had. A head is a closed list of answers.
+
+# %% [markdown]
+# ## The same with the package
+#
+# Writing these steps out each time would hide what a lesson is about, so the companion package has a verb for them:
+# `create` makes a network with its weights, and with its own preparation of pictures, `preprocess`.
+
+# %%
+model = tl.models.create("efficientnet_lite0", weights="imagenet")
+batch = torch.cat([model.preprocess(square[None]) for square in squares.values()])
+
+with torch.no_grad():
+    same = tl.models.logits(model, batch)
+
+assert torch.allclose(same, logits, atol=1e-3), "the package and the steps in the open must agree"
+print("largest difference between the two:", f"{(same - logits).abs().max():.0e}")
+
+# %% [markdown]
+# ## The control experiment: where does the knowledge sit?
+#
+# The head has no word for the astronaut. Do the *features* know her all the same? If they do, we could throw the head
+# away, keep the backbone, and teach it new words. That is the idea this course is about:
+# **transfer learning** (迁移学习), using what was learned on one task for another.
+#
+# Here is a test. Take twelve photographs. Show the network each of them once. Then show a changed copy, cut out and
+# mirrored, and ask: whose features are nearest to it? First the twelve.
+
+# %%
+from sklearn.datasets import load_sample_images
+
+names = ["chelsea", "coffee", "rocket", "astronaut", "retina", "hubble_deep_field", "immunohistochemistry"]
+textures = ["brick", "grass", "gravel"]
+originals = [getattr(data, name)() for name in names] + list(load_sample_images().images)
+originals += [getattr(data, name)()[..., None].repeat(3, axis=2) for name in textures]
+
+# %% [markdown]
+# Then their changed copies.
+
+
+# %%
+def zoom_and_mirror(square):
+    """Keep the middle half of each side, and exchange left and right."""
+    quarter = square.shape[1] // 4
+    return square[:, quarter:-quarter, quarter:-quarter].flip(2)
+
+
+seen = torch.cat([resize(centre_square(photo)) for photo in originals])
+changed = torch.cat([resize(zoom_and_mirror(centre_square(photo))) for photo in originals])
+
+# %% [markdown]
+# This is what they look like. Some keep little of the original.
+
+# %%
+tl.figures.image_grid(
+    changed.to(torch.uint8),
+    titles=["cat", *names[1:4], "retina", "deep field", "tissue", "China", "flower", *textures],
+    columns=6,
+    title="Twelve photographs, each cut to its middle and mirrored",
+    alt="Two rows of six cut-out photographs, among them one eye of the cat, the rim of a cup, a space suit, bricks.",
+)
+
+# %% [markdown]
+# > **Predict.** Of twelve changed copies, how many will find their original: by ImageNet features? By the pixels
+# > themselves? And by the features of the *same architecture with random weights*, which has seen nothing at all?
+#
+# The last one is the control. If random weights did as well, then ImageNet would deserve no credit.
+
+# %%
+from torch.nn.functional import normalize
+
+
+def found_again(represent):
+    """Count the changed copies whose nearest neighbour (by cosine) among the originals is their own."""
+    with torch.no_grad():
+        first, second = (normalize(represent(images / 127.5 - 1).flatten(1)) for images in (seen, changed))
+    nearest = (second @ first.T).argmax(dim=1)
+    return int((nearest == torch.arange(len(first))).sum())
+
+
+untrained = [tl.models.create("efficientnet_lite0", seed=seed) for seed in range(3)]
+results = {"ImageNet weights": found_again(model.embed)}
+results |= {f"random weights, draw {i + 1}": found_again(net.embed) for i, net in enumerate(untrained)}
+results["pixels themselves"] = found_again(torch.nn.Identity())
+
+# %% [markdown]
+# Three random networks, not one: a single draw might be lucky. This is the rule of the course, several seeds before
+# any claim.
+
+# %%
+fig, ax = tl.figures.axes(7, 2.8)
+bars = ax.barh(list(results), list(results.values()), color=["#0072B2", "#8A5A00", "#8A5A00", "#8A5A00", "#555555"])
+ax.bar_label(bars, padding=4)
+ax.invert_yaxis()
+ax.set_xlim(0, len(seen) + 1)
+ax.set_xlabel(f"changed copies that find their original (of {len(seen)})")
+fig.suptitle("Features trained on ImageNet recognise what the head has no word for", x=0.01, ha="left")
+counts = ", ".join(f"{name}: {count}" for name, count in results.items())
+tl.figures.show(
+    fig, alt=f"Bars of how many of twelve changed copies find their original. {counts}.", caption="You just ran this."
+)
+
+# %% [markdown]
+# The picture must hold on your machine as it does on ours, so the notebook checks itself:
+
+# %%
+trained, *random_draws = [count for name, count in results.items() if "weights" in name]
+assert trained > max(random_draws), "ImageNet features must beat every random draw"
+assert min(random_draws) > results["pixels themselves"], "random features must beat raw pixels"
+
+# %% [markdown]
+# Two things to take from this picture.
+#
+# * **What was learned on ImageNet lives in the features.** They recognise the astronaut, a retina and a galaxy field,
+#   though not one of the three has a word in the head.
+# * **Random weights do better than pixels.** The architecture alone, with nothing learned, already ignores small shifts.
+#   Without this control we would have credited ImageNet with what convolution gives for free.
+#
+# Twelve photographs are an illustration, not a proof. The lessons ahead measure the same thing with thousands of
+# pictures, several seeds, and intervals.
+
+# %% [markdown] tags=["instructor"]
+# **For the instructor.** Ten minutes of talk, fifteen of work. Ask the room for a show of hands on "I do not know"
+# before the bars appear; usually a third expects a low probability everywhere, and a few expect an error. The usual
+# wrong answer to the control is that a random network finds none again. Let them say why it must find some: pooling,
+# locality, and that the mean colour survives both changes.
+
+# %% [markdown]
+# ## What to remember
+#
+# * A network is a **backbone** that makes features and a **head** that names classes. The head's list is closed.
+# * Preparation of pictures follows the **weights**: their size, their statistics.
+# * An experiment without its **control** tells you little. Ask what would have happened anyway.
+
+# %% [markdown]
+# ## Check yourself
+#
+# Choose first, then open.
+#
+# **1. You show this network a photograph of a bicycle bell, for which it has no word. What comes out?**
+#
+# <details><summary>An error, since the class is missing.</summary>Not this. Nothing in the network knows which
+# photographs have a word and which do not.</details>
+# <details><summary>1,000 probabilities that add up to one, with some word in front.</summary><b>Right.</b> Softmax always
+# adds up to one. How high the first one is depends on what the photograph resembles.</details>
+# <details><summary>Probabilities close to zero for all classes.</summary>Not this. They cannot all be close to zero and
+# still add up to one; at their flattest they are all 1/1000.</details>
+#
+# **2. You want to tell ripe from unripe mangoes with this network. Which part do you replace?**
+#
+# <details><summary>The backbone, because mangoes are new to it.</summary>Not first. Colour, texture and shape are what the
+# backbone already turns into features; you have just seen it recognise things without a word.</details>
+# <details><summary>The head, by one with two outputs.</summary><b>Right.</b> The list of answers is what does not fit.
+# Whether the backbone should also change a little is the question of fine-tuning.</details>
+# <details><summary>Nothing: ask for the probability of "fig".</summary>Not this. A word that happens to be near is not the
+# distinction you need.</details>
+#
+# **3. Why were there three random networks and not one?**
+#
+# <details><summary>Because three are more accurate when averaged.</summary>Not this. Nothing was averaged.</details>
+# <details><summary>To see how much the result depends on the draw.</summary><b>Right.</b> Their bars differ. With one draw
+# you could not tell an effect from luck.</details>
+# <details><summary>Because random numbers need to warm up.</summary>Not this. Every draw from a seeded generator is as good
+# as every other.</details>
+
+# %% [markdown]
+# ## The road ahead
+#
+# The course has six parts. The line at the top and bottom of each lesson leads to its neighbours, and the README lists
+# the lessons that exist so far.
+#
+# | part | what it asks |
+# |---|---|
+# | I Ideas | What is transfer learning, what does its loss look like, where do pretrained weights come from? |
+# | II Vision | VGG as a feature extractor, fine-tuning a ResNet, judging the result, choosing a source. |
+# | III Text | BERT for text classification, transfer between domains of text, fine-tuning only a few parameters. |
+# | IV Compression | Knowledge distillation 知识蒸馏: a large teacher, a small student. |
+# | V Between domains | Weighing source examples, aligning features, few labels or none. |
+# | VI Practice | A clinic for silent bugs, privacy, a tour of applications, your own data. |
+
+# %% [markdown]
+# ## What the source texts name, and where it stands here
+#
+# This course grew from five Chinese introductions to transfer learning, which we call the *source texts* 000 to 004.
+# They name many tools, models, data sets and books. This is where each of them stands.
+#
+# | named in | name | here |
+# |---|---|---|
+# | 000, 001, 003, 004 | PyTorch | used: everything runs on it |
+# | 000, 001, 003, 004 | TensorFlow, Keras | not used: two frameworks would double what you read; where a source text shows Keras, lessons rebuild the idea in PyTorch and say what differs |
+# | 002 | Hugging Face Transformers | used: every BERT of the course comes through it |
+# | 000, 003 | VGG | a small one on every laptop; torchvision's VGG16 in the larger profiles |
+# | 002, 003, 004 | ResNet | a small one on every laptop; ResNet-18 and ResNet-50 in the larger profiles |
+# | 003 | Inception | `gpu` profile only: its 299-pixel inputs are too slow for a laptop |
+# | 000, 002, 003, 004 | BERT | used: MiniLM, a BERT with six layers, on every laptop; BERT base in the `gpu` profile |
+# | 003 | GPT-3 | impossible: its weights were never published, so nobody outside can fine-tune them; it was used through prompts |
+# | 000, 004 | recurrent networks (RNN) | used as the older relative of BERT in the text lessons |
+# | 003 | Google's translation system (GNMT) | described only: it was trained from scratch on parallel texts and is no example of transfer |
+# | 003 | "DeepMind speech recognition" | described only: DeepMind is known for speech *synthesis* (WaveNet); Google's recognisers came from other teams |
+# | 000, 002, 003, 004 | ImageNet | used through networks trained on it, as in this lesson; the photographs themselves may not be passed on |
+# | 000, 003, 004 | CIFAR-10 | used where you have a copy; it carries no licence, so the course does not ship it |
+# | 000 | IMDb reviews | `gpu` profile |
+# | 003 | Wikipedia | used through BERT, which was trained on it and on books |
+# | 003 | *Deep Learning* (Goodfellow, Bengio, Courville 2016) | recommended: section 15.2 is on transfer; free to read on its authors' site |
+# | 003 | a book called "Natural Language Processing" | cannot be found: no author is given |
+# | 003 | the PyTorch documentation | recommended: start with its tutorial on transfer learning |
+
+# %% [markdown]
+# ## When you are stuck
+#
+# * **A cell raises an error.** Read its last line first: our own errors say what is wrong and what to do. Then choose
+#   *Kernel → Restart Kernel and Run All Cells*; most surprises come from cells run out of order.
+# * **Something is missing or slow.** `tl-course doctor` in a terminal; add `--deep` to check every downloaded byte.
+# * **You want a fresh copy of a lesson.** Rename or delete yours and run `tl-course start --only-copy` (or `make lab`).
+#   It copies what is missing and never touches what you have changed.
+# * **You have no network.** After the first fetch you need none.
+
+# %% [markdown]
+# ## Sources
+#
+# * M. Tan, Q. Le: *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks*, ICML 2019. The Lite
+#   variant and its weights are Google's, under the Apache licence, converted from TensorFlow by a third party.
+# * O. Russakovsky and others: *ImageNet Large Scale Visual Recognition Challenge*, IJCV 2015.
+# * S. J. Pan, Q. Yang: *A Survey on Transfer Learning*, IEEE TKDE 2010, for the words this course uses.
+# * Photographs: scikit-image (cat: S. van der Walt; coffee: R. Michetti; rocket: SpaceX; astronaut: NASA; and its
+#   textures and medical pictures) and scikit-learn (China, flower).
