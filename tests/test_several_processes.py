@@ -1,0 +1,137 @@
+"""Two processes that train together end where one does."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tasks
+import torch
+from torch import multiprocessing, nn
+
+from tl_course import losses, models
+from tl_course.training import fit
+from tl_course.training.workers import Workers
+
+OPTIONS = {"steps": 12, "batch_size": 7, "lr": 0.01, "log_every": 4, "progress": False}
+
+
+def plain_cnn() -> nn.Module:
+    """Without BatchNorm and dropout."""
+    model = models.create("vgg_small", num_classes=3)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.BatchNorm2d | nn.Dropout):
+            model.set_submodule(name, nn.Identity())
+    return model
+
+
+def frozen_batchnorm() -> nn.Module:
+    model = tasks.resnet()
+    models.freeze(model, parts=[name for name, part in model.named_modules() if isinstance(part, nn.BatchNorm2d)])
+    return model
+
+
+def l2_sp():
+    """A penalty that does not depend on the batch."""
+    return losses.L2SP(tasks.mlp(9), alpha=0.5, beta=0.5)
+
+
+# SGD for the deep networks: Adam divides by the size of the gradient, and so turns a rounding error in a gradient that
+# is almost 0 into a whole step.
+SGD = {"optimizer": "sgd", "steps": 6}
+# name: model, task (the last batch of an epoch is smaller: one example), loss, options
+CASES = {
+    "features": (tasks.mlp, lambda: tasks.points(train=50), None, {"patience": 9, "evaluate_every": 4}),
+    "a penalty": (tasks.mlp, lambda: tasks.points(train=50), l2_sp, {"weight_decay": 0.0}),
+    "a convolutional network": (plain_cnn, lambda: tasks.images(train=15, augment=("flip", "crop")), None, SGD),
+    "frozen BatchNorm": (
+        frozen_batchnorm, lambda: tasks.images(train=15), None, SGD | {"unfreeze": {3: ["layer2.0.conv1"]}},
+    ),
+}  # fmt: skip
+
+
+def train(case: str, **options):
+    make, task, loss, own = CASES[case]
+    options = OPTIONS | own | options | ({"loss": loss()} if loss else {})
+    return fit(make(), task(), **options)
+
+
+def work(rank: int, port: int, case: str, folder: str) -> None:
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TL_DEVICE": "cpu", "TL_PRECISION": "fp32"}
+    run = train(case, checkpoint=Path(folder) / "run.pt")
+    torch.save({"model": run.model.state_dict(), "history": run.history, "best": run.best_step}, f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_equal_one(case, tmp_path):
+    one = train(case)
+    multiprocessing.spawn(work, (free_port(), case, str(tmp_path)), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    for name, expected in one.model.state_dict().items():
+        assert torch.equal(first["model"][name], second["model"][name]), name
+        torch.testing.assert_close(first["model"][name], expected, rtol=1e-5, atol=1e-5, msg=name)
+    assert first["best"] == second["best"] == one.best_step
+    for entry, expected in zip(first["history"], one.history, strict=True):
+        assert entry["validation_accuracy"] == pytest.approx(expected["validation_accuracy"])
+        assert entry["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_launcher_starts_two_that_train_together(tmp_path):
+    """`accelerate launch` starts one process for each GPU by way of torchrun, which does the same for CPUs."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import tasks, torch\n"
+        "from tl_course.training import fit\n"
+        "from tl_course.training.workers import Workers\n"
+        "run = fit(tasks.mlp(), tasks.points(), steps=5, batch_size=7, progress=False)\n"
+        "workers = Workers.join()\n"
+        "assert workers.count == 2, workers\n"
+        "if workers.main:\n"
+        f"    torch.save(run.model.state_dict(), {str(tmp_path / 'model.pt')!r})\n",
+        encoding="utf-8",
+    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launch += ["--master-port", str(free_port())]
+    done = subprocess.run([*launch, str(script)], capture_output=True, text=True, env=os.environ | {"TL_DEVICE": "cpu"})
+    assert done.returncode == 0, done.stderr
+    one = fit(tasks.mlp(), tasks.points(), steps=5, batch_size=7, progress=False)
+    for name, tensor in torch.load(tmp_path / "model.pt").items():
+        torch.testing.assert_close(tensor, one.model.state_dict()[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_parts_of_a_batch_weigh_what_they_hold(size, count):
+    from tl_course.data import Batch
+
+    values = torch.randn(size, 4, generator=torch.Generator().manual_seed(size))
+    batch = Batch({"input_ids": values}, torch.arange(size), torch.arange(size))
+    parts = [Workers(torch.device("cpu"), rank, count).part(batch) for rank in range(count)]
+    mean = sum(part.inputs["input_ids"].mean(0) * weight for part, weight in parts) / count
+    torch.testing.assert_close(mean, values.mean(0))
+    assert sorted(i for part, weight in parts if weight for i in part.index.tolist()) == list(range(size))
+    assert all(len(part) for part, _ in parts)
+
+
+def test_one_process_does_not_import_accelerate():
+    code = (
+        "import sys, tasks; from tl_course.training import fit\n"
+        "fit(tasks.mlp(), tasks.points(), steps=2, progress=False)\n"
+        "assert 'accelerate' not in sys.modules"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": paths})

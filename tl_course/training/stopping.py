@@ -1,0 +1,88 @@
+"""Early stopping: training ends when validation accuracy no longer rises, and the best weights come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor
+
+from tl_course.training.guard import Snapshot
+
+
+class EarlyStopping:
+    """Remembers the best weights and says when to stop.
+
+    Parameters
+    ----------
+    patience : int or None
+        Evaluations without a better accuracy after which training stops; None never stops and remembers nothing.
+    movable : iterable of Tensor
+        What training changes.
+    validation : optional
+        The batches that will be evaluated; None if there are none.
+
+    Raises
+    ------
+    ValueError
+        When patience is below 1, or there is nothing to evaluate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> weight = torch.zeros(1)
+    >>> stopping = EarlyStopping(2, [weight], validation=[...])
+    >>> for step, accuracy in enumerate([0.5, 0.8, 0.7, 0.8]):
+    ...     stopping.saw(step, accuracy)
+    ...     _ = weight.add_(1)
+    >>> stopping.stopped, stopping.best_step
+    (True, 1)
+    >>> stopping.restore_best()
+    >>> weight
+    tensor([1.])
+    """
+
+    def __init__(self, patience: int | None, movable: Iterable[Tensor], validation: object):
+        if patience is not None and patience < 1:
+            raise ValueError(f"patience={patience} evaluations is none; give at least 1, or None to train to the end.")
+        if patience is not None and validation is None:
+            raise ValueError(
+                "early stopping looks at validation accuracy, and this task has no validation examples; load it with "
+                "validation=0.2, or leave patience out."
+            )
+        self.patience = patience
+        self.best_step: int | None = None
+        self._best_accuracy, self._since = -1.0, 0
+        self._snapshot = Snapshot(movable)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is time to stop."""
+        return self.patience is not None and self._since >= self.patience
+
+    def saw(self, step: int, accuracy: float | None) -> None:
+        """Take note of an evaluation (None: there was none)."""
+        if self.patience is None or accuracy is None:
+            return
+        self._since += 1
+        if accuracy > self._best_accuracy:
+            self.best_step, self._best_accuracy, self._since = step, accuracy, 0
+            self._snapshot.take()
+
+    def restore_best(self) -> None:
+        """Go back to the best weights, if any were seen."""
+        self._snapshot.restore()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {
+            "best_step": self.best_step,
+            "best_accuracy": self._best_accuracy,
+            "since": self._since,
+            "best": self._snapshot.copies,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
+        self.best_step, self._best_accuracy, self._since = state["best_step"], state["best_accuracy"], state["since"]
+        self._snapshot.copies = state["best"]
