@@ -214,6 +214,7 @@ BAD = {
     "percentage in a table": Bad("typed-number", "'93.1%'", _prose("| a | b |\n|---|---|\n| x | 93.1% |")),
     "a price is no formula": Bad("typed-number", "'0.5'", _prose("It costs $3, gains 0.5 points, and saves $4.")),
     "link within the course": Bad("typed-number", "'0.93'", _prose("It reaches [0.93](05_other.ipynb).")),
+    "claim nobody made": Bad("unknown-claim", "'99.nobody'", _replace(CODE, "claim('99.nobody')", tags=["claim"])),
     "unknown tag": Bad("unknown-tag", "'hide_input'", _replace(CODE, "x = 1", tags=["hide_input"])),
     "code for the instructor": Bad(
         "misplaced-tag", "Markdown", _insert(9, new_code_cell("x", metadata={"tags": ["instructor"]}))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from authoring import tags
 from authoring.rules.base import Document, Findings, rule
 from authoring.rules.markdown import prose
+from tl_course import records
 
 _HEADING = re.compile(r"^ {0,3}(#{1,6})\s+\S")
 _ALLOWED = re.compile(
@@ -56,6 +57,15 @@ def typed_number(document: Document) -> Findings:
         if found:
             shown = " ".join(found[0].split())
             yield position, f"{shown!r} is typed into prose; use claim(…), or link a cited number to its source"
+
+
+@rule()
+def unknown_claim(document: Document) -> Findings:
+    """A claim without an entry has no record behind it, and would only be noticed where it is rendered."""
+    for position, cell in document.cells("code"):
+        for name in records.claim_ids(cell.source):
+            if name not in records.registry():
+                yield position, f"there is no claim {name!r}; add it to tl_course/records/claims.toml or mend the name"
 
 
 def _headings(document: Document) -> Iterator[tuple[int, int]]:
