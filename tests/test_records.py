@@ -334,6 +334,11 @@ def test_a_senseless_entry_is_refused(course, old, new, said):
         records.registry(course(toml=BETTER.replace(old, new)))
 
 
+def test_a_claim_written_outside_the_claims_is_not_passed_over(course):
+    with pytest.raises(RecordError, match=r"table \['01.stray'\] that nothing reads"):
+        records.registry(course(extra='\n["01.stray"]\nrecord = "01_toy"\n'))
+
+
 def test_wrong_ids_sides_and_placeholders_are_named(course):
     folder = course()
     assert records.registry(folder) == ("01.a_beats_b",)

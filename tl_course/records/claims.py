@@ -205,6 +205,8 @@ def welch_difference(one: Record, other: Record, level: float = 0.95) -> Interva
 def _load(folder: Path) -> tuple[dict[str, _Claim], dict[str, str]]:
     with (folder / "claims.toml").open("rb") as file:
         content = tomllib.load(file)
+    for key in content.keys() - {"claims", "titles"}:
+        raise RecordError(f"claims.toml has a table [{key!r}] that nothing reads; write a claim as [claims.{key!r}].")
     return {id: _Claim(id, entry) for id, entry in content.get("claims", {}).items()}, content.get("titles", {})
 
 
