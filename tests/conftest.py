@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import signal
 import subprocess
 
 import nbformat
@@ -10,6 +11,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tl_course import course, environment, running
+
+# Where the tests are started in the background of a script, Ctrl-C is switched off for them and all their children;
+# the tests of Ctrl-C need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SETTINGS = ("TL_PROFILE", "TL_DEVICE", "TL_THREADS", "TL_OFFLINE", "HF_HUB_OFFLINE", "TL_CIFAR10", "TL_TARGET")
 
