@@ -179,7 +179,7 @@ def test(
         fetch(for_profile("mini"), say=lambda line: print(line, flush=True))
         commands = []
         notebooks = [name for name in ("notebooks", "exercises", "solutions") if (folder / name).is_dir()]
-        suite += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300", *notebooks]
+        suite += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "600", *notebooks]
     for command in [*commands, ["pytest", *suite]]:
         code = subprocess.call([sys.executable, "-m", *command], cwd=folder, env=env)
         if code:
