@@ -135,6 +135,10 @@ def run(
 
 @app.command()
 def start(
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(help="Options for JupyterLab itself, after `--`; in a container as root: -- --allow-root"),
+    ] = None,
     workspace: Annotated[Path | None, typer.Option(help="Your own folder [default: workspace in the clone].")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     port: Annotated[
@@ -153,7 +157,9 @@ def start(
     command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={workspace}", f"--port={port}"]
     # JupyterLab would ask its makers whether there is a newer one; a course that needs no network does without
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    command += [f"--LabApp.default_url=/lab/tree/notebooks/{first}"] + ([] if browser else ["--no-browser"])
+    command += (
+        [f"--LabApp.default_url=/lab/tree/notebooks/{first}"] + ([] if browser else ["--no-browser"]) + (options or [])
+    )
     raise typer.Exit(code=subprocess.call(command))
 
 

@@ -210,7 +210,12 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
 
 
 def seed_worker(worker_id: int) -> None:
-    """Seed Python and NumPy in a DataLoader worker from the seed PyTorch gave it (pass as ``worker_init_fn``)."""
+    """Seed Python and NumPy in a DataLoader worker from the seed PyTorch gave it (pass as ``worker_init_fn``).
+
+    >>> seed_worker(0); first = random.random()
+    >>> seed_worker(0); random.random() == first
+    True
+    """
     import torch
 
     seed_everything(torch.initial_seed() % 2**32)
@@ -223,6 +228,9 @@ def cache_dir() -> Path:
     """Return the folder for downloaded files: ``TL_CACHE`` if set, else the platform's cache folder.
 
     The folder is not created here: whoever writes to it first does that.
+
+    >>> cache_dir().is_absolute()
+    True
     """
     import platformdirs
 
@@ -231,7 +239,11 @@ def cache_dir() -> Path:
 
 
 def is_offline() -> bool:
-    """Return True when ``TL_OFFLINE`` (or the Hugging Face hub's ``HF_HUB_OFFLINE``) forbids downloads."""
+    """Return True when ``TL_OFFLINE`` (or the Hugging Face hub's ``HF_HUB_OFFLINE``) forbids downloads.
+
+    >>> is_offline() in (True, False)
+    True
+    """
     return any(
         os.environ.get(name, "").lower() in {"1", "true", "yes", "on"} for name in ("TL_OFFLINE", "HF_HUB_OFFLINE")
     )
@@ -257,6 +269,9 @@ def usable_cores() -> int:
 
     joblib respects the affinity mask and a container's CPU quota; PyTorch's own default does not, and on a shared
     server it then starts far more threads than there is room for. ``OMP_NUM_THREADS``, where set, is obeyed.
+
+    >>> usable_cores() >= 1
+    True
     """
     import joblib
 
@@ -267,7 +282,12 @@ def usable_cores() -> int:
 
 
 def device_name(device: torch.device) -> str:
-    """Return a device with the name of its hardware, e.g. ``cuda (NVIDIA A100)``."""
+    """Return a device with the name of its hardware, e.g. ``cuda (NVIDIA A100)``.
+
+    >>> import torch
+    >>> device_name(torch.device("cpu")).startswith("cpu (")
+    True
+    """
     import platform
 
     import torch
@@ -280,7 +300,11 @@ def device_name(device: torch.device) -> str:
 
 
 def version_of(distribution: str) -> str:
-    """Return the installed version of a package without importing it, or ``"not installed"``."""
+    """Return the installed version of a package without importing it, or ``"not installed"``.
+
+    >>> version_of("no-such-package")
+    'not installed'
+    """
     from importlib import metadata
 
     try:
@@ -295,6 +319,10 @@ def measured_precision(device: torch.device, threads: int) -> str:
     bfloat16 runs about three times faster than fp32 on a CPU with AMX and more than ten times *slower* on one
     without fast bfloat16 instructions, so nothing but a measurement decides. It is taken once for a machine, a
     PyTorch and a number of threads, and kept in the cache folder.
+
+    >>> import torch
+    >>> measured_precision(torch.device("cpu"), threads=1) in PRECISIONS
+    True
     """
     import platform
 

@@ -40,6 +40,12 @@ def get(name: str) -> Path:
         When no asset has this name.
     AssetError
         When it cannot be had: one sentence that says what is missing, how big it is and how to get it.
+
+    Examples
+    --------
+    >>> get("mini_lm")
+    Traceback (most recent call last):
+    KeyError: "There is no asset called 'mini_lm'; the registry has minilm, efficientnet_lite0, ..."
     """
     asset = lookup(name)
     cache = environment.cache_dir()
@@ -85,6 +91,12 @@ def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | N
     ------
     AssetError
         When an asset cannot be had. The others were tried all the same.
+
+    Examples
+    --------
+    >>> fetch([registry()["minilm"]], place=Path("no/such/folder"))
+    Traceback (most recent call last):
+    tl_course.assets.store.AssetError: There is no folder or zip at no/such/folder; give --from the path of one.
     """
     cache = cache or environment.cache_dir()
     if place is not None and not place.exists():

@@ -284,6 +284,9 @@ def claim(id: str, *, target: str | None = None, profile: str | None = None, fol
     ------
     RecordError
         For an unknown id, a broken record, or when ``target`` must be said.
+
+    >>> claim("01.finetune_beats_scratch_10", profile="mini").holds
+    True
     """
     found, titles = _find(id, folder)
     record = _narrow(found, profile, target, folder)
@@ -369,6 +372,9 @@ def within_band(
     ------
     RecordError
         For an unknown id or side, or where nothing is recorded for this profile and target.
+
+    >>> bool(within_band("01.finetune_beats_scratch_10", 0.1, profile="mini"))
+    False
     """
     found, _ = _find(id, folder)
     side = side or found.sides[0]

@@ -228,6 +228,11 @@ def paired_difference(one: Record, other: Record, level: float = 0.95) -> Interv
     ------
     RecordError
         When fewer than two seeds are common.
+
+    >>> record = read("01_label_budget").select(setting="10")
+    >>> gain = paired_difference(record.select(method="fine_tune"), record.select(method="scratch"))
+    >>> gain.n, gain.low > 0.5
+    (5, True)
     """
     first, second = one.values, other.values
     common = sorted(first.keys() & second.keys())
@@ -296,6 +301,9 @@ def problems(path: str | Path, *, minimal_seeds: int = MINIMAL_SEEDS) -> list[st
 
     Checked: the columns and their order, whole-number seeds, finite values, durations, known profile and precision,
     ISO dates, no seed twice, and at least ``minimal_seeds`` seeds for each profile, target, method and setting.
+
+    >>> problems(FOLDER / "01_label_budget.csv")
+    []
     """
     rows, found = _parse_file(Path(path))
     if not rows and not found:
