@@ -9,6 +9,7 @@ import subprocess
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from serving import Server
 
 from tl_course import course, environment, running
 
@@ -29,6 +30,17 @@ def _own_settings(request, monkeypatch, tmp_path_factory):
     if request.node.get_closest_marker("assets") is None:
         monkeypatch.setenv("TL_CACHE", str(tmp_path_factory.mktemp("own") / "cache"))
     monkeypatch.setattr(environment, "_current", None)
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
 
 
 def pytest_runtest_setup(item):

@@ -214,3 +214,7 @@ def registry_file(path: Path, *assets: Asset) -> Path:
         lines += ["profiles = ['mini']", f"files = [{', '.join(files)}]", f"sources = [{', '.join(sources)}]"]
     path.write_text("\n".join(lines))
     return path
+
+
+def silent(line):
+    """Take what `fetch` says to the user, and say nothing."""

@@ -21,6 +21,7 @@ from serving import (
     registry_file,
     right,
     sdist,
+    silent,
     url_source,
     wheel,
     zip_of,
@@ -30,22 +31,6 @@ from tl_course import assets, environment
 from tl_course.assets import Asset, AssetError, Source, fetch, fetching, registry, sources
 from tl_course.assets.convert import CONVERTERS
 from tl_course.assets.registry import Original
-
-
-@pytest.fixture
-def server():
-    with Server() as running:
-        yield running
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
-def silent(line):
-    pass
-
 
 # --- the registry -------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from serving import (
     only_index,
     registry_file,
     right,
+    silent,
     url_source,
     wheel,
     zip_of,
@@ -33,21 +34,6 @@ from tl_course import assets
 from tl_course.assets import Asset, AssetError, Source, fetch, fetching, sources, store
 from tl_course.assets.convert import CONVERTERS
 from tl_course.assets.registry import Original
-
-
-@pytest.fixture
-def server():
-    with Server() as running:
-        yield running
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
-def silent(line):
-    pass
 
 
 def one_sentence(text: str) -> bool:
