@@ -122,9 +122,11 @@ def test_methods_differ_in_more_than_colour():
 # methods that a lesson draws together
 TOGETHER = (
     ("scratch", "linear_probe", "fine_tune", "lp_ft", "hog", "sift"),
+    ("scratch", "linear_probe", "fine_tune", "lp_ft", "layer_wise", "gradual"),
+    ("random_features", "control", "linear_probe", "fine_tune", "scratch"),
     ("teacher", "student", "distilled", "scratch"),
     ("source_only", "dann", "coral", "mmd", "target_only"),
-    ("tfidf", "vader", "linear_probe", "fine_tune", "scratch"),
+    ("tfidf", "vader", "gru", "linear_probe", "fine_tune", "scratch"),
 )
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB: what a colour-blind eye is left with

@@ -123,6 +123,11 @@ METHODS: dict[str, MethodStyle] = {
     "linear_probe": MethodStyle("Linear probe", BLUE, "s", "-"),
     "fine_tune": MethodStyle("Fine-tuning", VERMILION, "^", "-"),
     "lp_ft": MethodStyle("Probe, then fine-tune", PURPLE, "D", _DASHDOT),
+    "layer_wise": MethodStyle("Layer-wise rates", GREEN, "<", _LONG),
+    "gradual": MethodStyle("Gradual unfreezing", OCHRE, ">", _LONG),
+    # controls of a source
+    "random_features": MethodStyle("Probe of random weights", BLACK, "X", _LONG),
+    "control": MethodStyle("Random teacher", OCHRE, "D", _DOTTED),
     # hand-made features
     "hog": MethodStyle("HOG", OCHRE, "v", _DOTTED),
     "sift": MethodStyle("SIFT words", GREEN, "P", _DOTTED),
@@ -138,6 +143,7 @@ METHODS: dict[str, MethodStyle] = {
     "target_only": MethodStyle("Target labels", BLACK, "<", _DASHED),
     # text
     "tfidf": MethodStyle("TF-IDF", OCHRE, "X", "-"),
+    "gru": MethodStyle("GRU language model", PURPLE, "v", _LONG),
     "vader": MethodStyle("VADER", GREEN, "*", _DASHED),
 }
 
