@@ -331,6 +331,20 @@ def test_sentences_of_one_review_stay_together(small_sentiment, domain):
     assert sum(map(len, documents)) == len(set.union(*documents)) == 20
 
 
+@pytest.mark.parametrize("neutral_up_to", [0.0, 0.2, 1.5])
+def test_what_counts_as_neutral_can_be_chosen(small_sentiment, neutral_up_to):
+    by_text = {one.text: one.rating for one in sentiment.ratings("movies")}
+    two, three = (tl.data.load("sentiment", three_class=three, neutral_up_to=neutral_up_to) for three in (False, True))
+    for task in (two, three):
+        for part in SPLITS:
+            for text, label in getattr(task, part):
+                rating = by_text[text]
+                sign = 0 if abs(rating) <= neutral_up_to else 1 if rating > 0 else -1
+                assert task.class_names[label] == {-1: "negative", 0: "neutral", 1: "positive"}[sign]
+    with pytest.raises(ValueError, match=r"neutral_up_to=4: ratings go from -4 to 4"):
+        tl.data.load("sentiment", neutral_up_to=4)
+
+
 @pytest.mark.assets
 @pytest.mark.parametrize(
     ("domain", "published", "neutral", "not_ascii"),

@@ -67,32 +67,39 @@ def ratings(domain: str) -> list[RatedText]:
     return [RatedText(text.strip(), float(rating), int(name.split("_")[0])) for name, rating, text in rows]
 
 
-def sentiment(*, domain: str = "movies", three_class: bool = False) -> Dataset:
+def sentiment(*, domain: str = "movies", three_class: bool = False, neutral_up_to: float = NEUTRAL_UP_TO) -> Dataset:
     """Return one domain as a classification data set.
 
-    Binary: texts with |rating| > 0.5, positive or negative. Three classes: all texts, neutral where |rating| ≤ 0.5.
-    (The paper's own metric takes the sign of the rating of *all* texts; for that use :func:`ratings`.) A text that
-    stands twice in a domain is kept once. Products and editorials are split by whole documents.
+    Binary: texts with |rating| > ``neutral_up_to``, positive or negative. Three classes: all texts, neutral up to
+    there. A text that stands twice in a domain is kept once. Products and editorials are split by whole documents.
 
     Parameters
     ----------
     domain : {"movies", "tweets", "products", "editorials"}
     three_class : bool
+    neutral_up_to : float
+        In [0, 4). 0 takes the sign of the rating, as the paper's own metric does; the few texts rated exactly 0 then
+        belong to neither class of the binary task.
 
     Raises
     ------
-    ValueError, tl_course.assets.AssetError
+    ValueError
+        When the domain is unknown or ``neutral_up_to`` is not in [0, 4).
+    tl_course.assets.AssetError
         As :func:`ratings`.
     """
+    if not 0 <= neutral_up_to < 4:
+        raise ValueError(f"neutral_up_to={neutral_up_to}: ratings go from -4 to 4, so take a number from 0 to below 4.")
     once: dict[str, RatedText] = {}
     for one in ratings(domain):
         once.setdefault(one.text, one)
-    rated = [one for one in once.values() if three_class or abs(one.rating) > NEUTRAL_UP_TO]
+    rated = [one for one in once.values() if three_class or abs(one.rating) > neutral_up_to]
     class_names = ("negative", "neutral", "positive") if three_class else ("negative", "positive")
-    labels = torch.tensor([(one.rating > NEUTRAL_UP_TO) - (one.rating < -NEUTRAL_UP_TO) for one in rated])
+    labels = torch.tensor([(one.rating > neutral_up_to) - (one.rating < -neutral_up_to) for one in rated])
+    kind = "three classes" if three_class else "binary" if neutral_up_to else "sign of the rating"
     return Dataset(
-        f"sentiment_{domain}" + "_three_class" * three_class,
-        f"sentiment of {TITLES[domain]} ({'three classes' if three_class else 'binary'})",
+        f"sentiment_{domain}" + "_three_class" * three_class + "_sign" * (neutral_up_to == 0),
+        f"sentiment of {TITLES[domain]} ({kind})",
         "text",
         class_names,
         Split(
