@@ -35,7 +35,8 @@ class Server:
     """Serve ``files`` by path; ``faults`` says by path what goes wrong; ``requests`` lists the paths asked for.
 
     Faults: a number is answered as that status; ``"drop"`` breaks off after half; ``"hold"`` waits after half until
-    ``release`` is set; ``"slow"`` waits for ``release`` before the first such answer; bytes are sent instead.
+    ``release`` is set; ``"slow"`` waits for ``release`` before the first such answer; ``"trickle"`` sends single bytes
+    after half, and never the last; bytes are sent instead.
     """
 
     def __init__(self):
@@ -86,6 +87,12 @@ class Server:
                 if fault == "hold":
                     server.halfway.set()
                     server.release.wait(30)
+                if fault == "trickle":
+                    for number in range(half, len(body) - 1):
+                        self.wfile.write(body[number : number + 1])
+                        self.wfile.flush()
+                        if server.release.wait(0.02):
+                            return
                 self.wfile.write(body[half:])
 
             def log_message(self, *_):

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -44,8 +45,11 @@ def test_the_registry_is_complete_and_consistent(asset):
     assert asset.profiles
     assert asset.sources
     assert all(source.kind in sources.KINDS and str(source) for source in asset.sources)
-    assert len({file.name for file in asset.files}) == len(asset.files) > 0
-    for file in asset.files:
+    every = [file for form in asset.forms for file in form]
+    assert len({file.name for file in every}) == len(every) > 0
+    assert any(source.carries_alternative for source in asset.sources) == bool(asset.alternative)
+    assert not asset.local or importlib.util.find_spec(f"tl_course.assets.{asset.local}")
+    for file in every:
         for form in (file, file.published):
             assert len(form.sha256) == 64
             assert int(form.sha256, 16) > 0

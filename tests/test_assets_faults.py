@@ -275,7 +275,7 @@ def test_a_disk_that_fills_up_while_converting_is_told_as_such(tmp_path, monkeyp
     import torch
     from safetensors import SafetensorError
 
-    def full(tensors, path):
+    def full(tensors, path, metadata):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     torch.save(timm.create_model("tf_efficientnet_lite0").state_dict(), tmp_path / "w.pth")

@@ -50,7 +50,7 @@ def examine(*, deep: bool = False) -> list[Finding]:
     findings = [*_python(), *_packages()]
     try:
         env = environment.setup(quiet=True)
-        return [*findings, *_machine(env), *_cache(env), *_assets(env, deep)]
+        return [*findings, *_machine(env), *_cache(env), *_assets(env, deep), *_target()]
     except ValueError as error:
         return [*findings, Finding("settings", BROKEN, str(error), "unset the variable it names, or correct it")]
     except (ImportError, OSError) as error:  # a library is absent, or its own files are
@@ -151,6 +151,17 @@ def _assets(env: environment.Environment, deep: bool) -> Iterator[Finding]:
             yield Finding(
                 asset.name, BROKEN, f"{asset.title}: {state}, {megabytes(asset.size)}", f"tl-course fetch {asset.name}"
             )
+
+
+def _target() -> Iterator[Finding]:
+    from tl_course.data import cifar10
+
+    found = cifar10.describe()
+    if found.endswith("(which holds none)"):
+        yield Finding("CIFAR-10", BROKEN, found, "set TL_CIFAR10 to the folder or tar that holds a copy, or unset it")
+    else:
+        none = "no copy here; the vision lessons run on MNIST-M (rebuilt)"
+        yield Finding("CIFAR-10", GOOD, f"a copy {found}" if found else none)
 
 
 def report(findings: list[Finding]) -> str:

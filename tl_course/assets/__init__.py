@@ -8,8 +8,20 @@ places it can come from, in the order they are tried. Whatever the place, the sa
 'Apache-2.0'
 """
 
-from tl_course.assets.fetching import fetch, get, status
+from tl_course.assets.fetching import describe, fetch, get, paths, status
 from tl_course.assets.registry import Asset, File, Source, for_profile, registry
 from tl_course.assets.store import AssetError
 
-__all__ = ["Asset", "AssetError", "File", "Source", "fetch", "for_profile", "get", "registry", "status"]
+__all__ = [
+    "Asset",
+    "AssetError",
+    "File",
+    "Source",
+    "describe",
+    "fetch",
+    "for_profile",
+    "get",
+    "paths",
+    "registry",
+    "status",
+]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 from tl_course import environment
 from tl_course.assets import store
@@ -54,6 +56,29 @@ def get(name: str) -> Path:
     return store.folder_of(asset, cache)
 
 
+def paths(name: str) -> list[Path]:
+    """Return the files of an asset that has several forms: those of the form that the cache holds, checked by hash.
+
+    What is missing or damaged is fetched first, with the errors of :func:`get`.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list of pathlib.Path
+
+    Examples
+    --------
+    >>> paths("mini_lm")
+    Traceback (most recent call last):
+    KeyError: "There is no asset called 'mini_lm'; the registry has minilm, efficientnet_lite0, ..."
+    """
+    get(name)
+    return store.right_files(lookup(name), environment.cache_dir())
+
+
 def lookup(name: str) -> Asset:
     """Return an asset of the registry; a wrong name is answered with the right ones."""
     if name not in registry():
@@ -64,14 +89,39 @@ def lookup(name: str) -> Asset:
 def status(asset: Asset, *, deep: bool = False) -> str:
     """Return ``"cached"``, ``"missing"`` or ``"damaged"``; only ``deep`` reads the files through.
 
+    A copy that somebody brought in another form counts; :func:`describe` tells which.
+
     >>> status(registry()["minilm"]) in {"cached", "missing", "damaged"}
     True
     """
     cache = environment.cache_dir()
-    if store.is_absent(asset, cache):
-        return "missing"
-    right = not store.missing_files(asset, cache) if deep else store.is_present(asset, cache)
-    return "cached" if right else "damaged"
+    if not store.is_absent(asset, cache):
+        right = not store.missing_files(asset, cache) if deep else store.is_present(asset, cache)
+        if right:
+            return "cached"
+    if brought := store.brought(asset, cache):
+        return "damaged" if deep and not _local(asset).is_intact(brought) else "cached"
+    return "missing" if store.is_absent(asset, cache) else "damaged"
+
+
+def describe(asset: Asset) -> str:
+    """Say in which form an asset lies in the cache, where it may have several; nothing where it is not there.
+
+    >>> describe(registry()["minilm"])
+    ''
+    """
+    cache = environment.cache_dir()
+    for form in asset.forms if asset.alternative else ():
+        if all((store.folder_of(asset, cache) / file.name).is_file() for file in form):
+            return ", ".join(file.name for file in form)
+    brought = store.brought(asset, cache)
+    note = store.brought_note(brought) if brought else {}
+    return f"brought: {note['summary']}" if "summary" in note else ""
+
+
+def _local(asset: Asset) -> ModuleType:
+    """Return the module that knows an asset in other forms. Some decode pictures, so it is loaded late."""
+    return importlib.import_module(f"tl_course.assets.{asset.local}")
 
 
 def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | None = None, say=print) -> None:
@@ -81,7 +131,9 @@ def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | N
     ----------
     wanted : iterable of Asset
     place : path, optional
-        A folder or zip to take the files from instead of the network.
+        A folder or zip to take the files from instead of the network. Where the registry knows the asset in other
+        forms (CIFAR-10), a copy in one of these does as well; it is read through before it is taken, and replaces a
+        copy that was brought earlier.
     cache : path, optional
         Where to put them; the environment's cache folder by default.
     say : callable
@@ -103,7 +155,7 @@ def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | N
         raise AssetError(f"There is no folder or zip at {place}; give --from the path of one.")
     messages: list[str] = []
     not_had: list[_NotHad] = []
-    unreachable: dict[str, str] = {}
+    unreachable: dict[tuple, str] = {}  # by kind and host
     for asset in wanted:
         try:
             _fetch_one(asset, place, cache, unreachable, say)
@@ -125,8 +177,12 @@ class _NotHad(Exception):
         self.asset, self.files, self.reasons = asset, files, reasons
 
 
-def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict[str, str], say) -> None:
+def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict, say) -> None:
     if not store.missing_files(asset, cache):
+        return
+    kept = store.brought(asset, cache)
+    if kept and place is None and store.is_absent(asset, cache):
+        say(f"{asset.title}: the copy that was brought is kept ({describe(asset)}); delete {kept} to download another.")
         return
     with store.writing(asset, cache, say) as staging:
         wanted = store.missing_files(asset, cache)  # another process may have fetched it while we waited
@@ -136,43 +192,79 @@ def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict[
             raise store.disk_full(asset, cache)
         say(f"{asset.title}: {megabytes(sum(file.size for file in wanted))}, licence {asset.licence}")
         reasons: list[str] = []
-        for label, stage in _stages(asset, place, staging, unreachable):
-            try:
-                staged = stage(wanted)
-            except SourceError as error:
-                reasons.append(f"{label}: {error}")
-                continue
-            wanted = [file for file in wanted if not _accept(file, staged, asset, cache, staging, reasons, label)]
-            if not wanted:
-                return
+        if _obtained(asset, place, cache, staging, unreachable, reasons):
+            return
+        if place and asset.local and _brought(asset, place, cache, staging, reasons, say):
+            return
+    if kept:
+        say(f"{asset.title}: {place} holds none, so the copy that was brought earlier is kept ({describe(asset)}).")
+        return
     raise _NotHad(asset, wanted, reasons)
 
 
-def _stages(asset: Asset, place: Path | None, staging: Path, unreachable: dict[str, str]):
-    """Yield a label and a function for each source to be tried, in order; it takes the files still wanted."""
+def _obtained(
+    asset: Asset, place: Path | None, cache: Path, staging: Path, unreachable: dict, reasons: list[str]
+) -> bool:
+    """Try the sources in order until one form of the asset is whole; collect why not."""
+    missing = {form: [file for file in form if not store.is_good(asset, file, cache)] for form in asset.forms}
+    for label, form, stage in _stages(asset, place, staging, unreachable):
+        try:
+            staged = stage(missing[form])
+        except SourceError as error:
+            reasons.append(f"{label}: {error}")
+            continue
+        missing[form] = [
+            file for file in missing[form] if not _accept(file, staged, asset, cache, staging, reasons, label)
+        ]
+        if not missing[form]:
+            return True
+    return False
+
+
+def _brought(asset: Asset, place: Path, cache: Path, staging: Path, reasons: list[str], say) -> bool:
+    """Take a copy in a form that no hash tells; it is judged by being read. False where the place holds none."""
+    try:
+        found = _local(asset).bring(place, staging)
+    except (ValueError, FileNotFoundError) as error:
+        raise AssetError(str(error)) from error
+    if found is None:
+        reasons.append(f"{place}: nor does it hold {_local(asset).FORMS}")
+        return False
+    path, what = found
+    store.put(path, store.folder_of(asset, cache) / store.BROUGHT)
+    say(f"{asset.title}: {what}, found in {place}")
+    return True
+
+
+def _stages(asset: Asset, place: Path | None, staging: Path, unreachable: dict):
+    """Yield a label, a form of the asset and a function for each source to be tried, in order.
+
+    The function takes the files of that form which are still wanted.
+    """
     if place is not None:
-        for look in (from_loose_files, from_carriers):
+        for form in asset.forms:
+            for look in (from_loose_files, from_carriers):
 
-            def stage(files, look=look):
-                forms = [form for file in files for form in _forms(file)]
-                return look(place, asset, forms, staging)
+                def stage(files, look=look):
+                    return look(place, asset, [each for file in files for each in _forms(file)], staging)
 
-            yield str(place), stage
+                yield str(place), form, stage
         return
     for source in asset.sources:
 
         def stage(files, source=source):
             if source.kind in NEEDS_NETWORK and environment.is_offline():
                 raise SourceError("offline by your setting (TL_OFFLINE or HF_HUB_OFFLINE)")
-            if source.kind in unreachable:
-                raise Unreachable(unreachable[source.kind])
+            host = (source.kind, source.options.get("base"))
+            if host in unreachable:
+                raise Unreachable(unreachable[host])
             try:
                 return obtain(source.kind, source.options, asset, [file.published for file in files], staging)
             except Unreachable as error:
-                unreachable[source.kind] = str(error)
+                unreachable[host] = str(error)
                 raise
 
-        yield str(source), stage
+        yield str(source), asset.alternative if source.carries_alternative else asset.files, stage
 
 
 def _forms(file: File) -> tuple[File | Original, ...]:

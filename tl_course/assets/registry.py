@@ -42,6 +42,11 @@ class Source:
     kind: str
     options: dict = field(default_factory=dict)
 
+    @property
+    def carries_alternative(self) -> bool:
+        """Whether this place has the asset's alternative files, and not its usual ones."""
+        return self.options.get("carries") == "alternative"
+
     def __str__(self) -> str:
         return {"index": "package index", "hub": "hub", "url": "web", "torch_cache": "PyTorch's own cache"}[self.kind]
 
@@ -59,6 +64,10 @@ class Asset:
     files : tuple of File
     sources : tuple of Source
         In the order they are tried.
+    alternative : tuple of File
+        Other files with the same contents, of which some sources have these and some those. Either set will do.
+    local : str
+        Names the function of ``local.py`` that makes the asset from a copy in another form, known by no hash.
     """
 
     name: str
@@ -68,6 +77,13 @@ class Asset:
     profiles: tuple[str, ...]
     files: tuple[File, ...]
     sources: tuple[Source, ...]
+    alternative: tuple[File, ...] = ()
+    local: str = ""
+
+    @property
+    def forms(self) -> tuple[tuple[File, ...], ...]:
+        """The sets of files each of which is the whole asset, the usual one first."""
+        return (self.files, self.alternative) if self.alternative else (self.files,)
 
     @property
     def size(self) -> int:
@@ -103,6 +119,8 @@ def _asset(name: str, entry: dict) -> Asset:
         profiles=tuple(entry["profiles"]),
         files=tuple(_file(file) for file in entry["files"]),
         sources=tuple(Source(kind=source.pop("kind"), options=source) for source in entry["sources"]),
+        alternative=tuple(_file(file) for file in entry.get("alternative", ())),
+        local=entry.get("local", ""),
     )
 
 

@@ -17,16 +17,23 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
 from tl_course.assets.registry import Asset, File, Original
 from tl_course.assets.store import has_content
 
+if TYPE_CHECKING:
+    from requests import Response
+
 CONNECT_SECONDS = 5
-READ_SECONDS = 60
+READ_SECONDS = 60  # without a single byte
+# A host that sends a few bytes now and then never runs into a time-out, and would be waited for all day.
+WATCH_SECONDS = 60
+SLOWEST = 4_000  # bytes a second, on average over that time
 
 Wanted = list[File | Original]
 
@@ -225,11 +232,15 @@ def _first_line(error: Exception) -> str:
 def from_url(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict[str, Path]:
     """Download files from plain web addresses: ``options["base"]`` followed by the file name."""
     import requests
+    import urllib3
 
     found = {}
     for file in wanted:
+        url, limits = options["base"] + file.name, (CONNECT_SECONDS, READ_SECONDS)
         try:
-            answer = requests.get(options["base"] + file.name, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
+            answer = requests.get(url, stream=True, timeout=limits, headers={"Accept-Encoding": "identity"})
+        except requests.ReadTimeout:
+            raise Unreachable(f"took the connection and said nothing for {READ_SECONDS} s") from None
         except (requests.ConnectionError, requests.Timeout):
             raise Unreachable("no connection") from None
         except requests.RequestException as error:
@@ -238,19 +249,29 @@ def from_url(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict
             if not answer.ok:
                 raise SourceError(f"answered {answer.status_code} {answer.reason} for {file.name}")
             try:
-                found[file.name] = _save(answer.iter_content(1 << 18), staging / file.name, asset, file.size)
-            except requests.RequestException:
+                found[file.name] = _save(answer, staging / file.name, asset, file.size)
+            except urllib3.exceptions.ReadTimeoutError:
+                raise Unreachable(f"sent nothing of {file.name} for {READ_SECONDS} s") from None
+            except urllib3.exceptions.HTTPError:
                 raise SourceError(f"the connection broke off while {file.name} was being downloaded") from None
     return found
 
 
-def _save(chunks: Iterable[bytes], target: Path, asset: Asset, size: int) -> Path:
+def _save(answer: Response, target: Path, asset: Asset, size: int) -> Path:
+    began, before = time.monotonic(), 0
     with target.open("wb") as output, download_bar(asset, size) as bar:
-        for chunk in chunks:
+        while chunk := answer.raw.read1(1 << 18):  # what has come: `read` would wait for all of it
             output.write(chunk)
             bar.update(len(chunk))
             if output.tell() > size:  # whatever this is, it is not the file, and it might never end
-                break
+                return target
+            if time.monotonic() - began > WATCH_SECONDS:
+                if output.tell() - before < SLOWEST * WATCH_SECONDS:
+                    raise Unreachable(f"sent only {output.tell() - before:,} bytes in {WATCH_SECONDS} s")
+                began, before = time.monotonic(), output.tell()
+        complete = output.tell() >= int(answer.headers.get("Content-Length", 0))
+    if not complete:
+        raise SourceError(f"the connection broke off while {target.name} was being downloaded")
     return target
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -21,6 +22,7 @@ from tl_course.assets.registry import Asset, File, Original
 
 # (path, sha256, size, times, inode) of files whose hash was found right by this process
 _checked: set[tuple] = set()
+BROUGHT = "brought.safetensors"  # what was made from a copy in a form that no hash of the registry knows
 # A file that changed this recently is hashed again the next time: a clock that ticks slowly could hide a second change.
 SETTLED_AFTER = 2 * 10**9  # nanoseconds
 CANNOT_WRITE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
@@ -66,20 +68,39 @@ def is_good(asset: Asset, file: File, cache: Path) -> bool:
 
 
 def missing_files(asset: Asset, cache: Path) -> list[File]:
-    """Return the files of an asset that are absent from the cache or damaged."""
-    return [file for file in asset.files if not is_good(asset, file, cache)]
+    """Return the files of an asset that are absent from the cache or damaged; none where one form of it is whole."""
+    missing = []
+    for form in asset.forms:
+        missing.append([file for file in form if not is_good(asset, file, cache)])
+        if not missing[-1]:
+            return []
+    return missing[0]
+
+
+def right_files(asset: Asset, cache: Path) -> list[Path]:
+    """Return the paths of the first form of an asset that is whole and right in the cache; none where none is."""
+    for form in asset.forms:
+        if all(is_good(asset, file, cache) for file in form):
+            return [folder_of(asset, cache) / file.name for file in form]
+    return []
 
 
 def is_present(asset: Asset, cache: Path) -> bool:
     """Tell from names and sizes alone, in no time, whether an asset seems to be in the cache."""
     folder = folder_of(asset, cache)
-    return all(_size(folder / file.name) == file.size for file in asset.files)
+    return any(all(_size(folder / file.name) == file.size for file in form) for form in asset.forms)
 
 
 def is_absent(asset: Asset, cache: Path) -> bool:
     """Tell whether none of an asset's files is in the cache."""
     folder = folder_of(asset, cache)
-    return all(_size(folder / file.name) is None for file in asset.files)
+    return all(_size(folder / file.name) is None for form in asset.forms for file in form)
+
+
+def brought(asset: Asset, cache: Path) -> Path | None:
+    """Return the file that was made from a copy somebody brought, where there is one."""
+    path = folder_of(asset, cache) / BROUGHT
+    return path if _size(path) is not None else None
 
 
 def _size(path: Path) -> int | None:
@@ -87,6 +108,16 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:  # absent, or in a folder that is not ours to read
         return None
+
+
+def brought_note(path: Path) -> dict[str, str]:
+    """Return what a brought file says about itself, from its first bytes alone; nothing where they are damaged."""
+    try:
+        with path.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        return dict(header["__metadata__"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError):
+        return {}
 
 
 @contextlib.contextmanager
@@ -117,14 +148,18 @@ def install(path: Path, asset: Asset, file: File, cache: Path) -> bool:
     """Move a staged file to its final name if its bytes are right; return whether they were."""
     if not has_content(path, file):
         return False
+    put(path, folder_of(asset, cache) / file.name)
+    return True
+
+
+def put(path: Path, target: Path) -> None:
+    """Move a staged file, which is known to be right, to its final name."""
     with path.open("r+b") as stream:  # Windows syncs only what is open for writing
         os.fsync(stream.fileno())
     with contextlib.suppress(PermissionError):  # some network disks have no modes to change
         path.chmod(0o644)  # a shared cache is read by others than the one who fills it
-    target = folder_of(asset, cache) / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
     path.replace(target)
-    return True
 
 
 @contextlib.contextmanager

@@ -31,6 +31,10 @@ class ImagePreprocess:
     middle. Pictures of the right size are not touched by the resize. To see more of a picture, or to spend less time
     on it, give the model another size: ``model.preprocess = dataclasses.replace(model.preprocess, size=64)``.
 
+    torchvision and timm judge their networks on the middle of a larger picture (resized to 256, cropped to 224), which
+    is ``crop=0.875``. That suits photographs with something around the object. It would throw away a quarter of a small
+    picture that its object fills, as in CIFAR-10, so ``tl.models.create`` leaves it at 1, the whole picture.
+
     Parameters
     ----------
     size : int
@@ -39,6 +43,8 @@ class ImagePreprocess:
         Statistics of red, green and blue on the scale 0 to 1, as used when the weights were trained.
     interpolation : {"bilinear", "bicubic"}
         How a picture is resized.
+    crop : float
+        Share of the resized picture's shorter side that is kept, above 0 and at most 1.
 
     Raises
     ------
@@ -58,6 +64,7 @@ class ImagePreprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bilinear"
+    crop: float = 1.0
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -70,6 +77,8 @@ class ImagePreprocess:
             raise ValueError(f"every std must be positive, not {tuple(self.std)}.")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {self.interpolation!r}.")
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"crop must be above 0 and at most 1 (the whole picture), not {self.crop}.")
 
     def __call__(self, images: Tensor) -> Tensor:
         """Turn uint8 N×3×H×W (0 to 255) into float32 N×3×size×size, on the device of ``images``."""
@@ -80,13 +89,12 @@ class ImagePreprocess:
 
     def _resized(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[-2:]
-        if (height, width) == (self.size, self.size):
-            return pixels
-        short = min(height, width)
-        height, width = int(self.size * height / short), int(self.size * width / short)
-        pixels = F.interpolate(pixels, (height, width), mode=self.interpolation, antialias=True)
-        if self.interpolation == "bicubic":
-            pixels = pixels.clamp(0, 255)  # a cubic overshoots at edges
+        short, target = min(height, width), round(self.size / self.crop)
+        if short != target:
+            height, width = int(target * height / short), int(target * width / short)
+            pixels = F.interpolate(pixels, (height, width), mode=self.interpolation, antialias=True)
+            if self.interpolation == "bicubic":
+                pixels = pixels.clamp(0, 255)  # a cubic overshoots at edges
         top, left = round((height - self.size) / 2), round((width - self.size) / 2)
         return pixels[..., top : top + self.size, left : left + self.size]
 
@@ -102,7 +110,8 @@ class ImagePreprocess:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImagePreprocess:
         """Make the object that :meth:`to_dict` described."""
-        return cls(values["size"], tuple(values["mean"]), tuple(values["std"]), values["interpolation"])
+        mean, std = tuple(values["mean"]), tuple(values["std"])
+        return cls(values["size"], mean, std, values["interpolation"], values.get("crop", 1.0))
 
 
 @dataclass(frozen=True)
