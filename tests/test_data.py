@@ -462,12 +462,12 @@ def test_every_form_of_cifar10_gives_the_same_pixels(name, tmp_path, pixels, mon
 def test_cifar10_is_decoded_once_and_again_when_the_copy_changes(tmp_path, pixels, monkeypatch):
     place = form("two tars", tmp_path, pixels)
     first = tl.data.load("cifar10", path=place)
-    decode = cifar10._decoded
-    monkeypatch.setattr(cifar10, "_decoded", lambda source: pytest.fail("decoded twice"))
+    decode = cifar10.decoded
+    monkeypatch.setattr(cifar10, "decoded", lambda source: pytest.fail("decoded twice"))
     again = tl.data.load("cifar10", path=place)
     assert torch.equal(first.train.inputs, again.train.inputs)
     assert first.notes == again.notes
-    monkeypatch.setattr(cifar10, "_decoded", decode)
+    monkeypatch.setattr(cifar10, "decoded", decode)
     (tmp_path / "made" / "test" / "test" / "cat" / "0003.png").unlink()
     write_tar(place / "test.tar", tmp_path / "made" / "test")
     assert len(tl.data.load("cifar10", path=place).test) == 19

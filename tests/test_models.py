@@ -413,7 +413,7 @@ def test_torchvision_files_load_as_torchvision_loads_them(name, old, tmp_path, m
     file = folder / weights.url.rsplit("/", 1)[-1]
     torch.save(checkpoint_like(name, seed=3, old=old), file)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(assets, "get", lambda asked: folder if asked == name else None)
+    monkeypatch.setattr(assets, "paths", lambda asked: [file] if asked == name else None)
     theirs = torchvision.models.get_model(name, weights=weights).eval()
     ours = models.create(name, weights="imagenet")
     file.unlink()  # half a gigabyte for VGG16
@@ -442,14 +442,14 @@ def test_preprocess_of_big_networks_is_what_torchvision_publishes(name):
 
 def test_a_file_of_another_network_says_which_tensors_differ(tmp_path, monkeypatch):
     torch.save(checkpoint_like("resnet50", seed=0), tmp_path / "resnet18.pth")
-    monkeypatch.setattr(assets, "get", lambda asked: tmp_path)
+    monkeypatch.setattr(assets, "paths", lambda asked: [tmp_path / "resnet18.pth"])
     with pytest.raises(models.TensorsDoNotFitError, match=r"unexpected: layer1\.0\.conv3\.weight.*another shape"):
         models.create("resnet18", weights="imagenet")
 
 
 def test_a_pickle_that_would_run_code_is_not_loaded(tmp_path, monkeypatch):
     torch.save({"fc.weight": print}, tmp_path / "resnet18.pth")
-    monkeypatch.setattr(assets, "get", lambda asked: tmp_path)
+    monkeypatch.setattr(assets, "paths", lambda asked: [tmp_path / "resnet18.pth"])
     with pytest.raises(pickle.UnpicklingError):
         models.create("resnet18", weights="imagenet")
 

@@ -21,6 +21,8 @@ QUIET = {"progress": False}
 
 def bare_loop(model, task, *, steps, batch_size, lr, seed, optimizer="adamw", augment=None, fused=True):
     """The plain PyTorch that fit is compared with."""
+    if task.kind == "image":
+        model.to(memory_format=torch.channels_last)
     loader = data.batches(task, model, "train", batch_size=batch_size, augment=augment, seed=seed)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if optimizer == "adamw":

@@ -15,8 +15,9 @@ import os
 from collections.abc import Sequence
 
 from tl_course.data import cifar10, digits, folders, letters, sentiment
-from tl_course.data.batches import Batch, Batches, batches, features
+from tl_course.data.batches import Batch, Batches, batches, features, per_example
 from tl_course.data.folders import csv_text, image_folder
+from tl_course.data.lengths import LengthChoice, choose_max_length
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess
 from tl_course.data.task import Dataset, Split, Task
 
@@ -26,14 +27,17 @@ __all__ = [
     "Batches",
     "Dataset",
     "ImagePreprocess",
+    "LengthChoice",
     "Split",
     "Task",
     "TextPreprocess",
     "batches",
+    "choose_max_length",
     "csv_text",
     "features",
     "image_folder",
     "load",
+    "per_example",
     "target",
 ]
 

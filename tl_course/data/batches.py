@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course import environment
+from tl_course.data.lengths import bucketed
 from tl_course.data.task import SPLITS, Split, Task
 
 AUGMENTATIONS = ("flip", "crop")
@@ -63,11 +64,12 @@ class Batches:
         augment: tuple[str, ...],
         seed: int,
         device: torch.device,
+        lengths: Tensor | None = None,
     ):
         self.batch_size, self.shuffle, self.augment, self.seed = batch_size, shuffle, augment, seed
         self.device, self.epoch = device, 0
         self._labels = split.labels.to(device)
-        self._fetch = fetch
+        self._fetch, self._lengths = fetch, lengths
         self._image_shape = split.inputs.shape[-2:] if augment else None
 
     def __len__(self) -> int:
@@ -88,8 +90,7 @@ class Batches:
         """Draw an epoch on the CPU, whose generator gives the same numbers on every machine."""
         count = len(self._labels)
         random = environment.generator(epoch_seed(self.seed, epoch))
-        order = torch.randperm(count, generator=random) if self.shuffle else torch.arange(count)
-        moves = {}
+        order, moves = self._order(count, random), {}
         if "flip" in self.augment:
             moves["flip"] = torch.rand(count, generator=random) < 0.5
         if "crop" in self.augment:
@@ -97,6 +98,11 @@ class Batches:
                 reach = side // CROP_SHARE
                 moves[name] = torch.randint(-reach, reach + 1, (count,), generator=random)
         return order, moves
+
+    def _order(self, count: int, random: torch.Generator) -> Tensor:
+        if self._lengths is None:
+            return torch.randperm(count, generator=random) if self.shuffle else torch.arange(count)
+        return bucketed(self._lengths, self.batch_size, random) if self.shuffle else self._lengths.argsort(stable=True)
 
 
 def _sent(values: Tensor, device: torch.device) -> Tensor:
@@ -121,14 +127,16 @@ def batches(
     batch_size: int = 128,
     shuffle: bool | None = None,
     augment: Sequence[str] | None = None,
+    buckets: bool | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
 ) -> Batches:
     """Batches of a split as a model wants them: what ``model.preprocess`` makes of the raw inputs, on the device.
 
     The raw tensors go to the device once, here; preprocessing and augmentation are done batch by batch on the device.
-    Texts are tokenised once, here, and cut to the longest of each batch. Every pass is a new epoch with its own order
-    and augmentation, decided by ``seed`` and ``epoch``. The last batch may be smaller.
+    Texts are tokenised once, here, and padded to the longest of their batch; texts of similar length share a batch.
+    Every pass is a new epoch with its own order and augmentation, decided by ``seed`` and ``epoch``. The last batch may
+    be smaller.
 
     Parameters
     ----------
@@ -143,6 +151,10 @@ def batches(
         Subset of ``("flip", "crop")``; by default ``task.augment`` for training batches and nothing for others. A
         flip mirrors an image with probability ½; a crop moves it by up to an eighth of its side in each direction and
         fills the border by reflection.
+    buckets : bool, optional
+        Put texts of similar length together, so that little is padded; by default where batches are shuffled. Batches
+        that are not shuffled then go from short texts to long ones: :func:`per_example` puts what comes out back in
+        the order of the split. Images and features are all of one length, and nothing changes for them.
     seed : int
     device : torch.device or str, optional
         By default where the model's parameters are.
@@ -179,11 +191,14 @@ def batches(
             f"augment={augment!r} is not possible for the {task.kind} task {task.title}; images know 'flip' and 'crop'."
         )
     device = torch.device(device) if device is not None else device_of(model)
+    shuffle = training if shuffle is None else shuffle
+    fetch, lengths = _fetcher(task, data, model, device)
     return Batches(
         data,
-        _fetcher(task, data, model, device),
+        fetch,
+        lengths=lengths if (shuffle if buckets is None else buckets) else None,
         batch_size=batch_size,
-        shuffle=training if shuffle is None else shuffle,
+        shuffle=shuffle,
         augment=augment,
         seed=seed,
         device=device,
@@ -201,14 +216,14 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def _fetcher(task: Task, data: Split, model: nn.Module, device: torch.device):
-    """Return ``fetch(index on the device, index on the CPU, moves)``, which gives the inputs of a batch."""
+    """Return ``fetch(index on the device, index on the CPU, moves)``, which gives a batch's inputs, and lengths."""
     if task.kind == "text":
         return _texts(data.inputs, _preprocess(task, model), device)
     inputs = data.inputs.to(device)
     if task.kind == "features":
-        return lambda there, here, moves: inputs[there]
+        return (lambda there, here, moves: inputs[there]), None
     preprocess = _preprocess(task, model)
-    return lambda there, here, moves: preprocess(moved(inputs[there], **moves))
+    return (lambda there, here, moves: preprocess(moved(inputs[there], **moves))), None
 
 
 def _preprocess(task: Task, model: nn.Module):
@@ -232,7 +247,35 @@ def _texts(texts: list[str], preprocess, device: torch.device):
         longest = int(lengths[here].max())
         return {name: values[there, :longest] for name, values in encoded.items()}
 
-    return fetch
+    return fetch, lengths
+
+
+def per_example(loader: Batches, function: Callable[[Batch], Tensor]) -> Tensor:
+    """Compute something for each batch of a pass and return its rows in the order of the split.
+
+    Parameters
+    ----------
+    loader : Batches
+        In whatever order; the pass counts as an epoch.
+    function : callable
+        ``function(batch) -> N×…``, one row for each example of the batch.
+
+    Returns
+    -------
+    Tensor
+        One row for each example of the split.
+
+    Examples
+    --------
+    >>> part = Split(torch.arange(5.0).unsqueeze(1), torch.tensor([0, 1, 0, 1, 0]))
+    >>> task = Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
+    >>> loader = batches(task, nn.Linear(1, 2), batch_size=2, shuffle=True)
+    >>> per_example(loader, lambda batch: batch.inputs).flatten()
+    tensor([0., 1., 2., 3., 4.])
+    """
+    parts = [(batch.index, function(batch)) for batch in loader]
+    index, rows = (torch.cat(column) for column in zip(*parts, strict=True))
+    return rows[index.argsort()]
 
 
 def moved(
@@ -278,7 +321,7 @@ def _reflected(positions: Tensor, side: int) -> Tensor:
     return (side - 1) - ((side - 1) - positions.abs()).abs()
 
 
-def features(model: nn.Module, task: Task, *, batch_size: int = 256) -> Task:
+def features(model: nn.Module, task: Task, *, batch_size: int = 256, pooling: str | None = None) -> Task:
     """Run the backbone once over a task and return what comes out as a task of its own.
 
     Training a head on it equals training the head behind the frozen backbone, many times faster. The model is put in
@@ -291,6 +334,8 @@ def features(model: nn.Module, task: Task, *, batch_size: int = 256) -> Task:
     task : Task
         Images or texts.
     batch_size : int
+    pooling : str, optional
+        For texts: passed on to ``model.embed`` ("mean" or "cls", see :func:`tl_course.models.embed`).
 
     Returns
     -------
@@ -324,11 +369,11 @@ def features(model: nn.Module, task: Task, *, batch_size: int = 256) -> Task:
             f"This {type(model).__name__} has no embed(inputs); make it with tl.models.create, or set model.embed to a "
             "function that returns N×D features."
         )
-    device = device_of(model)
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        splits = {part: _embedded(model, task, part, batch_size, device) for part in SPLITS if len(getattr(task, part))}
+        filled = [part for part in SPLITS if len(getattr(task, part))]
+        splits = {part: _embedded(model, task, part, batch_size, pooling) for part in filled}
     finally:
         # One by one: model.train() would also wake parts that were frozen before.
         for module, training in modes.items():
@@ -340,8 +385,9 @@ def features(model: nn.Module, task: Task, *, batch_size: int = 256) -> Task:
 
 
 @torch.no_grad()
-def _embedded(model: nn.Module, task: Task, part: str, batch_size: int, device: torch.device) -> Split:
+def _embedded(model: nn.Module, task: Task, part: str, batch_size: int, pooling: str | None) -> Split:
     data: Split = getattr(task, part)
-    loader = batches(task, model, part, batch_size=batch_size, shuffle=False, device=device)
-    outputs = [model.embed(batch.inputs).float() for batch in loader]
-    return Split(torch.cat(outputs).cpu(), data.labels, data.groups)
+    loader = batches(task, model, part, batch_size=batch_size, shuffle=False, buckets=True)
+    options = {} if pooling is None else {"pooling": pooling}
+    outputs = per_example(loader, lambda batch: model.embed(batch.inputs, **options).float())
+    return Split(outputs.cpu(), data.labels, data.groups)

@@ -63,7 +63,9 @@ def fit(
     model : nn.Module
         A model of ``tl.models.create``, or any module that gives N×C logits. Freeze what is to stay as it is before,
         with ``tl.models.freeze``: everything else is put in train mode. It is moved to the device of
-        :mod:`tl_course.environment`, and is in eval mode afterwards.
+        :mod:`tl_course.environment`, for images in channels-last order, and is in eval mode afterwards. To train
+        it compiled, call ``model.compile()`` before: it changes no name and no weight, and costs its time at the first
+        steps.
     task : Task
         Images, texts or features. Only ``task.train`` is learned from and only ``task.validation`` looked at.
     loss : callable
@@ -135,7 +137,7 @@ def fit(
     workers = Workers.join()
     place(model, task, loss, workers)
     train = batches(task, model, "train", batch_size=batch_size, augment=augment, seed=seed, device=workers.device)
-    held = batches(task, model, "validation", batch_size=batch_size) if len(task.validation) else None
+    held = batches(task, model, "validation", batch_size=batch_size, buckets=True) if len(task.validation) else None
     calendar = Calendar.of(len(train), steps=steps, epochs=epochs, log_every=log_every, evaluate_every=evaluate_every)
     factor = make_schedule(schedule, calendar.steps, warmup)
     later, movable = plan_unfreezing(model, loss, unfreeze, calendar.steps)
@@ -215,9 +217,10 @@ def place(model: nn.Module, task: Task, loss: object, workers: Workers) -> None:
     modules = modules_of(model, loss)
     for module in modules:
         module.to(workers.device)
-    if task.kind == "image" and environment.current().precision == "bf16":
-        model.to(memory_format=torch.channels_last)
     workers.same_start(modules)
+    # On CPUs faster in either precision at 32 pixels (benchmarks/memory_format.py); on GPUs what bf16's kernels want.
+    if task.kind == "image" and (workers.device.type == "cpu" or environment.current().precision == "bf16"):
+        model.to(memory_format=torch.channels_last)
 
 
 def stream(train: Batches, step: int) -> Iterator[Batch]:

@@ -79,9 +79,10 @@ class Run:
         ValueError
             When the split is empty or has another name than "train", "validation" and "test".
         """
-        loader = data.batches(self.task, self.model, split, batch_size=self.batch_size, shuffle=False, augment=())
+        options = {"batch_size": self.batch_size, "shuffle": False, "augment": (), "buckets": True}
+        loader = data.batches(self.task, self.model, split, **options)
         with in_eval(self.model), autocast(loader.device):
-            return torch.cat([models.logits(self.model, batch.inputs).float() for batch in loader]).cpu()
+            return data.per_example(loader, lambda batch: models.logits(self.model, batch.inputs).float()).cpu()
 
     def predictions(self, split: str = "test") -> Tensor:
         """Return the predicted classes of a split, int64 N on the CPU, in the order of the split."""

@@ -1,0 +1,57 @@
+"""Learning from texts without labels."""
+
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tl_course.losses._inside import unwrap
+
+if TYPE_CHECKING:
+    from tl_course.data import Batch
+
+
+def next_token(model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
+    """Cross-entropy of guessing each next token of the batch's texts, the mean over tokens: a language model's loss.
+
+    Labels are not used. The exponential of the loss is the perplexity: among how many equally likely tokens the model
+    is undecided.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With ``next_token_logits(input_ids, attention_mask) -> N×L×vocabulary``, as the course's ``gru_small`` has it.
+    batch : Batch
+        Of N texts.
+
+    Returns
+    -------
+    dict
+        ``{"next_token": scalar}``
+
+    Raises
+    ------
+    ValueError
+        When the model is no such language model.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> model = nn.Module()
+    >>> model.next_token_logits = lambda input_ids, attention_mask: torch.zeros(*input_ids.shape, 8)
+    >>> tokens = torch.tensor([[2, 5, 3]])
+    >>> batch = SimpleNamespace(inputs={"input_ids": tokens, "attention_mask": torch.ones_like(tokens)})
+    >>> next_token(model, batch)["next_token"].exp()  # undecided among all 8
+    tensor(8.)
+    """
+    guess = getattr(unwrap(model), "next_token_logits", None)
+    if guess is None:
+        raise ValueError(
+            f"{type(unwrap(model)).__name__} does not guess next tokens (it has no next_token_logits): pretrain "
+            'tl.models.create("gru_small") with this loss.'
+        )
+    tokens, mask = batch.inputs["input_ids"], batch.inputs["attention_mask"]
+    guesses = guess(input_ids=tokens, attention_mask=mask)[:, :-1]
+    targets = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)  # F.cross_entropy passes over -100
+    return {"next_token": F.cross_entropy(guesses.flatten(0, 1), targets.flatten())}
