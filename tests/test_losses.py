@@ -696,3 +696,18 @@ def test_every_public_name_is_documented_with_an_example():
         documentation = getattr(losses, name).__doc__
         assert "Examples" in documentation, name
         assert "Parameters" in documentation, name
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: losses.L2SP(nn.Linear(8, 2), base=inner),
+        lambda inner: losses.BSS(base=inner),
+        lambda inner: losses.TransferRisk([_net_batch()], 0.5, target_loss=inner),
+        lambda inner: losses.TransferRisk([_net_batch()], 0.5, source_loss=inner),
+    ],
+)
+def test_a_loss_with_something_to_learn_may_not_hide_inside_another(around):
+    inner = losses.RelationalDistillation(nn.Linear(8, 2).eval())
+    with pytest.raises(ValueError, match=r"RelationalDistillation inside \w+ would never be trained .* put it outside"):
+        around(inner)

@@ -4,7 +4,7 @@ Modules are loaded when first used, so that ``import tl_course`` costs next to n
 
 >>> import tl_course as tl
 >>> sorted(name for name in dir(tl) if not name.startswith("_"))[:3]
-['assets', ...]
+['adaptation', 'assets', ...]
 """
 
 import lazy_loader
@@ -13,6 +13,17 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["assets", "environment", "data", "metrics", "models", "losses", "records", "training", "figures"],
+    submodules=[
+        "adaptation",
+        "assets",
+        "environment",
+        "data",
+        "metrics",
+        "models",
+        "losses",
+        "records",
+        "training",
+        "figures",
+    ],
     submod_attrs={"environment": ["setup"]},
 )

@@ -3,34 +3,96 @@
 A loss for the loop is called as ``loss(model, batch)`` and returns named scalar terms, which the loop sums and logs.
 `cross_entropy` is one; the classes are others, each adding its term to a `base` loss:
 
-=============== ================= ==========================================================
-For the loop    Pure function     Idea
-=============== ================= ==========================================================
-`TransferRisk`  `transfer_risk`   learn from source and target examples together
-`L2SP`          `l2_sp`           stay near the source's weights
-`DELTA`         `delta`           stay near the source's feature maps
-`BSS`           `bss`             shrink the directions that features hardly use
-`Distillation`  `distillation`    imitate a teacher's softened probabilities
-=============== ================= ==========================================================
+======================== ============================================ ======================================
+For the loop             Pure functions                               Idea
+======================== ============================================ ======================================
+`TransferRisk`           `transfer_risk`                              learn from source and target together
+`L2SP`                   `l2_sp`                                      stay near the source's weights
+`DELTA`                  `delta`                                      stay near the source's feature maps
+`BSS`                    `bss`                                        shrink what features hardly use
+`Distillation`           `distillation`                               imitate a teacher's soft answers
+`Hints`                  `hint`                                       imitate a teacher's features
+`AttentionTransfer`      `attention_transfer`                         look where a teacher looks
+`RelationalDistillation` `relational_distance`, `relational_angle`    keep a teacher's distances and angles
+`DistilBERTLoss`         `hidden_cosine`, `masked_language_modelling` a BERT's answers and hidden states
+`ClassWeighted`          `class_weights`                              rare classes count as much as others
+`next_token`                                                          a language, from texts without labels
+`CORAL`                  `coral`                                      same covariance in both domains
+`MMD`                    `mmd2`                                       same distribution in both domains
+`DomainAdversarial`      `reverse_gradient`, `domain_loss`            no classifier can tell the domains
+======================== ============================================ ======================================
+
+The last three adapt to a target of which only inputs are known: ``fit`` trains on the source, and the loss draws the
+target's batches. Losses with something to learn (`Hints`' regressor, `DomainAdversarial`'s discriminator) are modules,
+which ``fit`` trains; put them outside, and others in their `base`.
 """
 
+from tl_course.losses.adversarial import domain_loss, reversal_strength, reverse_gradient
+from tl_course.losses.alignment import (
+    coral,
+    gaussian_kernel,
+    laplacian_kernel,
+    linear_kernel,
+    median_bandwidth,
+    mmd2,
+    polynomial_kernel,
+)
+from tl_course.losses.balance import ClassWeighted, class_weights
+from tl_course.losses.domains import CORAL, MMD, Adaptation, DomainAdversarial
 from tl_course.losses.finetuning import BSS, DELTA, L2SP, channel_importance
 from tl_course.losses.functions import bss, delta, distillation, l2_sp, soft_target_divergence, transfer_risk
+from tl_course.losses.imitation import AttentionTransfer, DistilBERTLoss, Hints, RelationalDistillation
+from tl_course.losses.language import next_token
 from tl_course.losses.loop import TransferRisk, cross_entropy
+from tl_course.losses.representation import (
+    attention_transfer,
+    hidden_cosine,
+    hint,
+    masked_language_modelling,
+    relational_angle,
+    relational_distance,
+)
 from tl_course.losses.teaching import Distillation
 
 __all__ = [
     "BSS",
+    "CORAL",
     "DELTA",
     "L2SP",
+    "MMD",
+    "Adaptation",
+    "AttentionTransfer",
+    "ClassWeighted",
+    "DistilBERTLoss",
     "Distillation",
+    "DomainAdversarial",
+    "Hints",
+    "RelationalDistillation",
     "TransferRisk",
+    "attention_transfer",
     "bss",
     "channel_importance",
+    "class_weights",
+    "coral",
     "cross_entropy",
     "delta",
     "distillation",
+    "domain_loss",
+    "gaussian_kernel",
+    "hidden_cosine",
+    "hint",
     "l2_sp",
+    "laplacian_kernel",
+    "linear_kernel",
+    "masked_language_modelling",
+    "median_bandwidth",
+    "mmd2",
+    "next_token",
+    "polynomial_kernel",
+    "relational_angle",
+    "relational_distance",
+    "reversal_strength",
+    "reverse_gradient",
     "soft_target_divergence",
     "transfer_risk",
 ]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tl_course.losses._inside import logits, module_named, on_device, one_tensor, outputs, total, unwrap
 from tl_course.losses.functions import bss, delta, l2_sp
-from tl_course.losses.loop import Loss, cross_entropy
+from tl_course.losses.loop import Loss, check_inside, cross_entropy
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -68,7 +68,7 @@ class L2SP:
     ):
         weights = source if isinstance(source, Mapping) else dict(unwrap(source).named_parameters())
         self.source = {name: value.detach().clone() for name, value in weights.items()}
-        self.alpha, self.beta, self.new, self.base = alpha, beta, new, base
+        self.alpha, self.beta, self.new, self.base = alpha, beta, new, check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         terms = self.base(model, batch)
@@ -165,7 +165,7 @@ class DELTA:
             if channel_weights is not None and name not in channel_weights:
                 raise ValueError(f"DELTA has no channel weights for the layer {name!r}: compute them for every layer.")
         self.source = copy.deepcopy(unwrap(source)).eval().requires_grad_(False)
-        self.weight, self.channel_weights, self.base = weight, channel_weights, base
+        self.weight, self.channel_weights, self.base = weight, channel_weights, check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         with outputs(model, self.layers) as caught:
@@ -214,7 +214,7 @@ class BSS:
     def __init__(self, *, weight: float = 0.001, k: int = 1, base: Loss = cross_entropy):
         if k < 1:
             raise ValueError(f"k={k}: BSS shrinks at least one singular value.")
-        self.weight, self.k, self.base = weight, k, base
+        self.weight, self.k, self.base = weight, k, check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         from tl_course import models

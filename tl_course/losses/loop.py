@@ -46,6 +46,16 @@ def cross_entropy(model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
     return {"cross_entropy": F.cross_entropy(logits(model, batch.inputs), batch.labels)}
 
 
+def check_inside(loss: Loss, outer: object) -> Loss:
+    """The loss, unless it is a module: ``fit`` would neither train nor save what hides inside another loss."""
+    if isinstance(loss, nn.Module):
+        inner, outside = type(loss).__name__, type(outer).__name__
+        raise ValueError(
+            f"{inner} inside {outside} would never be trained or saved: put it outside, {inner}(…, base={outside}(…))."
+        )
+    return loss
+
+
 class TransferRisk:
     """α·L_source + (1−α)·L_target: each step learns from a batch of the target and one of the source.
 
@@ -66,7 +76,7 @@ class TransferRisk:
     Raises
     ------
     ValueError
-        If α is not in [0, 1] or the source has no batches.
+        If α is not in [0, 1], the source has no batches, or a loss inside has something to learn.
 
     Notes
     -----
@@ -95,7 +105,7 @@ class TransferRisk:
         if len(source) == 0:
             raise ValueError("The source has no batches: give TransferRisk at least one, or train on the target alone.")
         self.source, self.alpha = source, alpha
-        self.source_loss, self.target_loss = source_loss, target_loss
+        self.source_loss, self.target_loss = check_inside(source_loss, self), check_inside(target_loss, self)
         self._drawn = 0
         self._stream = self._endless()
 

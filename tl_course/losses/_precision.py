@@ -1,0 +1,28 @@
+"""Losses that square, divide and subtract are computed in full precision, also where a model runs in half."""
+
+from collections.abc import Callable
+from functools import wraps
+
+import torch
+from torch import Tensor
+
+HALF = (torch.bfloat16, torch.float16)
+
+
+def in_full_precision(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Give a function of tensors float32 in place of half precision, and keep autocast from halving its products.
+
+    A covariance or a squared distance is a small difference of large numbers, of which bfloat16 keeps two digits.
+    """
+
+    @wraps(function)
+    def full(*args, **options) -> Tensor:
+        device = next(value.device.type for value in (*args, *options.values()) if isinstance(value, Tensor))
+        with torch.autocast(device, enabled=False):
+            return function(*map(_full, args), **{name: _full(value) for name, value in options.items()})
+
+    return full
+
+
+def _full(value: object) -> object:
+    return value.float() if isinstance(value, Tensor) and value.dtype in HALF else value
