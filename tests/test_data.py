@@ -324,6 +324,20 @@ def test_sentiment_is_read_as_utf8_with_repeated_texts_once(small_sentiment, dom
     assert len(sentiment.ratings(domain)) == 101
 
 
+@pytest.mark.parametrize("domain", sentiment.FILES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_variant_of_the_task_trains_on_what_another_tests(small_sentiment, domain, seed):
+    variants = [
+        tl.data.load("sentiment", domain=domain, three_class=three, neutral_up_to=border, seed=seed)
+        for three in (False, True)
+        for border in (0.0, 0.5, 1.0)
+    ]
+    tested = {text for task in variants for text in task.test.inputs}
+    learned = {text for task in variants for part in (task.train, task.validation) for text in part.inputs}
+    assert tested
+    assert not tested & learned
+
+
 @pytest.mark.parametrize("domain", ["products", "editorials"])
 def test_sentences_of_one_review_stay_together(small_sentiment, domain):
     task = tl.data.load("sentiment", domain=domain, three_class=True)

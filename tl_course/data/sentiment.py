@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from tl_course import assets
-from tl_course.data.task import Dataset, Split
+from tl_course.data.task import TEST_FRACTION, TEST_SEED, Dataset, Split, partition
 
 FILES = {
     "movies": "movieReviewSnippets",
@@ -71,7 +72,8 @@ def sentiment(*, domain: str = "movies", three_class: bool = False, neutral_up_t
     """Return one domain as a classification data set.
 
     Binary: texts with |rating| > ``neutral_up_to``, positive or negative. Three classes: all texts, neutral up to
-    there. A text that stands twice in a domain is kept once. Products and editorials are split by whole documents.
+    there. A text that stands twice in a domain is kept once. Products and editorials are split by whole documents. The
+    test texts of all variants are from one fixed fifth of the domain: what one of them trains on, none tests on.
 
     Parameters
     ----------
@@ -93,19 +95,31 @@ def sentiment(*, domain: str = "movies", three_class: bool = False, neutral_up_t
     once: dict[str, RatedText] = {}
     for one in ratings(domain):
         once.setdefault(one.text, one)
-    rated = [one for one in once.values() if three_class or abs(one.rating) > neutral_up_to]
+    rated = list(once.values())
+    values = torch.tensor([one.rating for one in rated], dtype=torch.float64)
+    groups = torch.tensor([one.document for one in rated]) if domain in BY_DOCUMENT else None
+    everything = Split([one.text for one in rated], _side(values, neutral_up_to), groups)
+    # Split before anything is left out: no text is for training in one variant of the task and for testing in another.
+    parts = partition(_side(values, NEUTRAL_UP_TO), groups, TEST_FRACTION, TEST_SEED)
+    if not three_class:
+        parts = [part[everything.labels[part] != 0] for part in parts]
+    pool, test = (everything.subset(part) for part in parts)
+    pool, test = (
+        replace(part, labels=part.labels + 1 if three_class else (part.labels + 1) // 2) for part in (pool, test)
+    )
     class_names = ("negative", "neutral", "positive") if three_class else ("negative", "positive")
-    labels = torch.tensor([(one.rating > neutral_up_to) - (one.rating < -neutral_up_to) for one in rated])
     kind = "three classes" if three_class else "binary" if neutral_up_to else "sign of the rating"
     return Dataset(
         f"sentiment_{domain}" + "_three_class" * three_class + "_sign" * (neutral_up_to == 0),
         f"sentiment of {TITLES[domain]} ({kind})",
         "text",
         class_names,
-        Split(
-            [one.text for one in rated],
-            labels + 1 if three_class else (labels + 1) // 2,
-            torch.tensor([one.document for one in rated]) if domain in BY_DOCUMENT else None,
-        ),
+        pool,
         "Hutto & Gilbert 2014, rated by people; MIT",
+        test=test,
     )
+
+
+def _side(ratings: Tensor, neutral_up_to: float) -> Tensor:
+    """−1, 0 or 1 for negative, neutral and positive ratings."""
+    return (ratings > neutral_up_to).long() - (ratings < -neutral_up_to).long()
