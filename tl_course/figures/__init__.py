@@ -5,6 +5,7 @@ function returns an :class:`HtmlFigure` that carries one for those who cannot se
 Each method keeps one colour, marker and line through the whole course: :data:`METHODS`.
 """
 
+from tl_course.figures.calibration import reliability
 from tl_course.figures.curves import label_budget, learning_curves
 from tl_course.figures.diagrams import concept_map
 from tl_course.figures.grids import confusion, image_grid, probability_bars
@@ -29,5 +30,6 @@ __all__ = [
     "learning_curves",
     "method_style",
     "probability_bars",
+    "reliability",
     "show",
 ]
