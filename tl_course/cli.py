@@ -1,8 +1,9 @@
-"""The command line: ``tl-course doctor | fetch | start | run | test | clean``."""
+"""The command line: ``tl-course doctor | fetch | start | run | finetune | predict | test | clean``."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tl_course import course, environment
-from tl_course.assets import AssetError, fetch, for_profile, registry, status, store
+from tl_course.assets import AssetError, describe, fetch, for_profile, registry, status, store
 from tl_course.assets.store import megabytes
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def fetch_command(
     profile: Annotated[str, typer.Option(help="Fetch what a profile's lessons use: mini, cpu or gpu.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Fetch every asset of every profile.")] = False,
     place: Annotated[
-        Path | None, typer.Option("--from", help="Take the files from a folder or zip, not the network.")
+        Path | None, typer.Option("--from", help="Take the files from a folder, zip or tar, not the network.")
     ] = None,
 ) -> None:
     """Bring data and weights into the cache, checked by hash. With nothing named: what your profile needs."""
@@ -76,7 +77,7 @@ def fetch_command(
     wanted = _wanted(names or [], profile, everything)
     fetch(wanted, place=place, say=lambda line: print(line, flush=True))
     names_fetched = ", ".join(asset.name for asset in wanted)
-    print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, hashes right.")
+    print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, checked.")
 
 
 def _wanted(names: list[str], profile: str, everything: bool) -> list:
@@ -100,7 +101,8 @@ def _list_assets() -> None:
     for column in table.columns[:4]:
         column.no_wrap = True
     for asset in registry().values():
-        what = f"{asset.title}; licence: {asset.licence}"
+        here = f"; here: {form}" if (form := describe(asset)) else ""
+        what = f"{asset.title}; licence: {asset.licence}{here}"
         table.add_row(asset.name, status(asset), megabytes(asset.size), " ".join(asset.profiles), what)
     console.print(table)
 
@@ -161,6 +163,65 @@ def start(
         [f"--LabApp.default_url=/lab/tree/notebooks/{first}"] + ([] if browser else ["--no-browser"]) + (options or [])
     )
     raise typer.Exit(code=subprocess.call(command))
+
+
+@app.command()
+def finetune(
+    data: Annotated[
+        Path, typer.Argument(help="A folder with a subfolder of images for each class, or a CSV of texts.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder for model and report [default: NAME-finetuned].")] = None,
+    text: Annotated[str | None, typer.Option(help="CSV: the column with the texts.")] = None,
+    label: Annotated[str | None, typer.Option(help="CSV: the column with the classes.")] = None,
+    group: Annotated[str | None, typer.Option(help="CSV: the column with author, document …, kept together.")] = None,
+    encoding: Annotated[str, typer.Option(help="CSV: how it is written.")] = "utf-8-sig",
+    model: Annotated[str, typer.Option(help="A network by name; `auto` looks at the data.")] = "auto",
+    weights: Annotated[str | None, typer.Option(help="What it was trained on before; `none` for random.")] = None,
+    size: Annotated[int | None, typer.Option(min=3, help="Pixels of a side, or tokens of a text.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of fine-tuning; 0 for the linear probe alone.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="The same in passes over the training examples.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice of validation, order and augmentation.")] = 0,
+    on_error: Annotated[str, typer.Option(help="With broken images and tiny classes: raise or skip.")] = "raise",
+    flip: Annotated[bool, typer.Option(help="Mirror training images (not for letters, arrows …).")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
+) -> None:
+    """Train a classifier on your own images or texts; leaves a model and a report with all you should know of it."""
+    from tl_course import recipes
+
+    settings = recipes.Settings(
+        out=out, force=force, model=model, weights=weights, size=size, steps=steps, epochs=epochs, seed=seed,
+        on_error=on_error, flip=flip, text=text, label=label, group=group, encoding=encoding,
+    )  # fmt: skip
+    command = shlex.join(["tl-course", *sys.argv[1:]])
+    finished = recipes.finetune(data, settings, command=command, say=lambda line: print(line, flush=True))
+    if finished.outcome.interrupted:
+        raise typer.Exit(code=130)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="The folder that `tl-course finetune` wrote.")],
+    inputs: Annotated[list[str], typer.Argument(help="Images and folders of images; or texts; or CSVs with --text.")],
+    text: Annotated[str | None, typer.Option(help="The inputs are CSVs; the column with the texts.")] = None,
+    top: Annotated[int, typer.Option(help="How many classes to name.")] = 3,
+    table: Annotated[Path | None, typer.Option("--csv", help="Write the answers to this file.")] = None,
+    on_error: Annotated[str, typer.Option(help="With images that cannot be read: raise or skip.")] = "raise",
+    force: Annotated[bool, typer.Option("--force", help="Write over a CSV that is there.")] = False,
+) -> None:
+    """Ask a model of `tl-course finetune` about new images or texts."""
+    from tl_course import recipes
+
+    if table and table.exists() and not force:
+        raise ValueError(f"{table} is there already; choose another --csv, or pass --force to write over it.")
+    answers, skipped = recipes.predict(model, inputs, top=top, text=text, on_error=on_error)
+    for sentence in skipped:
+        print(f"Skipped: {sentence}")
+    if table:
+        recipes.write_csv(answers, table)
+        print(f"{len(answers):,} answers are in {table}.")
+        return
+    for answer in answers:
+        print(f"{answer.name}\t" + ", ".join(f"{name} {value:.1%}" for name, value in answer.classes))
 
 
 @app.command()

@@ -17,6 +17,10 @@ from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 
 # Decoded images stay in memory, where a whole epoch costs no decoding.
 LIMIT = 2 * 1024**3
+# Letters in one field of a CSV file; Python's own limit, 131,072, is less than a book has.
+LONGEST_FIELD = 10**8
+# Beside hidden files, whose names begin with a dot.
+LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 PART_NAMES = {"train": "train", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
 
 
@@ -38,7 +42,7 @@ def image_folder(
 
     Subfolders named train, test, val (valid, validation) are taken as ready splits: ``path/train/cat/tom.jpg``; what
     is missing of them is drawn from train. Hidden files are passed over. Images are turned as their camera says, made
-    RGB and kept decoded in memory, at most 2 GiB.
+    RGB (see :func:`read_image`) and kept decoded in memory, at most 2 GiB.
 
     Parameters
     ----------
@@ -87,8 +91,10 @@ def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_er
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}; give one with a subfolder of images for each class.")
     problems = Problems(on_error)
-    found = {part: _decoded(_listed(folder), root, size, problems) for part, folder in _parts(root).items()}
-    class_names = _classes(found["train"], _parts(root), problems)
+    found = {
+        part: _decoded(listed_images(folder), root, size, problems) for part, folder in split_folders(root).items()
+    }
+    class_names = classes_of({image.name for image in found["train"]}, root, problems)
     _check_one_size([image for images in found.values() for image in images])
     problems.warn()
     splits = {part: _stacked(images, class_names) for part, images in found.items()}
@@ -116,31 +122,35 @@ class _Found(NamedTuple):
     pixels: Tensor
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """Return the folders of the splits; the root itself where its subfolders are classes."""
+def split_folders(root: Path) -> dict[str, Path]:
+    """Return the folders of the ready splits; the root itself, as "train", where its subfolders are classes."""
     parts = {PART_NAMES[folder.name]: folder for folder in _subfolders(root) if folder.name in PART_NAMES}
     return parts if len(parts) > 1 and "train" in parts else {"train": root}
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_hidden(Path(path.name))]
 
 
-def _listed(folder: Path) -> list[tuple[str, Path]]:
-    """Return class name and path of every file below the class folders that is not hidden."""
-    return [
-        (subfolder.name, file)
-        for subfolder in _subfolders(folder)
-        for file in sorted(subfolder.rglob("*"))
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(subfolder).parts)
-    ]
+def listed_images(folder: Path) -> list[tuple[str, Path]]:
+    """Return class name and path of every file below the class folders, but for what systems leave there unasked."""
+    return [(subfolder.name, file) for subfolder in _subfolders(folder) for file in listed_below(subfolder)]
+
+
+def listed_below(folder: Path) -> list[Path]:
+    """Return every file in a folder and its subfolders, but for what systems leave there unasked."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(folder))]
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.lower() in LEFT_BY_SYSTEMS or any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def _decoded(listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems) -> list[_Found]:
     """Decode image files, several at a time."""
     found, total = [], 0
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        decoded = pool.map(lambda entry: _image(entry[1], size), listed)
+        decoded = pool.map(lambda entry: read_image(entry[1], size), listed)
         for (name, file), image in zip(listed, decoded, strict=True):
             if isinstance(image, str):
                 problems.add(image, "remove or replace it")
@@ -156,14 +166,31 @@ def _decoded(listed: list[tuple[str, Path]], root: Path, size: int | None, probl
     return found
 
 
-def _image(file: Path, size: int | None) -> Tensor | str:
-    """Return uint8 3×H×W, or in words why there is no image."""
+def read_image(file: Path, size: int | None = None) -> Tensor | str:
+    """Return an image as uint8 3×H×W, or say in words why there is none.
+
+    It is turned as its camera says and made RGB: 16 bits are scaled to 8, what is transparent becomes white, of an
+    animation the first picture is taken.
+
+    Parameters
+    ----------
+    file : Path
+    size : int, optional
+        Resize the shorter side to this many pixels and cut the middle square.
+
+    Examples
+    --------
+    >>> read_image(Path("nowhere.png"))
+    'nowhere.png is not an image that can be read'
+    """
     import numpy
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGB")
+            if size is not None:
+                opened.draft(None, (4 * size, 4 * size))  # a large JPEG is decoded at a fraction, many times faster
+            image = _as_rgb(ImageOps.exif_transpose(opened))
         if size is not None:
             image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     except Image.DecompressionBombError:
@@ -173,9 +200,24 @@ def _image(file: Path, size: int | None) -> Tensor | str:
     return torch.from_numpy(numpy.array(image)).movedim(-1, 0).contiguous()
 
 
-def _classes(found: list[_Found], parts: dict[str, Path], problems: Problems) -> tuple[str, ...]:
-    """Return the classes that have training images, in alphabetical order."""
-    filled = {image.name for image in found}
+def _as_rgb(image):
+    """Make a PIL image RGB; PIL's own conversion would clip 16 bits to white and show what lies under transparency."""
+    import numpy
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        values = numpy.asarray(image, dtype=numpy.float64)
+        top = 65535 if image.mode.startswith("I") else max(values.max(), 1e-12)
+        image = Image.fromarray((values * (255 / top)).clip(0, 255).round().astype(numpy.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def classes_of(filled: set[str], root: Path, problems: Problems) -> tuple[str, ...]:
+    """Return the classes that have training images, in alphabetical order; a folder without any is a problem."""
+    parts = split_folders(root)
     named = sorted({folder.name for part in parts.values() for folder in _subfolders(part)})
     for name in named:
         if name not in filled:
@@ -284,13 +326,13 @@ def read_csv_text(
     delimiter = delimiter or ("\t" if file.suffix.lower() == ".tsv" else ",")
     columns = [text, label] + ([group] if group else [])
     rows = []
-    for line, values in _rows(file, columns, delimiter, encoding):
-        if wrong := _wrong_with(values):
+    for line, values in csv_rows(file, columns, delimiter, encoding):
+        if wrong := wrong_with(values):
             problems.add(f"{file.name}, line {line}, {wrong}", "correct the row")
         else:
             rows.append(values)
     problems.warn()
-    names = sorted({row[label].strip() for row in rows}, key=_number_or_text({row[label] for row in rows}))
+    names = sorted({row[label].strip() for row in rows}, key=number_or_text({row[label] for row in rows}))
     labels = torch.tensor([names.index(row[label].strip()) for row in rows], dtype=torch.int64)
     check_classes(labels, names, f"column {label!r} of {file.name}", at_least=3)
     documents = {name: number for number, name in enumerate(dict.fromkeys(row[group] for row in rows))} if group else {}
@@ -306,8 +348,17 @@ def read_csv_text(
     )
 
 
-def _rows(file: Path, columns: list[str], delimiter: str, encoding: str) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yield the line a row ends on and its wanted columns; undecodable bytes come as lone surrogates."""
+def csv_rows(
+    file: Path, columns: list[str], delimiter: str, encoding: str
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield the line a row ends on and its wanted columns; undecodable bytes come as lone surrogates.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, or the file is no CSV file of this delimiter and encoding.
+    """
+    limit = csv.field_size_limit(LONGEST_FIELD)
     try:
         with file.open(encoding=encoding, errors="surrogateescape", newline="") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
@@ -323,10 +374,16 @@ def _rows(file: Path, columns: list[str], delimiter: str, encoding: str) -> Iter
             f"{file.name} cannot be read as a CSV file ({error}); check its encoding (now {encoding}) and delimiter "
             f"(now {delimiter!r})."
         ) from error
+    finally:
+        csv.field_size_limit(limit)
 
 
-def _wrong_with(values: dict[str, str | None]) -> str | None:
-    """Say in words what is wrong with a row; None when nothing is."""
+def wrong_with(values: dict[str, str | None]) -> str | None:
+    """Say in words what is wrong with a row; None when nothing is.
+
+    >>> wrong_with({"text": "fine", "label": " "})
+    "has no value in column 'label'"
+    """
     for column, value in values.items():
         if value is None or not value.strip() or value.strip().lower() == "nan":
             return f"has no value in column {column!r}"
@@ -337,5 +394,10 @@ def _wrong_with(values: dict[str, str | None]) -> str | None:
     return None
 
 
-def _number_or_text(labels: set[str]) -> type:
+def number_or_text(labels: set[str]) -> type:
+    """Return the type that labels are ordered as: int where all are whole numbers, so that 10 follows 9, else str.
+
+    >>> sorted({"10", "9"}, key=number_or_text({"10", "9"}))
+    ['9', '10']
+    """
     return int if all(re.fullmatch(r"\s*[+-]?\d+\s*", label) for label in labels) else str

@@ -1,0 +1,221 @@
+"""A folder of images, one subfolder for each class, made ready: looked over without decoding, divided, then read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from tl_course.data.folders import LIMIT, classes_of, listed_images, read_image, split_folders
+from tl_course.data.task import SPLITS, Split, Task, check_classes
+from tl_course.recipes.dividing import Division, Examples, divide
+from tl_course.recipes.material import Material, Skips, counted, tell_unused
+
+# As many files are opened to learn how large the images are.
+LOOKED_AT = 200
+# Decoded images are passed on in blocks, so that Ctrl-C need not wait for a whole folder.
+BLOCK = 256
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """What a folder holds, before any image is decoded.
+
+    Attributes
+    ----------
+    root : Path
+    files : list of Path
+    examples : Examples
+        Labels, copies and ready parts of the files.
+    side : int
+        Median of the images' shorter sides in pixels.
+    problems : Skips
+    """
+
+    root: Path
+    files: list[Path]
+    examples: Examples
+    side: int
+    problems: Skips
+
+
+def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
+    """List a folder's images and classes, find exact copies, and measure some images.
+
+    Raises
+    ------
+    ValueError
+        When it has no class folders, only one class, or a class with too few images; with ``on_error="skip"`` empty
+        and too small classes are left out.
+    """
+    root = root.resolve()
+    problems = Skips(on_error)
+    found = [(part, name, file) for part, folder in split_folders(root).items() for name, file in listed_images(folder)]
+    if not found:
+        raise ValueError(
+            f"{root} has no subfolders with images; put the images of each class into a subfolder named like the class."
+        )
+    least = 4 - len({part for part, _, _ in found})
+    filled = Counter(name for part, name, _ in found if part == "train")
+    _check_nesting(root, filled)
+    class_names = tuple(
+        name for name in classes_of(set(filled), root, problems) if _large_enough(name, filled[name], least, problems)
+    )
+    found = [entry for entry in found if entry[1] in class_names]
+    files = [file for _, _, file in found]
+    labels = torch.tensor([class_names.index(name) for _, name, _ in found], dtype=torch.int64)
+    check_classes(labels, class_names, f"the folder {root}")
+    examples = Examples(labels, class_names, _keys(files), [part for part, _, _ in found])
+    return ImageFolder(root, files, examples, _median_side(files), problems)
+
+
+def _check_nesting(root: Path, filled: Counter) -> None:
+    inside = [path for path in root.iterdir() if path.is_dir() and path.name in filled]
+    below = [path for path in inside[0].iterdir() if path.is_dir()] if len(inside) == 1 else []
+    if len(below) > 1:
+        raise ValueError(f"{root} holds one subfolder, whose subfolders may be the classes; try {inside[0]} instead.")
+
+
+def _large_enough(name: str, count: int, least: int, problems: Skips) -> bool:
+    if count < least:
+        problems.add(
+            f"The class {name!r} has only {counted(count, 'image')}, and {least} are the fewest that can be divided",
+            "add some or remove its folder",
+        )
+    return count >= least
+
+
+def _keys(files: list[Path]) -> list[tuple]:
+    """Tell files apart by their bytes; only files of one size have to be read for it."""
+    sizes = [file.stat().st_size for file in files]
+    alike = {size for size, count in Counter(sizes).items() if count > 1}
+    return [
+        (size, hashlib.sha256(file.read_bytes()).digest() if size in alike else number)
+        for number, (file, size) in enumerate(zip(files, sizes, strict=True))
+    ]
+
+
+def _median_side(files: list[Path]) -> int:
+    """Return the median of the shorter sides of some images, 0 if none can be opened."""
+    sides = []
+    for file in files[:: -(-len(files) // LOOKED_AT)]:
+        try:
+            with Image.open(file) as image:  # reads the header only
+                sides.append(min(image.size))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            continue
+    return median_low(sides) if sides else 0
+
+
+def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, flip: bool = True) -> Material:
+    """Divide a folder's images and decode those that are used, squares of ``size`` pixels.
+
+    Raises
+    ------
+    ValueError
+        When an image cannot be read, or too many are asked to be held in memory; with ``on_error="skip"`` the first
+        kind is left out.
+    """
+    title = f"the folder {folder.root.name}"
+    division = divide(folder.examples, most_training=most_training, seed=seed, title=title)
+    wanted = sum(len(positions) for positions in division.positions.values())
+    if wanted * 3 * size * size > LIMIT:
+        raise ValueError(
+            f"{wanted:,} images of {size}×{size} pixels take over {LIMIT / 1024**3:.3g} GiB; pass a smaller --size."
+        )
+    parts, names = {}, {}
+    with tqdm(total=wanted, desc="reading images", unit="image", leave=False) as bar:
+        for part in SPLITS:
+            positions = division.positions[part].tolist()
+            pixels, good = _decoded([folder.files[position] for position in positions], size, folder.problems, bar)
+            kept = [positions[number] for number in good]
+            parts[part] = Split(pixels, folder.examples.labels[kept])
+            names[part] = [_name(folder, position) for position in kept]
+    check_classes(parts["train"].labels, folder.examples.class_names, f"{title} (readable images)")
+    _check_filled(parts, title)
+    task = Task(
+        "image_folder",
+        folder.root.name,
+        "image",
+        folder.examples.class_names,
+        **parts,
+        source=f"the reader's own images, folder {folder.root.name}",
+        augment=("flip", "crop") if flip else ("crop",),
+    )
+    return _material(task, names, folder, division)
+
+
+def _decoded(files: list[Path], size: int, problems: Skips, bar: tqdm) -> tuple[Tensor, list[int]]:
+    """Return the images that can be read, uint8 N×3×size×size, and their positions."""
+    pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
+    good: list[int] = []
+    for start, images in _in_blocks(files, size):
+        for position, image in enumerate(images, start):
+            bar.update()
+            if isinstance(image, str):
+                problems.add(image, "remove or replace it")
+            else:
+                pixels[len(good)] = image
+                good.append(position)
+    return pixels[: len(good)], good
+
+
+def _in_blocks(files: list[Path], size: int) -> Iterator[tuple[int, list[Tensor | str]]]:
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(files), BLOCK):
+            yield start, list(pool.map(lambda file: read_image(file, size), files[start : start + BLOCK]))
+
+
+def _check_filled(parts: dict[str, Split], title: str) -> None:
+    for part, split in parts.items():
+        if not len(split):
+            raise ValueError(f"No image of {title} that can be read is left for {part}; give more.")
+
+
+def _name(folder: ImageFolder, position: int) -> str:
+    return folder.files[position].relative_to(folder.root).as_posix()
+
+
+def _material(task: Task, names: dict[str, list[str]], folder: ImageFolder, division: Division) -> Material:
+    settled = division.settled
+    material = Material(task, names)
+    tell_unused(material, division)
+    material.facts.append(
+        "Only exact copies are found: pictures of one series, or cut from one photograph, may stand on both sides and "
+        "flatter the accuracy, unless you divide them yourself into the subfolders train and test."
+    )
+    if len(set(folder.examples.parts)) > 1:
+        material.facts.append("The folder came divided, and its parts were kept as they are.")
+    if settled.copies:
+        material.facts.append(
+            f"{counted(settled.copies, 'image')} left out as an exact copy (byte for byte) of another of the same class"
+            + (
+                f"; {settled.across} stood in two parts, and the one on the side of the test was kept."
+                * bool(settled.across)
+                or "."
+            )
+        )
+    if settled.disputed:
+        material.warnings.append(
+            f"{counted(len(settled.disputed), 'image')} stood in several classes; used once, in the class of most "
+            "of its copies, and not at all where none leads."
+        )
+        material.lists["The same image in several classes"] = [
+            " = ".join(_name(folder, position) for position in members) for members in settled.disputed
+        ]
+    if folder.problems.notes:
+        material.warnings.append(
+            f"{counted(len(folder.problems.notes), 'problem')} passed over; see the list of what was skipped."
+        )
+        material.lists["Skipped"] = [note.replace(f"{folder.root}{os.sep}", "") for note in folder.problems.notes]
+    return material

@@ -1,0 +1,343 @@
+"""The report: one HTML page without scripts and without a network, readable by eye and by screen reader."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy
+import torch
+from PIL import Image
+from torch import Tensor
+
+from tl_course import __version__, environment, figures, metrics, models
+from tl_course.data.folders import read_image
+from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
+from tl_course.recipes.material import counted
+from tl_course.recipes.results import Finished
+
+METHODS = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuned"}
+MISTAKES_SHOWN = 12
+# A larger matrix cannot be read; the most frequent confusions are listed instead.
+CLASSES_IN_MATRIX = 20
+LONGEST_TEXT, LONGEST_NAME, LONGEST_LIST = 400, 18, 200
+THUMBNAIL = 160
+STYLE = f"""
+body {{ font: 1rem/1.5 system-ui, sans-serif; color: {INK}; background: {BACKGROUND}; margin: 0 auto; max-width: 60rem;
+  padding: 1rem 1.5rem 4rem; }}
+h1, h2 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem; border-bottom: 1px solid {GRID}; padding-bottom: .3rem; }}
+table {{ border-collapse: collapse; margin: 1rem 0; }}
+caption {{ text-align: left; color: {SOFT_INK}; padding-bottom: .4rem; }}
+th, td {{ padding: .3rem .8rem .3rem 0; border-bottom: 1px solid {GRID}; text-align: left; vertical-align: top; }}
+td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.warnings {{ border-left: .4rem solid {VERMILION}; padding: .2rem 1rem; background: #fff4ec; }}
+.mistakes {{ display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none; }}
+.mistakes figure {{ margin: 0; width: 10rem; overflow-wrap: anywhere; font-size: .9rem; }}
+.mistakes img {{ width: 10rem; height: 10rem; object-fit: cover; }}
+pre {{ background: #f0f1ef; padding: .8rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }}
+"""
+
+
+def page(finished: Finished) -> str:
+    """Return the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    finished : Finished
+
+    Returns
+    -------
+    str
+    """
+    title = f"What was learned from {finished.material.task.title}"
+    sections = (
+        _summary(finished),
+        _results(finished),
+        _classes(finished),
+        _confusions(finished),
+        _mistakes(finished),
+        _curves(finished),
+        _data(finished),
+        _cost(finished),
+        _making(finished),
+    )
+    body = "\n".join(filter(None, sections))
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_text(title)}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
+        f"<body>\n<main>\n<h1>{_text(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+# --- pieces -------------------------------------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table with a caption, column heads, and each row's first cell as its head; numbers stand to the right."""
+    rows = [list(row) for row in rows]
+    numeric = [
+        all(not isinstance(row[place], str) or _is_number(row[place]) for row in rows) for place in range(len(head))
+    ]
+    kinds = [' class="number"' if each and place else "" for place, each in enumerate(numeric)]
+    heads = "".join(f'<th scope="col"{kind}>{_text(name)}</th>' for name, kind in zip(head, kinds, strict=True))
+    lines = []
+    for first, *rest in rows:
+        cells = "".join(f"<td{kind}>{_text(cell)}</td>" for cell, kind in zip(rest, kinds[1:], strict=True))
+        lines.append(f'<tr><th scope="row"><bdi>{_text(first)}</bdi></th>{cells}</tr>')
+    return (
+        f"<table>\n<caption>{_text(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        + "\n".join(lines)
+        + "\n</tbody>\n</table>"
+    )
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(",", "").replace(".", "").replace("%", "").replace("–", "").strip().isdigit() or cell == "–"
+
+
+def _items(sentences: Iterable[str]) -> str:
+    return "<ul>\n" + "\n".join(f"<li>{_text(sentence)}</li>" for sentence in sentences) + "\n</ul>"
+
+
+def _short(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+# --- sections -----------------------------------------------------------------------------------------------------
+
+
+def _summary(finished: Finished) -> str:
+    task, right = finished.material.task, finished.accuracy
+    name, share = finished.majority
+    kind = {"image": "images", "text": "texts"}[task.kind]
+    lines = [
+        f"<p><strong>{right.value:.1%} of {right.n:,} test {kind} are recognised rightly</strong>; with 95% confidence "
+        f"the true accuracy lies between {right.low:.1%} and {right.high:.1%} (Wilson’s interval). "
+        f"Always answering “{_text(name)}”, the largest class, would be right for {share:.1%}.</p>"
+    ]
+    if finished.warnings:
+        told = f"<h2>Read this first</h2>\n{_items(finished.warnings)}"
+        lines.append(f'<section class="warnings" aria-label="Warnings">\n{told}\n</section>')
+    return "\n".join(lines)
+
+
+def _results(finished: Finished) -> str:
+    outcome, task = finished.outcome, finished.material.task
+    name, share = finished.majority
+    usual = (task.validation.labels == task.class_names.index(name)).float().mean().item()
+    rows = [[f"Always “{name}”", f"{usual:.1%}", f"{share:.1%}", "–", "–", ""]]
+    for each in outcome.candidates:
+        report = metrics.precision_recall_f1(task.test.labels, each.logits["test"], class_names=task.class_names)
+        right = metrics.accuracy(task.test.labels, each.logits["test"])
+        valid = metrics.accuracy(task.validation.labels, each.logits["validation"])
+        kept = "kept" if each is outcome.kept else ""
+        interval = f"{right.low:.1%} to {right.high:.1%}"
+        rows.append(
+            [METHODS[each.method], f"{valid.value:.1%}", f"{right.value:.1%}", interval, f"{report.macro.f1:.3f}", kept]
+        )
+    by = "macro F1" if outcome.uneven else "accuracy"
+    head = ["Method", "Validation accuracy", "Test accuracy", "95% interval of it", "Macro F1 on test", "Chosen"]
+    caption = f"Validation {by} chose the method; the test was looked at afterwards."
+    return f"<h2>Results</h2>\n{_table(caption, head, rows)}"
+
+
+def _classes(finished: Finished) -> str:
+    task = finished.material.task
+    report = metrics.precision_recall_f1(
+        task.test.labels, finished.outcome.kept.logits["test"], class_names=task.class_names
+    )
+    rows = [
+        [name, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", f"{count:,}"]
+        for name, precision, recall, f1, count in zip(
+            task.class_names, report.precision, report.recall, report.f1, report.support, strict=True
+        )
+    ]
+    head = ["Class", "Precision", "Recall", "F1", "Test examples"]
+    caption = "Precision: of those called so, the share that are. Recall: of those that are, the share called so."
+    return f"<h2>Class by class</h2>\n{_table(caption, head, rows)}"
+
+
+def _confusions(finished: Finished) -> str:
+    task = finished.material.task
+    matrix = metrics.confusion(task.test.labels, finished.outcome.kept.logits["test"], num_classes=task.num_classes)
+    names = task.class_names
+    if len(names) <= CLASSES_IN_MATRIX:
+        shown = [_short(name, LONGEST_NAME) for name in names]
+        note = ""
+        if not all(map(_can_be_drawn, shown)):
+            shown = [str(number) for number in range(1, len(names) + 1)]
+            note = "<p>Classes are numbered in the order of the table above.</p>"
+        return f"<h2>What is taken for what</h2>\n{note}{figures.confusion(matrix, shown)._repr_html_()}"
+    wrong = matrix * (1 - numpy.eye(len(names), dtype=int))
+    pairs = [divmod(int(place), len(names)) for place in (-wrong).ravel().argsort(kind="stable")[:CLASSES_IN_MATRIX]]
+    rows = [[names[true], names[said], int(wrong[true, said])] for true, said in pairs if wrong[true, said]]
+    caption = f"The most frequent mistakes; a matrix of {len(names)} classes could not be read."
+    return f"<h2>What is taken for what</h2>\n{_table(caption, ['True class', 'Taken for', 'How often'], rows)}"
+
+
+@cache
+def _drawable() -> set[int]:
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    return set(FT2Font(font_manager.findfont("DejaVu Sans")).get_charmap())
+
+
+def _can_be_drawn(name: str) -> bool:
+    return all(ord(letter) in _drawable() for letter in name)
+
+
+def worst(logits: Tensor, labels: Tensor, most: int = MISTAKES_SHOWN) -> list[tuple[int, int, float]]:
+    """Return the wrong answers that were given with the greatest confidence: position, answer, its probability.
+
+    >>> worst(torch.tensor([[0.0, 3.0], [0.0, 1.0], [2.0, 0.0]]), torch.tensor([0, 0, 0]))
+    [(0, 1, 0.95...), (1, 1, 0.73...)]
+    """
+    sure, said = logits.softmax(1).max(1)
+    order = sure.argsort(descending=True, stable=True)
+    wrong = order[said[order] != labels[order]][:most]
+    return [(position, int(said[position]), float(sure[position])) for position in wrong.tolist()]
+
+
+def _mistakes(finished: Finished) -> str:
+    material, task = finished.material, finished.material.task
+    found = worst(finished.outcome.kept.logits["test"], task.test.labels)
+    title = "<h2>The most confident mistakes</h2>\n"
+    if not found:
+        return f"{title}<p>None: every test example was recognised rightly.</p>"
+    told = "<p>Look at them first: often the label is wrong, or the example is of no class at all.</p>\n"
+    names = material.names["test"]
+    if task.kind == "text":
+        rows = [
+            [
+                names[at],
+                _short(task.test.inputs[at], LONGEST_TEXT),
+                task.class_names[said],
+                f"{sure:.0%}",
+                _true(task, at),
+            ]
+            for at, said, sure in found
+        ]
+        table = _table("Most confident first.", ["Where", "Text", "Answer", "Probability", "Label"], rows)
+        return title + told + table.replace("<td>", '<td dir="auto">')
+    pictures = [
+        _picture(finished, at, f"{names[at]}: taken for {task.class_names[said]} ({sure:.0%}), is {_true(task, at)}")
+        for at, said, sure in found
+    ]
+    return f'{title}{told}<ul class="mistakes">\n' + "\n".join(pictures) + "\n</ul>"
+
+
+def _true(task, position: int) -> str:
+    return task.class_names[int(task.test.labels[position])]
+
+
+def _picture(finished: Finished, position: int, caption: str) -> str:
+    """Show the image from its file, larger than the network saw it; where it is gone, what the network saw."""
+    pixels = read_image(finished.root / finished.material.names["test"][position], THUMBNAIL)
+    if isinstance(pixels, str):
+        pixels = finished.material.task.test.inputs[position]
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.movedim(0, -1).numpy()).save(buffer, "JPEG", quality=85)
+    source = base64.b64encode(buffer.getvalue()).decode()
+    return (
+        f'<li><figure><img alt="{_text(caption)}" src="data:image/jpeg;base64,{source}">'
+        f"<figcaption>{_text(caption)}</figcaption></figure></li>"
+    )
+
+
+def _curves(finished: Finished) -> str:
+    shown = [each for each in finished.outcome.candidates if each.history]
+    if not shown:
+        return ""
+    parts = ["<h2>Learning curves</h2>"]
+    for each in shown:
+        parts.append(
+            figures.learning_curves(each.history, title=f"{METHODS[each.method]}, seed {finished.seed}")._repr_html_()
+        )
+    return "\n".join(parts)
+
+
+def _data(finished: Finished) -> str:
+    material, task = finished.material, finished.material.task
+    counts = [
+        getattr(task, part).labels.bincount(minlength=task.num_classes).tolist()
+        for part in ("train", "validation", "test")
+    ]
+    rows = [[name, *(f"{count[number]:,}" for count in counts)] for number, name in enumerate(task.class_names)]
+    rows.append(["all", *(f"{sum(count):,}" for count in counts)])
+    parts = [
+        "<h2>Data</h2>",
+        _table("Examples used.", ["Class", "Training", "Validation", "Test"], rows),
+        _items(material.facts),
+    ]
+    for heading, lines in material.lists.items():
+        shown = lines[:LONGEST_LIST]
+        if len(lines) > len(shown):
+            shown = [*shown, f"… and {len(lines) - len(shown):,} more"]
+        parts.append(f"<details open><summary>{_text(heading)} ({len(lines):,})</summary>\n{_items(shown)}\n</details>")
+    return "\n".join(parts)
+
+
+def _cost(finished: Finished) -> str:
+    outcome, plan = finished.outcome, finished.plan
+    env = environment.current()
+    rows = [
+        [METHODS[each.method], f"{each.seconds:.1f}", f"{each.steps:,}", f"{each.trained:,}"]
+        for each in outcome.candidates
+    ]
+    unit = "pixels" if finished.material.task.kind == "image" else "tokens"
+    total = models.count_parameters(outcome.model).total
+    facts = [
+        f"{finished.seconds:.0f} seconds from the first look at the data to the saved model, on "
+        f"{environment.device_name(env.device)}, {counted(env.threads, 'thread')}, {env.precision}.",
+        f"{total:,} parameters; {plan.macs / 1e6:,.0f} million multiply-accumulates (MACs) for one example of "
+        f"{plan.size} {unit}.",
+    ]
+    table = _table(
+        "Features are counted with the linear probe.", ["Method", "Seconds", "Steps", "Numbers trained"], rows
+    )
+    return f"<h2>Cost</h2>\n{_items(facts)}\n{table}"
+
+
+def _start(kind: str) -> str:
+    if kind == "text":
+        return ", from a new head"
+    return ", from the probe’s head and with BatchNorm’s statistics kept"
+
+
+def _augmented(names: Sequence[str]) -> str:
+    done = " and ".join({"flip": "mirrored", "crop": "shifted"}[name] for name in names)
+    return f"Training images were {done} at random." if names else ""
+
+
+def _making(finished: Finished) -> str:
+    plan, task = finished.plan, finished.material.task
+    weights = f"the weights {plan.weights!r}" if plan.weights else "random weights"
+    facts = [
+        f"{models.MODELS[plan.model].title} with {weights}: {plan.why}.",
+        "A linear probe was trained on features of the frozen network, then the whole network was fine-tuned, the "
+        f"backbone more slowly than the head{_start(task.kind)}; validation chose between the two.",
+        _augmented(task.augment),
+        f"Seed {finished.seed}; the test examples are the same for every seed. This is one run: another seed would "
+        "give somewhat other numbers.",
+        f"tl_course {__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
+    ]
+    what = "IMAGE_OR_FOLDER" if task.kind == "image" else "'a text of yours'"
+    use = f"tl-course predict {finished.out} {what}"
+    commands = "".join(
+        f"<p>{says}</p>\n<pre>{_text(command)}</pre>\n"
+        for says, command in (("Made by", finished.command), ("To be used with", use))
+        if command
+    )
+    return f"<h2>How it was made</h2>\n{_items(filter(None, facts))}\n{commands}"

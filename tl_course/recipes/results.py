@@ -1,0 +1,80 @@
+"""What a finished recipe amounts to: the score, what to compare it with, and what speaks against believing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tl_course import metrics
+from tl_course.recipes.material import Material, counted
+from tl_course.recipes.planning import Plan
+from tl_course.recipes.recipe import Outcome
+
+# Below so many test examples an accuracy is little more than a hint.
+FEW_TESTED = 100
+
+
+@dataclass
+class Finished:
+    """Everything a report tells.
+
+    Attributes
+    ----------
+    root : Path
+        The folder of images, or the table.
+    out : Path
+        The folder with model and report.
+    material : Material
+    plan : Plan
+    outcome : Outcome
+    seconds : float
+        From the first look at the data to the saved model.
+    command : str
+    seed : int
+    """
+
+    root: Path
+    out: Path
+    material: Material
+    plan: Plan
+    outcome: Outcome
+    seconds: float
+    command: str
+    seed: int
+
+    @property
+    def accuracy(self) -> metrics.Interval:
+        """Share of the test examples that are right, with its Wilson interval."""
+        return metrics.accuracy(self.material.task.test.labels, self.outcome.kept.logits["test"])
+
+    @property
+    def majority(self) -> tuple[str, float]:
+        """The largest class of training, and how often always naming it is right on the test."""
+        task = self.material.task
+        largest = int(task.train.labels.bincount(minlength=task.num_classes).argmax())
+        return task.class_names[largest], (task.test.labels == largest).float().mean().item()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing a number."""
+        task, outcome, score = self.material.task, self.outcome, self.accuracy
+        found = list(self.material.warnings) + outcome.notes
+        if outcome.interrupted:
+            found.append("Training was interrupted; this is the best model until then.")
+        if score.n < FEW_TESTED:
+            found.append(
+                f"Only {counted(score.n, 'test example')}: the true accuracy may lie anywhere from {score.low:.0%} to "
+                f"{score.high:.0%}."
+            )
+        absent = [name for number, name in enumerate(task.class_names) if not (task.test.labels == number).any()]
+        if absent:
+            found.append(f"No test example of {', '.join(absent)}: nothing is known about how well that is recognised.")
+        if outcome.uneven:
+            found.append(
+                "The classes are uneven: training weighted them, and macro F1, in which every class counts the same, "
+                "decided; accuracy alone says little."
+            )
+        name, share = self.majority
+        if score.low <= share:
+            found.append(f"Not shown to be better than always answering {name!r}, which is right for {share:.0%}.")
+        return found

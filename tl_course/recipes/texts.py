@@ -1,0 +1,257 @@
+"""A table of texts made ready: read whatever its separator, cleaned, divided, and measured in tokens."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tl_course.data.folders import csv_rows, number_or_text, wrong_with
+from tl_course.data.preprocess import TextPreprocess
+from tl_course.data.task import SPLITS, Split, Task, check_classes
+from tl_course.recipes.dividing import Division, Examples, divide
+from tl_course.recipes.material import Material, Skips, counted, tell_unused
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+# A class needs one text for each of the three parts.
+FEWEST = 3
+# Lengths in tokens to choose from: the shortest that cuts at most this share of the texts.
+LENGTHS, MAY_BE_CUT = (32, 64, 128, 256), 0.05
+# So many texts are looked at for their lengths and their letters.
+LOOKED_AT = 2_000
+# From these shares on, a reader is told that the tokenizer does not know the language.
+MANY_UNKNOWN, MANY_FOREIGN = 0.05, 0.3
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table that can be used.
+
+    Attributes
+    ----------
+    file : Path
+    texts : list of str
+    lines : list of int
+        The line of the file on which each text ends.
+    examples : Examples
+    facts : list of str
+    problems : Skips
+    """
+
+    file: Path
+    texts: list[str]
+    lines: list[int]
+    examples: Examples
+    facts: list[str]
+    problems: Skips
+
+
+def look_over(
+    file: Path, text: str, label: str, group: str | None = None, *, encoding: str = "utf-8-sig", on_error: str = "raise"
+) -> Table:
+    """Read a table; rows without text or label are left out and counted.
+
+    Parameters
+    ----------
+    file : Path
+        Separated by commas, semicolons or tabs, whichever gives the columns.
+    text, label, group : str
+        Names of columns.
+    encoding : str
+    on_error : {"raise", "skip"}
+        What to do with classes that are too small to be divided.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, bytes do not fit the encoding, or the labels are no classes.
+    """
+    columns = list(dict.fromkeys([text, label, *([group] if group else [])]))
+    if len({text, label, group}) < 3:
+        raise ValueError(f"--text {text} and --label {label} (and --group) must be different columns.")
+    delimiter = find_delimiter(file, columns, encoding)
+    rows, empty = [], 0
+    for line, values in csv_rows(file, columns, delimiter, encoding):
+        if wrong := wrong_with(values):
+            if "encoding" in wrong:
+                raise ValueError(
+                    f"{file.name}, line {line}, is not written in {encoding}; save the file as UTF-8 (spreadsheets "
+                    "offer it as CSV UTF-8), or name its encoding, for example --encoding cp1252."
+                )
+            empty += 1
+        else:
+            rows.append((line, values))
+    problems = Skips(on_error)
+    class_names, rows = _classes(rows, label, file, problems)
+    labels = torch.tensor([class_names.index(values[label].strip()) for _, values in rows], dtype=torch.int64)
+    check_classes(labels, class_names, f"column {label!r} of {file.name}")
+    texts = [values[text].strip() for _, values in rows]
+    groups = [values[group] for _, values in rows] if group else None
+    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups)
+    facts = [f"The table is separated by {DELIMITERS[delimiter]} and has {counted(len(rows) + empty, 'row')}."]
+    if empty:
+        facts.append(f"{counted(empty, 'row')} left out for having no text or no label.")
+    if group:
+        facts.append(f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)), 'group')}.")
+    return Table(file, texts, [line for line, _ in rows], examples, facts, problems)
+
+
+def find_delimiter(file: Path, columns: list[str], encoding: str) -> str:
+    """Return the separator under which the header has these columns.
+
+    Raises
+    ------
+    ValueError
+        When none does: the sentence names the columns there are.
+    """
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(4096)
+        if start.startswith(b"PK") or (b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))):
+            raise ValueError(f"{file.name} is no text file; save the sheet as CSV UTF-8 and give that.")
+        with file.open(encoding=encoding, errors="replace", newline="") as stream:
+            header = stream.readline()
+    except LookupError as error:
+        raise ValueError(f"There is no encoding {encoding!r}; utf-8, cp1252 and latin-1 are usual ones.") from error
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror}).") from error
+    found = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
+    likely = max(found, key=lambda delimiter: (len(set(columns) & set(found[delimiter])), len(found[delimiter])))
+    for column in columns:
+        if column not in found[likely]:
+            known = ", ".join(repr(name.strip()) for name in found[likely]) or "none at all"
+            raise ValueError(f"{file.name} has no column {column!r}; its columns are {known}.")
+    return likely
+
+
+def _classes(rows: list, label: str, file: Path, problems: Skips) -> tuple[tuple[str, ...], list]:
+    """Return the class names and the rows of classes that are large enough."""
+    counts = Counter(values[label].strip() for _, values in rows)
+    if len(counts) > max(20, len(rows) / 4):
+        raise ValueError(
+            f"Column {label!r} of {file.name} has {len(counts):,} different values in {len(rows):,} rows, which is no "
+            "set of classes; name the column with the classes in --label."
+        )
+    names = sorted(counts, key=number_or_text(set(counts)))
+    for name in names:
+        if counts[name] < FEWEST:
+            problems.add(
+                f"The class {name!r} in column {label!r} has only {counted(counts[name], 'text')}, and {FEWEST} are "
+                "the fewest that can be divided",
+                "add some or correct the label",
+            )
+    class_names = tuple(name for name in names if counts[name] >= FEWEST)
+    return class_names, [row for row in rows if row[1][label].strip() in class_names]
+
+
+def length_for(texts: list[str], preprocess: TextPreprocess) -> int:
+    """Return the length in tokens to cut texts at: the shortest of a few that cuts at most one text in twenty."""
+    tokens = token_counts(spread(texts), preprocess)
+    return next((length for length in LENGTHS if share_above(tokens, length) <= MAY_BE_CUT), LENGTHS[-1])
+
+
+def spread(texts: list[str]) -> list[str]:
+    """Return some texts from all over a list."""
+    return texts[:: -(-len(texts) // LOOKED_AT)]
+
+
+def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: int = 0) -> Material:
+    """Divide a table's texts, and say what a reader should know of them.
+
+    Raises
+    ------
+    ValueError
+        When a class has too few different texts, or the groups too few documents.
+    """
+    title = f"the file {table.file.name}"
+    division = divide(table.examples, most_training=most_training, seed=seed, title=title)
+    parts, names = {}, {}
+    for part in SPLITS:
+        positions = division.positions[part].tolist()
+        parts[part] = Split([table.texts[position] for position in positions], table.examples.labels[positions])
+        names[part] = [f"line {table.lines[position]}" for position in positions]
+    task = Task(
+        "csv_text",
+        table.file.stem,
+        "text",
+        table.examples.class_names,
+        **parts,
+        source=f"the reader's own texts, file {table.file.name}",
+    )
+    material = Material(task, names, facts=list(table.facts))
+    tell_unused(material, division)
+    if cut := share_above(token_counts(spread(table.texts), preprocess), preprocess.max_length):
+        about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
+        shortened = counted(round(cut * len(table.texts)), "text")
+        material.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
+    _warn_of_copies(material, table, division)
+    _warn_of_language(material, preprocess, spread(table.texts))
+    return material
+
+
+def token_counts(texts: list[str], preprocess: TextPreprocess) -> list[int]:
+    """Count the tokens of texts, uncut."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tokenizer warns of texts that are longer than the network can read
+        return [len(ids) for ids in preprocess.tokenizer(texts, verbose=False)["input_ids"]]
+
+
+def share_above(counts: list[int], length: int) -> float:
+    """Return the share of counts above a length.
+
+    >>> share_above([10, 20, 30, 40], 32)
+    0.25
+    """
+    return sum(count > length for count in counts) / len(counts)
+
+
+def _warn_of_copies(material: Material, table: Table, division: Division) -> None:
+    settled = division.settled
+    if settled.copies:
+        material.facts.append(
+            f"{counted(settled.copies, 'text')} left out as a copy of another with the same label, so that no text is "
+            "both learned from and tested on."
+        )
+    if settled.disputed:
+        material.warnings.append(
+            f"{counted(len(settled.disputed), 'text')} stood in the table with different labels; used once, with the "
+            "label that most copies have, and not at all where none leads."
+        )
+        material.lists["The same text with several labels"] = [
+            "lines " + ", ".join(str(table.lines[position]) for position in members) for members in settled.disputed
+        ]
+    if table.problems.notes:
+        material.warnings.append(f"{counted(len(table.problems.notes), 'class')} left out as too small.")
+        material.lists["Skipped"] = list(table.problems.notes)
+
+
+def _warn_of_language(material: Material, preprocess: TextPreprocess, texts: list[str]) -> None:
+    unknown, foreign = unknown_share(texts, preprocess), foreign_share(texts)
+    if unknown >= MANY_UNKNOWN or foreign >= MANY_FOREIGN:
+        material.warnings.append(
+            f"The network and its tokenizer are English, and {foreign:.0%} of the letters are of another script "
+            f"({unknown:.0%} of the tokens are unknown to it); expect little, and take a multilingual network instead."
+        )
+
+
+def unknown_share(texts: list[str], preprocess: TextPreprocess) -> float:
+    """Return which share of tokens the tokenizer does not know."""
+    tokenizer = preprocess.tokenizer
+    ids = [token for each in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] for token in each]
+    return sum(token == tokenizer.unk_token_id for token in ids) / max(len(ids), 1)
+
+
+def foreign_share(texts: list[str]) -> float:
+    """Return which share of the letters is not Latin.
+
+    >>> foreign_share(["good"]), foreign_share(["хорошо"]), foreign_share(["ab 好"])
+    (0.0, 1.0, 0.3333333333333333)
+    """
+    letters = Counter(letter for text in texts for letter in text if letter.isalpha())
+    foreign = sum(count for letter, count in letters.items() if "LATIN" not in unicodedata.name(letter, ""))
+    return foreign / max(letters.total(), 1)
