@@ -259,7 +259,7 @@ def test_no_test_text_was_read_in_pretraining():
         published = {one.text: one.document for one in data.sentiment.ratings(domain)}
         documents = {published[text] for text in read if text in published}
         for options in VARIANTS:
-            test = data.load("sentiment", domain=domain, train_per_class=5, **options).test
+            test = data.load("sentiment", domain=domain, train_per_class=1, **options).test
             assert read.isdisjoint(test.inputs)
             if test.groups is not None:
                 assert documents.isdisjoint(test.groups.tolist())

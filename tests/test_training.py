@@ -189,7 +189,7 @@ def test_each_layer_learns_at_its_own_rate():
     before, groups = state(model), models.layer_groups(model)
     fit(model, task, steps=1, batch_size=8, lr=0.1, head_lr=0.7, layer_decay=0.5, optimizer="sgd", weight_decay=0.0,
         schedule="constant", **QUIET)  # fmt: skip
-    twin = tasks.resnet().train()
+    twin = tasks.resnet().train().to(memory_format=torch.channels_last)
     batch = next(iter(data.batches(task, twin, batch_size=8)))
     F.cross_entropy(twin(batch.inputs), batch.labels).backward()
     rates = {"fc": 0.7, "layer4": 0.05, "layer3": 0.025, "layer2": 0.0125, "layer1": 0.00625, "stem": 0.003125}
