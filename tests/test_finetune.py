@@ -223,8 +223,12 @@ def test_uneven_classes_are_weighted_and_judged_by_macro_f1(tl, tmp_path):
         photograph(tmp_path / "uneven" / "bright" / f"{number}.png", 180, 100 + number)
     code, out, _ = tl("finetune", tmp_path / "uneven", *SMALL)
     assert code == 0
-    assert "macro F1" in out
     assert "The classes are uneven" in out
+    assert "Test macro F1: " in out
+    always = 2 * 8 / (2 * 8 + 1) / 2  # all 8 dark ones found, the bright one never
+    assert f"always answering 'dark' would give {always:.3f}." in out
+    page = Page((tmp_path / "uneven-finetuned" / "report.html").read_text(encoding="utf-8"))
+    assert f"against {always:.3f} of always giving that answer" in page.text
 
 
 # --- one sentence each -------------------------------------------------------------------------------------------

@@ -114,8 +114,8 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
         A new random head with this many outputs. Left out, the head that comes with the weights is kept (there is none
         for texts, which then get two outputs), or the table's number is used.
     seed : int
-        Of everything random here. The global random state is not touched. The backbone does not depend on
-        ``num_classes``.
+        Of everything random here. The global random state is not touched. With random weights the draw may depend on
+        ``num_classes`` as well: to compare heads, make one network and use ``replace_head``.
 
     Returns
     -------

@@ -183,6 +183,9 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
     kept = {"linear_probe": "the linear probe", "fine_tune": "the fine-tuned network"}[finished.outcome.kept.method]
     say(f"Validation chose {kept}.")
     say(f"Test accuracy: {finished.accuracy:.1%}; always answering {name!r} would give {share:.1%}.")
+    if finished.outcome.uneven:
+        ours, largest = finished.macro_f1
+        say(f"Test macro F1: {ours:.3f}; always answering {name!r} would give {largest:.3f}.")
     own = set(finished.material.warnings)
     for sentence in finished.warnings:
         if sentence not in own:  # those were told at once

@@ -125,6 +125,12 @@ def _summary(finished: Finished) -> str:
         f"the true accuracy lies between {right.low:.1%} and {right.high:.1%} (Wilson’s interval). "
         f"Always answering “{_text(name)}”, the largest class, would be right for {share:.1%}.</p>"
     ]
+    if finished.outcome.uneven:
+        ours, largest = finished.macro_f1
+        lines.append(
+            f"<p>Macro F1, in which every class counts the same however rare: <strong>{ours:.3f}</strong>, against "
+            f"{largest:.3f} of always giving that answer.</p>"
+        )
     if finished.warnings:
         told = f"<h2>Read this first</h2>\n{_items(finished.warnings)}"
         lines.append(f'<section class="warnings" aria-label="Warnings">\n{told}\n</section>')
@@ -135,7 +141,7 @@ def _results(finished: Finished) -> str:
     outcome, task = finished.outcome, finished.material.task
     name, share = finished.majority
     usual = (task.validation.labels == task.class_names.index(name)).float().mean().item()
-    rows = [[f"Always “{name}”", f"{usual:.1%}", f"{share:.1%}", "–", "–", ""]]
+    rows = [[f"Always “{name}”", f"{usual:.1%}", f"{share:.1%}", "–", f"{finished.macro_f1[1]:.3f}", ""]]
     for each in outcome.candidates:
         report = metrics.precision_recall_f1(task.test.labels, each.logits["test"], class_names=task.class_names)
         right = metrics.accuracy(task.test.labels, each.logits["test"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from tl_course import metrics
 from tl_course.recipes.material import Material, counted
 from tl_course.recipes.planning import Plan
@@ -53,6 +55,16 @@ class Finished:
         task = self.material.task
         largest = int(task.train.labels.bincount(minlength=task.num_classes).argmax())
         return task.class_names[largest], (task.test.labels == largest).float().mean().item()
+
+    @property
+    def macro_f1(self) -> tuple[float, float]:
+        """Mean of the classes' F1 on the test, of the model and of always naming the largest class."""
+        task = self.material.task
+        largest = torch.full_like(task.test.labels, task.class_names.index(self.majority[0]))
+        return tuple(
+            metrics.precision_recall_f1(task.test.labels, answers, class_names=task.class_names).macro.f1
+            for answers in (self.outcome.kept.logits["test"], largest)
+        )
 
     @property
     def warnings(self) -> list[str]:

@@ -174,7 +174,7 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
     for part in SPLITS:
         positions = division.positions[part].tolist()
         parts[part] = Split([table.texts[position] for position in positions], table.examples.labels[positions])
-        names[part] = [f"line {table.lines[position]}" for position in positions]
+        names[part] = [f"line\N{NO-BREAK SPACE}{table.lines[position]}" for position in positions]
     task = Task(
         "csv_text",
         table.file.stem,
