@@ -138,6 +138,12 @@ def test_another_script_is_told_and_a_long_text_is_cut_and_counted(tmp_path):
     assert "Texts are cut at 256 tokens, which shortens 20 texts." in material.facts
     assert not material.warnings
 
+    few = [*rows(60, 60), ["очень хороший фильм", "5"], ["très bien joué", "5"]]
+    table = texts.look_over(write(tmp_path / "few.csv", few), "review", "stars")
+    material = texts.read(table, preprocess, most_training=1000)
+    assert [warning for warning in material.warnings if warning.startswith("1 text mostly in another script")]
+    assert material.lists["In another script"] == ["lines 122"]
+
     lines = [[f"фильм номер {number}", "1" if number % 2 else "5"] for number in range(30)]
     table = texts.look_over(write(tmp_path / "russian.csv", lines), "review", "stars")
     [warning] = texts.read(table, preprocess, most_training=1000).warnings
@@ -174,7 +180,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
         (["numbers.csv", *COLUMNS], "60 different values in 60 rows, which is no set of classes"),
         (["sheet.csv", *COLUMNS], "sheet.csv is no text file; save the sheet as CSV UTF-8"),
         (["empty.csv", *COLUMNS], "no column 'review'; its columns are none at all"),
-        (["quotes.csv", *COLUMNS], "quotes.csv cannot be read as a CSV file"),
+        (["quotes.csv", *COLUMNS], "a quotation mark is opened and never closed"),
         (["mine.csv", *COLUMNS, "--model", "resnet18"], "resnet18 is a network for images"),
     ]:
         code, _, err = tl("finetune", *arguments)

@@ -370,6 +370,11 @@ def csv_rows(
             for row in reader:
                 yield reader.line_num, {column: row[column] for column in columns}
     except (csv.Error, UnicodeError) as error:
+        if "unexpected end of data" in str(error):
+            raise ValueError(
+                f"{file.name} cannot be read as a CSV file: a quotation mark is opened and never closed; look for it "
+                "from the last row that reads well, and close it or write it twice."
+            ) from error
         raise ValueError(
             f"{file.name} cannot be read as a CSV file ({error}); check its encoding (now {encoding}) and delimiter "
             f"(now {delimiter!r})."

@@ -190,7 +190,7 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         shortened = counted(round(cut * len(table.texts)), "text")
         material.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
     _warn_of_copies(material, table, division)
-    _warn_of_language(material, preprocess, spread(table.texts))
+    _warn_of_language(material, table, preprocess)
     return material
 
 
@@ -230,13 +230,22 @@ def _warn_of_copies(material: Material, table: Table, division: Division) -> Non
         material.lists["Skipped"] = list(table.problems.notes)
 
 
-def _warn_of_language(material: Material, preprocess: TextPreprocess, texts: list[str]) -> None:
-    unknown, foreign = unknown_share(texts, preprocess), foreign_share(texts)
+def _warn_of_language(material: Material, table: Table, preprocess: TextPreprocess) -> None:
+    sample = spread(table.texts)
+    unknown, foreign = unknown_share(sample, preprocess), foreign_share(sample)
     if unknown >= MANY_UNKNOWN or foreign >= MANY_FOREIGN:
         material.warnings.append(
             f"The network and its tokenizer are English, and {foreign:.0%} of the letters are of another script "
             f"({unknown:.0%} of the tokens are unknown to it); expect little, and take a multilingual network instead."
         )
+        return
+    strange = [line for line, text in zip(table.lines, table.texts, strict=True) if foreign_share([text]) > 0.5]
+    if strange:
+        material.warnings.append(
+            f"{counted(len(strange), 'text')} mostly in another script, which the English tokenizer hardly reads; "
+            "expect little of them."
+        )
+        material.lists["In another script"] = ["lines " + ", ".join(map(str, strange))]
 
 
 def unknown_share(texts: list[str], preprocess: TextPreprocess) -> float:
