@@ -23,6 +23,8 @@ NOT_IMPORTED = {
     "nbval": "runs every notebook in `tl-course test`",
     "pytest": "runs the tests",
     "pytest-xdist": "runs the tests in several processes",
+    "skada": "a second opinion on CORAL in the tests",
+    "skorch": "needed by skada's losses for deep networks",
     "ruff": "lints code and notebooks",
     "vadersentiment": "the lexicon baseline of the text lessons",
 }
