@@ -13,7 +13,7 @@ from functools import cache
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, product
+from authoring.records.common import Cell, product, standardised
 from authoring.weights.imagenet_distilled import weights_path
 from tl_course.data import Task
 from tl_course.models.tensors import load_tensors, read_safetensors
@@ -75,17 +75,6 @@ def probed(model: nn.Module, task: Task, seed: int) -> tl.training.Run:
 def plain(task: Task) -> Task:
     """The task without augmentation, for features that are computed once."""
     return replace(task, augment=())
-
-
-def standardised(points: Task) -> Task:
-    """Features with mean 0 and standard deviation 1 on the training part."""
-    mean, std = points.train.inputs.mean(0), points.train.inputs.std(0).clamp_min(1e-6)
-    parts = {
-        part: replace(split, inputs=(split.inputs - mean) / std)
-        for part in ("train", "validation", "test")
-        for split in [getattr(points, part)]
-    }
-    return replace(points, **parts)
 
 
 def trained(model: nn.Module, task: Task, seed: int) -> tl.training.Run:

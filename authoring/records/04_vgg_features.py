@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, product
+from authoring.records.common import Cell, product, standardised
 from tl_course.data import Split, Task
 from tl_course.training.run import autocast
 
@@ -59,15 +59,6 @@ def prepared(model: nn.Module, setting: str) -> nn.Module:
     mean, std = STATISTICS.get(setting, (model.preprocess.mean, model.preprocess.std))
     model.preprocess = replace(model.preprocess, mean=mean, std=std)
     return model
-
-
-def standardised(points: Task) -> Task:
-    """Features with mean 0 and standard deviation 1 over the training part."""
-    mean, spread = points.train.inputs.mean(0), points.train.inputs.std(0).clamp_min(1e-6)
-    parts = {name: getattr(points, name) for name in ("train", "validation", "test")}
-    return replace(
-        points, **{name: replace(part, inputs=(part.inputs - mean) / spread) for name, part in parts.items()}
-    )
 
 
 def train(model: nn.Module, task: Task, rate: float, budget: int, seed: int, augment: tuple[str, ...] = ()) -> float:

@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 import tl_course
 from tl_course import environment
+from tl_course.data import Task
 from tl_course.records import COLUMNS, FOLDER, RecordError, Row
 from tl_course.records.table import read_rows
 
@@ -63,6 +64,15 @@ def product(targets: Iterable, methods: Iterable, settings: Iterable, seeds: Ite
     """
     combinations = itertools.product(seeds, targets, methods, settings)
     return [Cell(target, method, str(setting), seed) for seed, target, method, setting in combinations]
+
+
+def standardised(points: Task) -> Task:
+    """Features with mean 0 and standard deviation 1 over the training part; other parts are moved and scaled alike."""
+    mean, spread = points.train.inputs.mean(0), points.train.inputs.std(0).clamp_min(1e-6)
+    parts = {name: getattr(points, name) for name in ("train", "validation", "test")}
+    return replace(
+        points, **{name: replace(part, inputs=(part.inputs - mean) / spread) for name, part in parts.items()}
+    )
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> None:
