@@ -1,8 +1,9 @@
-"""Build the notebooks from the lessons' sources: ``python -m authoring.build [NN ...]``.
+"""Build notebooks, exercises and solutions from their sources: ``python -m authoring.build [NN ...]``.
 
 A lesson is executed only when its code changed (or with ``--force``); when prose or links changed, its notebook is
 rewritten with the outputs it has; when nothing changed, its file stays as it is. ``--check`` writes nothing and fails
-when a notebook or the README's table of lessons is out of step. ``--readme`` fills that table.
+when a notebook or the README's table of lessons is out of step. ``--readme`` fills that table. ``--exercises`` leaves
+the lessons alone. A solution is executed again also when what its checks say is no longer what the questions say.
 
 Lessons run with fixed settings (mini profile, CPU, two threads, fp32), because that is what the published notebooks
 show and what their measured seconds mean.
@@ -17,9 +18,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from authoring import assemble, generated, outputs, sources, timings
+from authoring import assemble, generated, outputs, sources, timings, worksheets
 from authoring.sources import Lesson
-from tl_course import running
+from authoring.worksheets import Worksheet
+from tl_course import exercises, running
 
 CELL_TIMEOUT_SECONDS = 600
 SETTINGS = {
@@ -44,12 +46,21 @@ class Course:
         The repository.
     target : str or None
         Data set of the live experiments; None keeps what each notebook was built on.
+    questions : sequence of Question, optional
+        What the exercises ask; the package's where left out.
     """
 
-    def __init__(self, root: Path = sources.ROOT, target: str | None = None):
+    def __init__(
+        self,
+        root: Path = sources.ROOT,
+        target: str | None = None,
+        questions: Sequence[exercises.Question] | None = None,
+    ):
         self.root = root
         self.target = target
         self.lessons = sources.find(root)
+        asked = exercises.questions() if questions is None else questions
+        self.worksheets = worksheets.find(root, self.lessons, asked)
 
     def notebook_path(self, lesson: Lesson) -> Path:
         """Return where the lesson's notebook lies."""
@@ -93,6 +104,56 @@ class Course:
         running.save(notebook, self.notebook_path(lesson))
         return f"executed in {result.seconds:.0f} s, {result.peak_bytes / 1e6:.0f} MB"
 
+    # --- exercises and solutions -----------------------------------------------------------------------------------
+
+    def worksheet_path(self, worksheet: Worksheet, *, worked: bool) -> Path:
+        """Return where the worksheet, or its solution, lies."""
+        return self.root / ("solutions" if worked else "exercises") / f"{worksheet.stem}.ipynb"
+
+    def build_worksheet(self, worksheet: Worksheet, *, force: bool = False) -> str:
+        """Bring an exercise and its solution up to date and return what was done, in words.
+
+        Raises
+        ------
+        BuildError
+            If the solution does not run, or one of its own checks does not call it right.
+        """
+        running.save(
+            worksheets.assemble(worksheet, root=self.root, worked=False), self.worksheet_path(worksheet, worked=False)
+        )
+        if not force and not self._worksheet_problems(worksheet):
+            return "unchanged"
+        solution = worksheets.assemble(worksheet, root=self.root, worked=True)
+        executed, result = self._execute(worksheet, solution)
+        wrong = [question.slug for question in worksheet.questions if not _says(executed, question)]
+        if wrong:
+            raise BuildError(f"solutions/{worksheet.stem}: the check does not call {', '.join(wrong)} right.")
+        running.save(executed, self.worksheet_path(worksheet, worked=True))
+        return f"solved in {result.seconds:.0f} s"
+
+    def _worksheet_problems(self, worksheet: Worksheet) -> list[str]:
+        """What of an exercise and its solution its source would make otherwise."""
+        problems = []
+        for worked in (False, True):
+            path = self.worksheet_path(worksheet, worked=worked)
+            there = nbformat.read(path, as_version=4) if path.is_file() else None
+            wanted = worksheets.assemble(worksheet, root=self.root, worked=worked)
+            if there is None or assemble.without_outputs(there) != wanted:
+                problems.append(f"{path.parent.name}/{path.name} is out of step with its source")
+            elif worked and not all(_says(there, question) for question in worksheet.questions):
+                problems.append(f"{path.parent.name}/{path.name} shows checks that say something else today")
+        return [f"{problem}; run python -m authoring.build --exercises {worksheet.stem[:2]}" for problem in problems]
+
+    def _orphans(self) -> list[str]:
+        """What lies beside the exercises and comes from no source."""
+        stems = {worksheet.stem for worksheet in self.worksheets}
+        return [
+            f"{path.parent.name}/{path.name} has no source in authoring/exercises; delete it or write one"
+            for folder in ("exercises", "solutions")
+            for path in sorted((self.root / folder).glob("*.ipynb"))
+            if path.stem not in stems
+        ]
+
     def out_of_step(self) -> list[str]:
         """Return one sentence for each thing in the repository that the sources would make otherwise."""
         problems = [
@@ -106,6 +167,8 @@ class Course:
             for path in sorted((self.root / "notebooks").glob("*.ipynb"))
             if path.stem not in stems
         ]
+        problems += [problem for worksheet in self.worksheets for problem in self._worksheet_problems(worksheet)]
+        problems += self._orphans()
         readme = self._readme()
         if readme.is_file() and self.filled_readme() != readme.read_text(encoding="utf-8"):
             problems.append("README.md has an old table of lessons; run python -m authoring.build --readme")
@@ -126,9 +189,11 @@ class Course:
     def _readme(self) -> Path:
         return self.root / "README.md"
 
-    def _execute(self, lesson: Lesson, notebook: NotebookNode) -> tuple[NotebookNode, running.Result]:
+    def _execute(self, lesson: Lesson | Worksheet, notebook: NotebookNode) -> tuple[NotebookNode, running.Result]:
         """Execute an assembled notebook in an empty folder and return it with storable outputs."""
         settings = SETTINGS | {"TL_TARGET": notebook.metadata.tl_course.target}
+        if isinstance(lesson, Worksheet):
+            settings["TL_LEDGER"] = "off"  # the author's own progress is none of the course's business
         failed = self.root / "build" / "failed" / f"{lesson.stem}.ipynb"
         with tempfile.TemporaryDirectory(prefix="tl-course-build-") as folder:
             path = Path(folder) / f"{lesson.stem}.ipynb"
@@ -142,6 +207,18 @@ class Course:
         outputs.clean(executed)
         failed.unlink(missing_ok=True)
         return executed, result
+
+
+def _says(notebook: NotebookNode, question: exercises.Question) -> bool:
+    """Whether a solution's check says what the question says today to a right answer."""
+    wanted = repr(question.verdict(exercises.RIGHT, question.why, points=question.points))
+    shown = [
+        output.get("data", {}).get("text/plain")
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == f"{question.slug}-check"
+        for output in cell.outputs
+    ]
+    return wanted in shown
 
 
 def select(lessons: Sequence[Lesson], numbers: Sequence[str]) -> list[Lesson]:
@@ -167,6 +244,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = sources.ROOT) -> i
     parser = argparse.ArgumentParser(prog="python -m authoring.build", description="Build the lessons' notebooks.")
     parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all where none is given")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of step")
+    parser.add_argument("--exercises", action="store_true", help="build exercises and solutions, and no lesson")
     parser.add_argument("--force", action="store_true", help="execute even where the code is unchanged")
     parser.add_argument("--readme", action="store_true", help="only fill the README's table of lessons")
     parser.add_argument("--target", help="data set of the live experiments, for instance cifar10 or mnist_m")
@@ -180,13 +258,22 @@ def main(arguments: Sequence[str] | None = None, root: Path = sources.ROOT) -> i
         if options.readme:
             course.write_readme()
             return 0
-        for lesson in select(course.lessons, options.lessons):
-            print(f"{lesson.stem}: ", end="", flush=True)
-            print(course.build(lesson, force=options.force))
+        _build(course, select(course.lessons, options.lessons), options.exercises, options.force)
     except (ValueError, OSError, BuildError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _build(course: Course, chosen: Sequence[Lesson], only_exercises: bool, force: bool) -> None:
+    """Build exercises first: lessons link to those that exist."""
+    for worksheet in course.worksheets:
+        if worksheet.lesson in chosen:
+            print(f"exercises/{worksheet.stem}: ", end="", flush=True)
+            print(course.build_worksheet(worksheet, force=force))
+    for lesson in () if only_exercises else chosen:
+        print(f"{lesson.stem}: ", end="", flush=True)
+        print(course.build(lesson, force=force))
 
 
 if __name__ == "__main__":

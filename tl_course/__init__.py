@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "records",
         "training",
         "figures",
+        "exercises",
     ],
-    submod_attrs={"environment": ["setup"]},
+    submod_attrs={"environment": ["setup"], "exercises": ["check", "hint", "progress"]},
 )

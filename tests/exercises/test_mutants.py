@@ -1,0 +1,20 @@
+"""The checks against mechanically spoilt solutions: nine tenths are killed, and every survivor has its reason."""
+
+import pytest
+
+from authoring import mutants
+from authoring.build import Course
+
+COURSE = Course()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("worksheet", COURSE.worksheets, ids=lambda worksheet: worksheet.stem)
+def test_spoilt_solutions_are_found_out(worksheet):
+    lines, fine = mutants.report(worksheet, mutants.equivalents(COURSE.root))
+    assert fine, "\n".join(lines)
+
+
+def test_the_list_of_equivalents_names_questions_that_exist():
+    known = {question.slug for worksheet in COURSE.worksheets for question in worksheet.questions}
+    assert {slug for slug, _ in mutants.equivalents(COURSE.root)} <= known

@@ -1,0 +1,179 @@
+"""How verdicts, hints and progress look: cards in JupyterLab, text in a terminal.
+
+A card has an opaque light background, so that it can be read on a dark theme too, and says in words what its colour
+says.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tl_course.exercises.question import Question, Verdict
+
+WIDTH = 88
+_LOOK = {  # text on #FCFCFA: contrast 5:1 and more
+    "right": ("Right", "✓", "#00674A"),
+    "wrong": ("Not right yet", "✗", "#A34700"),
+    "not attempted": ("Not attempted yet", "…", "#4A5258"),
+    "unchecked": ("Not checked", "?", "#4A5258"),
+    "hint": ("Hint", "→", "#00598E"),
+    "progress": ("Your exercises", "", "#22272B"),
+}
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return a verdict for a terminal; for nbgrader's autograding, the points alone, which it reads."""
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+        return str(verdict.points)
+    label = _LOOK[verdict.status][0]
+    points = f" ({verdict.points} of {verdict.of} points)" if verdict.right and verdict.of else ""
+    lines = [f"{label}: {verdict.slug}{points}", *map(_wrap, _parts(verdict))]
+    return "\n".join(lines)
+
+
+def verdict_html(verdict: Verdict) -> str:
+    """Return a verdict as a card."""
+    points = f"{verdict.points} of {verdict.of} points" if verdict.right and verdict.of else ""
+    return _card(verdict.status, verdict.slug, points, _parts(verdict))
+
+
+def _parts(verdict: Verdict) -> list[str]:
+    detail = f"What was seen: {verdict.detail}" if verdict.detail else ""
+    printed = f"Your answer printed: {verdict.printed.strip()}" if verdict.printed.strip() else ""
+    return [part for part in (verdict.message, detail, printed) if part]
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, WIDTH)
+
+
+def _card(look: str, slug: str, note: str, paragraphs: Iterable[str], body: str = "") -> str:
+    label, sign, color = _LOOK[look]
+    heading = f'<strong style="color: {color}"><span aria-hidden="true">{sign}</span> {label}</strong>'
+    heading += f" · <code>{html.escape(slug)}</code>" if slug else ""
+    heading += f" · {html.escape(note)}" if note else ""
+    text = "".join(f'<p style="margin: 0.4em 0 0">{_rich(part)}</p>' for part in paragraphs)
+    return (
+        f'<div role="status" style="background: #FCFCFA; color: #22272B; border-left: 6px solid {color}; '
+        f'padding: 0.6em 0.9em; max-width: 52em; line-height: 1.5">{heading}{text}{body}</div>'
+    )
+
+
+def _rich(text: str) -> str:
+    """Escape a text for HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r'<code style="color: #22272B; background: #EEF0EF">\1</code>', html.escape(text))
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One hint.
+
+    Attributes
+    ----------
+    slug : str
+        The question.
+    number, count : int
+        Which one, of how many; 0 where there is no such question.
+    text : str
+    """
+
+    slug: str
+    number: int
+    count: int
+    text: str
+
+    @property
+    def _note(self) -> str:
+        if not self.number:
+            return ""
+        return f"{self.number} of {self.count}" + (", the last one" if self.number == self.count else "")
+
+    def __repr__(self) -> str:
+        return f"Hint {self._note} for {self.slug}\n{_wrap(self.text)}" if self.number else _wrap(self.text)
+
+    def _repr_html_(self) -> str:
+        return _card("hint", self.slug, self._note, [self.text])
+
+
+@dataclass(frozen=True)
+class LessonProgress:
+    """What is solved of one lesson's exercises.
+
+    Attributes
+    ----------
+    lesson : str
+        Two digits.
+    solved, questions, points, of : int
+        Questions answered rightly, of how many; points earned, of how many.
+    open : tuple of str
+        Slugs of the questions that are not solved.
+    """
+
+    lesson: str
+    solved: int
+    questions: int
+    points: int
+    of: int
+    open: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is solved of all exercises: a table in JupyterLab, lines in a terminal.
+
+    Attributes
+    ----------
+    lessons : tuple of LessonProgress
+    """
+
+    lessons: tuple[LessonProgress, ...]
+
+    @classmethod
+    def of(cls, questions: Iterable[Question], notes: Mapping[str, Mapping[str, Any]]) -> Progress:
+        """Sum up the notes of a learner over these questions."""
+        rows = []
+        for lesson, group in groupby(questions, key=lambda question: question.lesson):
+            members = list(group)
+            solved = [one for one in members if notes.get(one.slug, {}).get("status") == "right"]
+            rows.append(
+                LessonProgress(
+                    lesson,
+                    len(solved),
+                    len(members),
+                    sum(one.points for one in solved),
+                    sum(one.points for one in members),
+                    tuple(one.slug for one in members if one not in solved),
+                )
+            )
+        return cls(tuple(rows))
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"Exercises {row.lesson}: {row.solved} of {row.questions} solved, {row.points} of {row.of} points"
+            + (f"; open: {', '.join(row.open)}" if row.open else "")
+            for row in self.lessons
+        )
+
+    def _repr_html_(self) -> str:
+        cell = '<td style="text-align: left; padding: 0.2em 0.9em 0.2em 0">'
+        head = "".join(
+            f'<th scope="col" style="text-align: left; padding: 0.2em 0.9em 0.2em 0">{name}</th>'
+            for name in ("lesson", "solved", "points", "open")
+        )
+        rows = "".join(
+            f"<tr>{cell}{row.lesson}</td>{cell}{row.solved} of {row.questions}</td>"
+            f"{cell}{row.points} of {row.of}</td>{cell}{html.escape(', '.join(row.open))}</td></tr>"
+            for row in self.lessons
+        )
+        style = 'style="background: #FCFCFA; color: #22272B; border-collapse: collapse; font-size: inherit"'
+        return _card(
+            "progress", "", "", [], f"<table {style}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
