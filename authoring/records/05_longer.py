@@ -1,0 +1,32 @@
+"""Record 05_longer: the control of 05_strategies. Does from scratch catch up when it may train for longer?
+
+``resnet_small`` with 100 labels a class, validation included. ``value`` is the accuracy on all test pictures at hand,
+``setting`` the steps: those of record 05_strategies, and three times as many for the network from random weights. All
+else is as in that record, whose functions are used.
+"""
+
+import time
+
+import tl_course as tl
+from authoring.records.common import Cell, load, product
+
+strategies = load("05_strategies")
+
+LABELS, LONGER = 100, 3
+STEPS = strategies.STEPS[LABELS]
+TARGETS = ["cifar10", "mnist_m"]
+
+CELLS = product(TARGETS, ["scratch", "fine_tune"], [STEPS], range(3)) + product(
+    TARGETS, ["scratch"], [LONGER * STEPS], range(3)
+)
+CHEAP = False
+
+
+def measure(cell: Cell) -> tuple[float, float]:
+    """Test accuracy of one method after so many steps with one seed, and the processor seconds of its training."""
+    augment = strategies.AUGMENT[cell.target]
+    task = tl.data.load(cell.target, train_per_class=LABELS, seed=cell.seed, augment=augment)
+    start = time.process_time()
+    trained = strategies.run(cell.method, task, int(cell.setting), cell.seed)
+    seconds = time.process_time() - start
+    return trained.evaluate("test").value, seconds
