@@ -1,0 +1,122 @@
+"""Lesson 09: its own functions and cells, held against the package, scikit-learn and its records on fresh inputs."""
+
+import ast
+import random
+
+import pytest
+import torch
+from sklearn.metrics import precision_recall_fscore_support
+from transformers import BertConfig, BertTokenizer
+
+from authoring import sources
+from authoring.records.common import load
+from tl_course import models
+from tl_course.data import TextPreprocess
+from tl_course.environment import generator
+from tl_course.models.heads import seeded
+from tl_course.models.zoo import architecture, equip
+
+SEEDS = range(3)
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PLAIN = ("the", "film", "was", "so", "long", "that", "it", "bored", "me", ".", "a", "good", "bad", "plot")
+WORDS = (*SPECIAL, *PLAIN)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    (path,) = (sources.ROOT / "authoring" / "lessons").glob("09_*.py")
+    return [cell.source for cell in sources.read(path).cells if cell.cell_type == "code"]
+
+
+def function(cells, name, **names):
+    """A function of the lesson, which sees these names."""
+    (source,) = (source for source in cells if f"def {name}(" in source)
+    body = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    names["torch"] = torch
+    exec(compile(ast.Module(body, type_ignores=[]), name, "exec"), names)
+    return names[name]
+
+
+def bert(seed):
+    """As wide as MiniLM and four layers deep, with random weights and nineteen words."""
+    config = BertConfig(vocab_size=len(WORDS), hidden_size=384, num_hidden_layers=4, intermediate_size=64)
+    with seeded(seed):
+        model = architecture("bert", 2, config.to_dict())
+    tokenizer = BertTokenizer(vocab={word: number for number, word in enumerate(WORDS)})
+    return equip(model, "bert", None, TextPreprocess(tokenizer))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_vectors_are_those_of_the_verb_in_the_order_of_the_texts(cells, seed):
+    draw = random.Random(seed)
+    texts = [" ".join(draw.choices(PLAIN, k=draw.randint(1, 30))) for _ in range(150)]
+    model = bert(seed)
+    found = function(cells, "vectors", bert=model)(texts)
+    with torch.no_grad():
+        for way, pooling in (("mean", "mean"), ("pooler", "cls")):
+            verb = models.embed(model, model.preprocess(texts), pooling=pooling)
+            torch.testing.assert_close(found[way], verb, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_attention_formula_is_what_any_bert_computes(cells, seed):
+    (source,) = (source for source in cells if "output_attentions" in source)
+    model = bert(seed)
+    with seeded(seed):
+        for parameter in model.parameters():
+            parameter.data.add_(0.3 * torch.randn_like(parameter))  # at 0.02 all attention would be even
+    names = {"bert": model, "tokenizer": model.preprocess.tokenizer, "torch": torch}
+    exec("import copy, math\n" + source, names)
+    assert names["looks"].std() > 0.01
+    torch.testing.assert_close(names["looks"].sum(dim=1), torch.ones(len(names["tokens"])))
+
+
+def scores(seed, count=60):
+    """Probabilities with ties, and what is true."""
+    random_ = generator(seed)
+    likely = torch.randint(0, 21, (count,), generator=random_) / 20
+    return likely, torch.rand(count, generator=random_) < 0.2 + 0.6 * likely
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.3, 0.5, 0.95])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_precision_and_recall_at_a_threshold(cells, seed, threshold):
+    likely, positive = scores(seed)
+    precision, recall, counts = function(cells, "at", likely=likely, positive=positive)(threshold)
+    expected = precision_recall_fscore_support(positive, likely >= threshold, average="binary", zero_division=0)
+    assert (precision, recall) == pytest.approx(expected[:2])
+    assert sum(counts) == len(likely)
+    assert counts[2] + counts[3] == positive.sum()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_higher_threshold_never_raises_recall_and_may_lower_precision(cells, seed):
+    likely, positive = scores(seed)
+    at = function(cells, "at", likely=likely, positive=positive)
+    recalls = [at(step / 20)[1] for step in range(1, 20)]
+    assert recalls == sorted(recalls, reverse=True)
+    lost = function(cells, "at", likely=torch.tensor([0.6, 0.9]), positive=torch.tensor([True, False]))
+    assert lost(0.7)[0] < lost(0.5)[0]
+
+
+def test_calling_everything_positive_has_an_f1_of_two_thirds():
+    for share, expected in ((0.5, 2 / 3), (0.95, 0.974)):
+        truth = torch.arange(1000) < 1000 * share
+        f1 = precision_recall_fscore_support(truth, torch.ones(1000), average="binary")[2]
+        assert f1 == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_live_run_is_the_recipe_of_the_record(cells):
+    recipe = load("09_label_budget")
+    (source,) = (source for source in cells if "settings |=" in source)
+    given = {
+        keyword.value: value.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Dict)
+        for keyword, value in zip(node.keys, node.values, strict=True)
+    }
+    assert given["steps"] == recipe.STEPS[200]
+    assert (given["batch_size"], given["schedule"], given["warmup"]) == (recipe.BATCH, "linear", 0.1)
+    assert (recipe.RATE, recipe.GRU_RATE) == (1e-4, 2e-3)
+    for call in ("fit(bert, task, lr=1e-4, **settings)", "fit(gru, task, lr=2e-3, **settings)"):
+        assert any(call in source for source in cells)
