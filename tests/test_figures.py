@@ -14,7 +14,7 @@ from PIL import Image
 
 from tl_course import figures
 from tl_course.figures import style
-from tl_course.records import Record, RecordError, Row
+from tl_course.records import Interval, Record, RecordError, Row
 
 RNG = np.random.default_rng(0)
 
@@ -49,6 +49,10 @@ def toy_record(methods=("scratch", "fine_tune"), settings=("10", "30", "100"), s
     return Record("01_toy", tuple(rows))
 
 
+def toy_row(*means) -> list[Interval]:
+    return [Interval(mean, mean - 0.02, mean + 0.02, 3) for mean in means]
+
+
 HISTORY = [{"step": s, "train_loss": 2 / (s + 1), "validation_accuracy": 0.1 + s / 100} for s in range(0, 60, 3)]
 
 EVERY_PLOT = {
@@ -58,6 +62,7 @@ EVERY_PLOT = {
     "image_grid": lambda: figures.image_grid(RNG.integers(0, 255, (5, 3, 8, 8), np.uint8), wrong=[1, 0, 0, 0, 0]),
     "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
     "embeddings": lambda: figures.embeddings(RNG.normal(size=(20, 4)), [0, 1] * 10, ["a", "b"]),
+    "transfer_matrix": lambda: figures.transfer_matrix({"a": toy_row(0.5, 0.7), "b": toy_row(0.6, 0.4)}, ["a", "c"]),
     "concept_map": lambda: figures.concept_map({"a": (0, 0), "b": (1, 0)}, [("a", "b")], alt="An arrow from a to b."),
 }
 
@@ -126,6 +131,7 @@ TOGETHER = (
     ("random_features", "control", "linear_probe", "fine_tune", "scratch"),
     ("teacher", "student", "distilled", "scratch"),
     ("source_only", "dann", "coral", "mmd", "target_only"),
+    ("source_only", "true_weights", "density_ratio", "kmm", "selection", "shuffled"),
     ("tfidf", "vader", "gru", "linear_probe", "fine_tune", "scratch"),
 )
 
@@ -292,6 +298,39 @@ def test_confusion_names_the_most_frequent_mistake():
     assert "No mistakes" in figures.confusion(np.eye(2), ["a", "b"]).alt
     with pytest.raises(ValueError, match=r"shape \(2, 2\) and must be 3×3"):
         figures.confusion(np.eye(2), ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_transfer_matrix_names_the_best_of_each_column_and_frames_what_was_learned_at_home(monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    names = ["films", "tweets", "products", "all"]
+    means = rng.permutation(12).reshape(4, 3) / 20 + 0.2
+    drawn = []
+    monkeypatch.setattr("tl_course.figures.transfer.show", lambda fig, **texts: drawn.append((fig, texts)))
+    figures.transfer_matrix({name: toy_row(*row) for name, row in zip(names, means, strict=True)}, names[:3])
+    fig, texts = drawn[0]
+    ax = fig.axes[0]
+    winners = [f"for {names[column]}: {names[means[:, column].argmax()]}" for column in range(3)]
+    assert texts["alt"].startswith("Best " + "; ".join(winners))
+    bold = {(text.get_position()[0], text.get_position()[1]) for text in ax.texts if text.get_fontweight() == "bold"}
+    assert bold == {(column, means[:, column].argmax()) for column in range(3)}
+    frames = {(round(patch.get_x() + 0.47), round(patch.get_y() + 0.45)) for patch in ax.patches}
+    assert frames == {(0, 0), (1, 1), (2, 2)}
+
+
+def test_colours_of_a_transfer_matrix_do_not_know_the_other_columns(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("tl_course.figures.transfer.show", lambda fig, **_: drawn.append(fig.axes[0].images[0]))
+    for easier in (0.0, 0.3):
+        rows = {"a": toy_row(0.5 + easier, 0.6), "b": toy_row(0.4 + easier, 0.3)}
+        figures.transfer_matrix(rows, ["a", "b"])
+    np.testing.assert_allclose(drawn[0].get_array(), drawn[1].get_array(), atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [{}, {"a": toy_row(0.5)}, {"a": toy_row(0.5, 0.6), "b": toy_row(0.1, 0.2, 0.3)}])
+def test_a_transfer_matrix_refuses_rows_that_do_not_fit(rows):
+    with pytest.raises(ValueError, match="an interval for films, tweets"):
+        figures.transfer_matrix(rows, ["films", "tweets"])
 
 
 def test_wrong_images_are_marked_by_more_than_colour():

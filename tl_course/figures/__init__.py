@@ -12,6 +12,7 @@ from tl_course.figures.grids import confusion, image_grid, probability_bars
 from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.points import embeddings
 from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
+from tl_course.figures.transfer import transfer_matrix
 from tl_course.figures.widgets import Dial, dial
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "probability_bars",
     "reliability",
     "show",
+    "transfer_matrix",
 ]

@@ -141,6 +141,12 @@ METHODS: dict[str, MethodStyle] = {
     "coral": MethodStyle("CORAL", SKY, "s", _LONG),
     "mmd": MethodStyle("MMD", GREEN, "v", "-"),
     "target_only": MethodStyle("Target labels", BLACK, "<", _DASHED),
+    # weighing the source
+    "true_weights": MethodStyle("True weights", BLACK, "s", _DASHED),
+    "density_ratio": MethodStyle("Density ratio", BLUE, "o", "-"),
+    "kmm": MethodStyle("Kernel mean matching", GREEN, "^", _LONG),
+    "selection": MethodStyle("Selection", OCHRE, "o", _DOTTED),
+    "shuffled": MethodStyle("Weights by lot", PURPLE, "P", _DASHDOT),
     # text
     "tfidf": MethodStyle("TF-IDF", OCHRE, "X", "-"),
     "gru": MethodStyle("GRU language model", PURPLE, "v", _LONG),
