@@ -1,20 +1,22 @@
-# make course   install, fetch, execute every lesson          make check      lint and unit tests, under 2 minutes
+# make course   install, fetch, execute every lesson, site    make check      lint and unit tests, under 2 minutes
 # make test     every test, and every notebook with nbval     make notebooks  rebuild notebooks from authoring/
 # make lab      open JupyterLab in your own workspace         make records    rerun the multi-seed experiments
-# make doctor   what this machine has, what is wrong          make clean      delete what was built
+# make site     the lessons as offline HTML in build/site     make clean      delete what was built
+# make doctor   what this machine has, what is wrong          make instructor  notes, slides, timetables to teach with
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help course test lab check doctor notebooks records clean
+.PHONY: help course test lab site instructor check doctor notebooks records clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 
 course: $(VENV)/.installed
 	$(BIN)/tl-course run
+	$(BIN)/python -m authoring.site
 
 test: $(VENV)/.installed-test
 	$(BIN)/tl-course test
@@ -24,6 +26,12 @@ check: $(VENV)/.installed-test
 
 lab: $(VENV)/.installed
 	$(BIN)/tl-course start
+
+site: $(VENV)/.installed
+	$(BIN)/python -m authoring.site
+
+instructor: $(VENV)/.installed
+	$(BIN)/python -m authoring.instructor
 
 doctor: $(VENV)/.installed
 	$(BIN)/tl-course doctor
@@ -40,11 +48,11 @@ clean:
 
 # A stamp is written only after the installation went through, so that an interrupted one is taken up again.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install -c constraints.txt -e .
+	$(BIN)/python -m pip install -c constraints.txt -e ".[book]"
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install -c constraints.txt -e ".[book,test]"
 	touch $(VENV)/.installed $@
 
 $(VENV)/bin/python:

@@ -19,11 +19,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # declared, and not imported by tl_course/ or authoring/: what each is there for
 NOT_IMPORTED = {
     "ipykernel": "the kernel that `tl-course run` starts, as a process",
+    "jupyter-server-mathjax": "its MathJax is copied into the site",
     "jupyterlab": "opened by `tl-course start`",
+    "myst-nb": "an extension of Sphinx: notebooks as pages",
     "nbval": "runs every notebook in `tl-course test`",
     "pytest": "runs the tests",
     "pytest-xdist": "runs the tests in several processes",
     "skada": "a second opinion on CORAL in the tests",
+    "sphinx-book-theme": "how the site looks",
     "skorch": "needed by skada's losses for deep networks",
     "ruff": "lints code and notebooks",
     "vadersentiment": "the lexicon baseline of the text lessons",
