@@ -49,7 +49,9 @@ def tiny(monkeypatch):
 # --- as a whole ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["doctor"], ["fetch"], ["run"], ["start"], ["test"], ["clean"]])
+@pytest.mark.parametrize(
+    "command", [[], ["doctor"], ["fetch"], ["bundle"], ["run"], ["start"], ["reset"], ["test"], ["clean"]]
+)
 def test_every_command_explains_itself(tl, command):
     code, out, _ = tl(*command, "--help")
     assert code == 0
@@ -276,7 +278,7 @@ def wait_for(condition, seconds: float = 30) -> None:
 
 
 def test_start_copies_and_never_overwrites_changed_work(tl, clone, tmp_path, monkeypatch, write):
-    monkeypatch.setattr(subprocess, "call", lambda command: pytest.fail("started JupyterLab"))
+    monkeypatch.setattr(subprocess, "call", lambda command, **options: pytest.fail("started JupyterLab"))
     work = tmp_path / "work"
     code, out, _ = tl("start", "--only-copy", "--workspace", work)
     assert code == 0
@@ -297,14 +299,14 @@ def test_start_copies_and_never_overwrites_changed_work(tl, clone, tmp_path, mon
     assert "a new question" in (work / "exercises" / "00_first.new.ipynb").read_text()
 
 
-def test_start_opens_jupyterlab_at_the_first_lesson(tl, clone, monkeypatch):
+def test_start_opens_jupyterlab_at_the_start_page(tl, clone, monkeypatch):
     commands = []
-    monkeypatch.setattr(subprocess, "call", lambda command: commands.append(command) or 0)
+    monkeypatch.setattr(subprocess, "call", lambda command, *, env: commands.append(command) or 0)
     assert tl("start", "--no-browser", "--port", "9999")[0] == 0
     [command] = commands
     assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
     assert f"--ServerApp.root_dir={clone / 'workspace'}" in command
-    assert "--LabApp.default_url=/lab/tree/notebooks/00_first.ipynb" in command
+    assert "--LabApp.default_url=/lab/tree/START.md" in command
     assert {"--no-browser", "--port=9999"} <= set(command)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -179,6 +180,66 @@ def make_workspace(workspace: Path) -> list[str]:
     return lines
 
 
+def put(fresh: str, workspace: Path, label: str) -> str:
+    """Put one text into a learner's folder by the rules of :func:`make_workspace`, and return its line."""
+    with _explained(f"The workspace {workspace}", "--workspace"):
+        copied = _read(workspace / MANIFEST)
+        line = _copy_unless_touched(fresh, workspace, label, copied)
+        _write(workspace / MANIFEST, json.dumps(copied, indent=1))
+    return line
+
+
+def reset(workspace: Path, name: str, *, folder: str = "notebooks") -> str:
+    """Give the learner a fresh copy of one lesson, and keep the old one under a numbered name.
+
+    Parameters
+    ----------
+    workspace : pathlib.Path
+        The learner's folder.
+    name : str
+        A lesson's number or name.
+    folder : {"notebooks", "exercises"}
+        Which of a lesson's two files.
+
+    Returns
+    -------
+    str
+        What was done, in a sentence.
+
+    Raises
+    ------
+    CourseError
+        When there is no such lesson, no exercise for it, or no workspace.
+    """
+    [lesson] = lessons([name])
+    source, label = root() / folder / lesson.name, f"{folder}/{lesson.name}"
+    target = workspace / label
+    if not source.is_file():
+        raise CourseError(f"Lesson {lesson.stem} has no exercises yet.")
+    if not workspace.is_dir():
+        raise CourseError(f"There is no workspace at {workspace}; make one with `tl-course start`, or name yours.")
+    fresh = without_outputs(source.read_text(encoding="utf-8"))
+    if target.is_file() and target.read_bytes() == fresh.encode():
+        return f"{label} is as the course has it; there is nothing to reset."
+    with _explained(f"The workspace {workspace}", "--workspace"):
+        kept = _keep(target) if target.exists() else None
+        copied = _read(workspace / MANIFEST)
+        _write(target, fresh)
+        _write(
+            workspace / MANIFEST,
+            json.dumps({**copied, label: hashlib.sha256(fresh.encode()).hexdigest()}, indent=1),
+        )
+    yours = f" Yours is kept beside it as {kept.name}." if kept else ""
+    return f"{label} is fresh.{yours} If it is open in JupyterLab, close its tab and open it again."
+
+
+def _keep(target: Path) -> Path:
+    """Copy a learner's file to the next free number, and return the copy."""
+    taken = [path.stem.rpartition("-")[2] for path in target.parent.glob(f"{target.stem}.mine-*{target.suffix}")]
+    number = 1 + max((int(each) for each in taken if each.isdecimal()), default=0)
+    return Path(shutil.copy2(target, target.with_name(f"{target.stem}.mine-{number}{target.suffix}")))
+
+
 def _copy_unless_touched(fresh: str, workspace: Path, label: str, copied: dict[str, str]) -> str:
     target = workspace / label
     key = hashlib.sha256(fresh.encode()).hexdigest()
@@ -191,7 +252,7 @@ def _copy_unless_touched(fresh: str, workspace: Path, label: str, copied: dict[s
         _write(target, fresh)
         line = f"updated {label}"
     else:
-        beside = Path(label).with_suffix(".new.ipynb").as_posix()
+        beside = Path(label).with_suffix(f".new{Path(label).suffix}").as_posix()
         _copy_unless_touched(fresh, workspace, beside, copied)  # that one may hold work as well
         line = f"kept    {label} as you changed it; the course's new version lies beside it as {Path(beside).name}"
     copied[label] = key

@@ -8,6 +8,7 @@ places it can come from, in the order they are tried. Whatever the place, the sa
 'Apache-2.0'
 """
 
+from tl_course.assets.bundle import check_target, held, pack
 from tl_course.assets.fetching import describe, fetch, get, paths, status
 from tl_course.assets.registry import Asset, File, Source, for_profile, registry
 from tl_course.assets.store import AssetError
@@ -17,10 +18,13 @@ __all__ = [
     "AssetError",
     "File",
     "Source",
+    "check_target",
     "describe",
     "fetch",
     "for_profile",
     "get",
+    "held",
+    "pack",
     "paths",
     "registry",
     "status",

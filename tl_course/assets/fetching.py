@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -153,6 +154,8 @@ def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | N
     cache = cache or environment.cache_dir()
     if place is not None and not place.exists():
         raise AssetError(f"There is no folder or zip at {place}; give --from the path of one.")
+    if place is not None and place.is_file() and place.suffix.lower() == ".zip" and not zipfile.is_zipfile(place):
+        raise AssetError(f"{place} is no zip, or only a part of one; copy it again.")
     messages: list[str] = []
     not_had: list[_NotHad] = []
     unreachable: dict[tuple, str] = {}  # by kind and host

@@ -68,6 +68,8 @@ class Asset:
         Other files with the same contents, of which some sources have these and some those. Either set will do.
     local : str
         Names the function of ``local.py`` that makes the asset from a copy in another form, known by no hash.
+    redistribute : bool
+        Whether a bundle may carry it. What never had a licence that allows it is fetched by everybody for themselves.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Asset:
     sources: tuple[Source, ...]
     alternative: tuple[File, ...] = ()
     local: str = ""
+    redistribute: bool = True
 
     @property
     def forms(self) -> tuple[tuple[File, ...], ...]:
@@ -121,6 +124,7 @@ def _asset(name: str, entry: dict) -> Asset:
         sources=tuple(Source(kind=source.pop("kind"), options=source) for source in entry["sources"]),
         alternative=tuple(_file(file) for file in entry.get("alternative", ())),
         local=entry.get("local", ""),
+        redistribute=entry.get("redistribute", True),
     )
 
 

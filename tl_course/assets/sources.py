@@ -169,22 +169,29 @@ def take_members(archive: Path, prefix: str, wanted: Wanted, staging: Path) -> d
 
 
 @contextlib.contextmanager
-def _unpacking(archive: Path) -> Iterator[None]:
+def _unpacking(archive: Path, member: str = "") -> Iterator[None]:
     """Turn the dozen kinds of exceptions by which a damaged archive shows into one; a full disk stays what it is."""
+    what = f"{member} in {archive.name}" if member else archive.name
     try:
         yield
+    except SourceError:
+        raise
     except OSError as error:
         if error.errno not in {None, errno.EINVAL}:
             raise
-        raise SourceError(f"{archive.name} is damaged") from error
+        raise SourceError(f"{what} is damaged") from error
     except Exception as error:
-        raise SourceError(f"{archive.name} is damaged or no archive ({type(error).__name__})") from error
+        suspicion = "" if member else " or no archive"
+        raise SourceError(f"{what} is damaged{suspicion} ({type(error).__name__})") from error
 
 
-def _stage(stream, target: Path) -> Path:
+def _stage(stream, target: Path, bar: tqdm | None = None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as output:
-        shutil.copyfileobj(stream, output)
+        while chunk := stream.read(1 << 20):
+            output.write(chunk)
+            if bar is not None:
+                bar.update(len(chunk))
     return target
 
 
@@ -280,15 +287,14 @@ def from_torch_cache(options: dict, asset: Asset, wanted: Wanted, staging: Path)
     import torch
 
     checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
-    return _copy(
-        {file.name: checkpoints / file.name for file in wanted if (checkpoints / file.name).is_file()}, staging
-    )
+    there = {file.name: checkpoints / file.name for file in wanted if (checkpoints / file.name).is_file()}
+    return _copy(there, asset, staging)
 
 
-def _copy(paths: dict[str, Path], staging: Path) -> dict[str, Path]:
+def _copy(paths: dict[str, Path], asset: Asset, staging: Path) -> dict[str, Path]:
     for name, path in paths.items():
-        with _opened(path) as stream:
-            _stage(stream, staging / name)
+        with _opened(path) as stream, download_bar(asset, path.stat().st_size) as bar:
+            _stage(stream, staging / name, bar)
     return {name: staging / name for name in paths}
 
 
@@ -320,7 +326,7 @@ NEEDS_NETWORK = {"index", "hub", "url"}
 def from_loose_files(place: Path, asset: Asset, wanted: Wanted, staging: Path) -> dict[str, Path]:
     """Find wanted files among those that lie openly in a folder or zip."""
     if zipfile.is_zipfile(place):
-        return _from_zip(place, wanted, staging)
+        return _from_zip(place, asset, wanted, staging)
     found: dict[str, Path] = {}
     sizes = _sizes(place)
     for file in wanted:
@@ -329,7 +335,7 @@ def from_loose_files(place: Path, asset: Asset, wanted: Wanted, staging: Path) -
         # a damaged copy is taken along too, so that the message can say that there is one
         named = next((path for path in same_size if path.name == file.name), None)
         if right or named:
-            found |= _copy({file.name: right or named}, staging)
+            found |= _copy({file.name: right or named}, asset, staging)
     return found
 
 
@@ -375,27 +381,44 @@ def _spelled_alike(name: str) -> str:
     return name.replace("-", "_").lower()
 
 
-def _from_zip(archive: Path, wanted: Wanted, staging: Path) -> dict[str, Path]:
+def _from_zip(archive: Path, asset: Asset, wanted: Wanted, staging: Path) -> dict[str, Path]:
     found = {}
     with _unpacking(archive), zipfile.ZipFile(archive) as opened:
         for file in wanted:
             members = [member for member in opened.infolist() if member.file_size == file.size]
             # a matching name last: of several, the one that is tried last stays
             members.sort(key=lambda member: Path(member.filename).name == file.name)
+            damage = None
             for member in members:
-                with opened.open(member) as stream:
-                    found[file.name] = _stage(stream, staging / file.name)
+                try:
+                    found[file.name] = _take(opened, member, archive, asset, staging / file.name)
+                except SourceError as error:  # another member may hold the same, whole
+                    damage = error
+                    continue
                 if has_content(found[file.name], file):
                     break
+            else:
+                if damage:
+                    raise damage
     return found
+
+
+def _take(opened: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path, asset: Asset, target: Path) -> Path:
+    """Extract one member of a zip, with a bar; if it is damaged, say which one it is."""
+    bar = download_bar(asset, member.file_size)
+    with _unpacking(archive, member.filename), opened.open(member) as stream, bar:
+        return _stage(stream, target, bar)
 
 
 # --- progress ---------------------------------------------------------------------------------------------------
 
 
 def download_bar(asset: Asset, total: int) -> tqdm:
-    """Return a progress bar in bytes, named after the asset; in a log file it speaks up every few seconds only."""
+    """Return a progress bar in bytes, named after the asset."""
+    return byte_bar(asset.name, total)
+
+
+def byte_bar(name: str, total: int) -> tqdm:
+    """Return a progress bar in bytes; in a log file it speaks up every few seconds only."""
     interval = 0.1 if sys.stderr.isatty() else 5
-    return tqdm(
-        total=total, desc=asset.name, unit="B", unit_scale=True, mininterval=interval, delay=0.5, dynamic_ncols=True
-    )
+    return tqdm(total=total, desc=name, unit="B", unit_scale=True, mininterval=interval, delay=0.5, dynamic_ncols=True)

@@ -1,0 +1,256 @@
+"""The start page: what it says is what lies in the learner's folder; and a lesson can be made fresh again."""
+
+import json
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from authoring import generated
+from authoring.sources import Lesson
+from authoring.timings import Timing
+from tl_course import cli, course, startpage
+from tl_course.course import CourseError, make_workspace, reset
+from tl_course.exercises import notes
+from tl_course.startpage import Stop, page, stops
+
+FIRST, SECOND = "00_first.ipynb", "01_second.ipynb"
+
+
+@pytest.fixture
+def lessons(clone):
+    """Two lessons with a title and a budget, and an exercise of two questions for the second."""
+    budget = generated.budget(Lesson(clone, "x", "x", 45, None, ()), Timing(20, 900))
+    for name, title in ((FIRST, "Start here"), (SECOND, "A | second one")):
+        prose = [new_markdown_cell("links"), new_markdown_cell(f"# {title}\n\nHello.\n\n{budget}")]
+        cells = [*prose, new_code_cell("1 + 1"), new_code_cell("  "), new_code_cell("2 + 2")]
+        nbformat.write(new_notebook(cells=cells), clone / "notebooks" / name)
+    checks = [new_code_cell("x", metadata={"nbgrader": {"grade_id": f"{slug}-check"}}) for slug in ("one", "two")]
+    nbformat.write(new_notebook(cells=checks), clone / "exercises" / SECOND)
+    (clone / "exercises" / FIRST).unlink()
+    return clone
+
+
+@pytest.fixture
+def work(lessons, tmp_path):
+    make_workspace(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def execute(path, count: int) -> None:
+    """Mark the first code cells of a notebook as run."""
+    notebook = nbformat.read(path, as_version=4)
+    for number, cell in enumerate(
+        [cell for cell in notebook.cells if cell.source.strip() and "execution_count" in cell]
+    ):
+        cell.execution_count = number + 1 if number < count else None
+    nbformat.write(notebook, path)
+
+
+# --- what is done -------------------------------------------------------------------------------------------------
+
+
+def test_a_new_workspace_begins_at_the_first_lesson(work):
+    first, second = stops(work)
+    assert (first.title, first.minutes, first.cells, first.run, first.state) == ("Start here", 45, 2, 0, "not begun")
+    assert (second.questions, second.solved) == (2, 0)
+    assert startpage.next_stop([first, second]) == first
+
+
+@pytest.mark.parametrize(("count", "state"), [(0, "not begun"), (1, "1 of 2 cells run"), (2, "✓ done")])
+def test_cells_that_have_run_are_counted_and_empty_ones_are_not(work, count, state):
+    execute(work / "notebooks" / FIRST, count)
+    path = stops(work)
+    assert path[0].state == state
+    assert startpage.next_stop(path) == path[count == 2]
+
+
+def test_solved_questions_come_from_the_notes_of_the_checks(work, tmp_path, monkeypatch):
+    monkeypatch.setenv("TL_LEDGER", str(tmp_path / "ledger.jsonl"))
+    notes.note_try("one", "right")
+    notes.note_try("two", "wrong")
+    notes.note_try("of another lesson", "right")
+    assert stops(work)[1].solved == 1
+    assert "[1 of 2 solved](exercises/01_second.ipynb)" in page(stops(work))
+
+
+@pytest.mark.parametrize("content", ["my notes", "[]", '{"cells": 3}', '{"cells": [3]}', ""])
+def test_a_file_that_is_no_notebook_any_more_counts_as_not_begun(work, content):
+    (work / "notebooks" / FIRST).write_text(content)
+    assert stops(work)[0].state == "not begun"
+    (work / "notebooks" / FIRST).unlink()
+    assert not stops(work)[0].done
+
+
+def test_all_done(work):
+    for name in (FIRST, SECOND):
+        execute(work / "notebooks" / name, 2)
+    assert "All 2 lessons are done." in page(stops(work))
+    assert startpage.write(work) is None
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+def test_every_link_leads_somewhere(work, lessons):
+    (lessons / "docs" / "site").mkdir(parents=True)
+    terms = '[[term]]\nen = "a | b"\nzh = "词"\nmeaning = "A word."\n'
+    (lessons / "docs" / "site" / "glossary.toml").write_text(terms)
+    startpage.write(work)
+    text = (work / "START.md").read_text()
+    links = [part.partition(")")[0] for part in text.split("](")[1:]]
+    assert {"notebooks/00_first.ipynb", "exercises/01_second.ipynb", "GLOSSARY.md"} <= set(links)
+    assert all((work / link).is_file() for link in links)
+    assert "| a \\| b | 词 | A word. |" in (work / "GLOSSARY.md").read_text()
+
+
+def test_without_a_glossary_none_is_promised(work):
+    startpage.write(work)
+    assert "glossary" not in (work / "START.md").read_text()
+
+
+def test_the_table_has_a_row_for_each_lesson_and_as_many_columns(work):
+    rows = [line for line in page(stops(work)).splitlines() if line.startswith("|")]
+    assert len(rows) == 4
+    assert {row.replace("\\|", "").count("|") for row in rows} == {6}
+    assert "| 00 | [Start here](notebooks/00_first.ipynb) | 45 | – | not begun |" in rows
+
+
+def test_it_is_made_anew_by_each_start_and_never_over_notes_in_it(work):
+    startpage.write(work)
+    execute(work / "notebooks" / FIRST, 2)
+    startpage.write(work)
+    assert "1 of 2 lessons done" in (work / "START.md").read_text()
+    (work / "START.md").write_text("my own notes")
+    execute(work / "notebooks" / SECOND, 1)
+    startpage.write(work)
+    assert (work / "START.md").read_text() == "my own notes"
+    assert "1 of 2 cells run" in (work / "START.new.md").read_text()
+
+
+def test_a_lesson_without_a_budget_has_no_minutes():
+    assert "| – | – | not begun |" in page([Stop(FIRST, "Start", None, 3, 0)])
+
+
+def test_a_terminal_that_does_not_know_the_environment_gets_the_whole_path(work, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    startpage.write(work)
+    found = (work / "START.md").read_text().partition(" reset 03`")[0].rpartition("`")[2]
+    assert found == startpage.command() != "tl-course"
+    (tmp_path / "tl-course").write_text("#!/bin/sh\n")
+    (tmp_path / "tl-course").chmod(0o755)
+    assert startpage.command() == "tl-course"
+
+
+# --- the commands -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tl(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def test_start_goes_on_where_the_learner_is(tl, work):
+    assert "start with notebooks/00_first.ipynb" in tl("start", "--only-copy", "--workspace", work)[1]
+    execute(work / "notebooks" / FIRST, 2)
+    assert "start with notebooks/01_second.ipynb" in tl("start", "--only-copy", "--workspace", work)[1]
+    execute(work / "notebooks" / SECOND, 2)
+    assert "every lesson in it is done" in tl("start", "--only-copy", "--workspace", work)[1]
+
+
+def test_jupyterlab_is_told_to_show_markdown_and_keeps_other_settings(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/of/the/institute")
+    folders = startpage.jupyter_environment()["JUPYTER_CONFIG_PATH"].split(":")
+    assert folders[0] == "/of/the/institute"
+    [overrides] = [*startpage.JUPYTER_CONFIG.glob("labconfig/*.json")]
+    plugin = json.loads(overrides.read_text())["@jupyterlab/docmanager-extension:plugin"]
+    assert plugin == {"defaultViewers": {"markdown": "Markdown Preview"}}
+    assert overrides.stem == "default_setting_overrides"
+    assert folders[1] == str(overrides.parent.parent)
+
+
+def test_jupyterlab_server_reads_the_override(monkeypatch, tmp_path):
+    from jupyterlab_server.settings_utils import _get_overrides
+
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(startpage.JUPYTER_CONFIG))
+    found, error = _get_overrides(str(tmp_path))
+    assert not error
+    assert found["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"]["markdown"] == "Markdown Preview"
+
+
+# --- a fresh lesson -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["00", "00_first", FIRST])
+def test_reset_gives_a_fresh_lesson_and_keeps_every_old_one(work, name):
+    target = work / "notebooks" / FIRST
+    fresh = target.read_text()
+    for number, mine in enumerate(("first try", "second try"), start=1):
+        target.write_text(mine)
+        line = reset(work, name)
+        assert f"kept beside it as 00_first.mine-{number}.ipynb" in line
+        assert target.read_text() == fresh
+        assert (work / "notebooks" / f"00_first.mine-{number}.ipynb").read_text() == mine
+    assert "nothing to reset" in reset(work, name)
+    assert make_workspace(work) == []
+    assert [stop.name for stop in stops(work)] == [FIRST, SECOND]
+
+
+def test_a_number_is_never_used_twice(work):
+    (work / "notebooks" / "00_first.mine-7.ipynb").write_text("old")
+    (work / "notebooks" / "00_first.mine-x.ipynb").write_text("of the learner's own")
+    (work / "notebooks" / FIRST).write_text("mine")
+    assert "00_first.mine-8.ipynb" in reset(work, "00")
+
+
+def test_reset_follows_the_course_of_today(work, write, lessons):
+    (work / "notebooks" / FIRST).write_text("mine")
+    write(lessons / "notebooks" / FIRST, "a new version")
+    reset(work, "00")
+    assert "a new version" in (work / "notebooks" / FIRST).read_text()
+    assert make_workspace(work) == []
+
+
+def test_reset_of_a_deleted_lesson_and_of_an_exercise(tl, work):
+    (work / "notebooks" / FIRST).unlink()
+    assert reset(work, "00").startswith("notebooks/00_first.ipynb is fresh. If it is open")
+    (work / "exercises" / SECOND).write_text("my answers")
+    code, out, _ = tl("reset", "01", "--exercise", "--workspace", work)
+    assert code == 0
+    assert "01_second.mine-1.ipynb" in out
+    assert (work / "exercises" / "01_second.mine-1.ipynb").read_text() == "my answers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("07",), "There is no lesson '07'"),
+        (("00", "--exercise"), "Lesson 00_first has no exercises yet."),
+        (("00", "--workspace", "/no/such/folder"), "There is no workspace at /no/such/folder"),
+    ],
+)
+def test_what_cannot_be_reset_is_one_sentence(tl, work, arguments, message):
+    code, out, err = tl("reset", "--workspace", work, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_nothing_is_lost_when_the_fresh_copy_cannot_be_written(work, monkeypatch):
+    (work / "notebooks" / FIRST).write_text("mine")
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(course, "_write", full)
+    with pytest.raises(CourseError, match="No space left"):
+        reset(work, "00")
+    assert (work / "notebooks" / FIRST).read_text() == "mine"

@@ -1,0 +1,232 @@
+"""The page a workspace opens on: the path of lessons, what is done, what comes next, and what to do when stuck.
+
+It is a Markdown file, ``START.md``, made anew by each ``tl-course start``. What is done is read off the learner's own
+notebooks (which cells have run) and off the notes that the checks of the exercises keep.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tl_course import course, environment
+
+PAGE = "START.md"
+GLOSSARY = "GLOSSARY.md"
+JUPYTER_CONFIG = Path(__file__).with_name("jupyter_config")
+"""Lets JupyterLab show Markdown files as pages, where the learner has not chosen otherwise."""
+
+_TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
+_MINUTES = re.compile(r"Your own time: about (\d+) minutes")  # as authoring.generated.budget writes it
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One lesson on the path, as the learner's folder has it.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's file name.
+    title : str
+    minutes : int or None
+        The author's guess of a reader's time; None where the lesson names none.
+    cells, run : int
+        How many code cells there are, and how many of them have run.
+    questions, solved : int
+        How many the exercise asks, and how many are solved; no questions where there is no exercise.
+    """
+
+    name: str
+    title: str
+    minutes: int | None
+    cells: int
+    run: int
+    questions: int = 0
+    solved: int = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether every code cell of the lesson has run."""
+        return self.run == self.cells > 0
+
+    @property
+    def state(self) -> str:
+        """Say how far the learner is, in a few words."""
+        if self.done:
+            return "✓ done"
+        return f"{self.run} of {self.cells} cells run" if self.run else "not begun"
+
+
+def stops(workspace: Path) -> list[Stop]:
+    """Return the lessons in order, with what the learner has done of each.
+
+    Parameters
+    ----------
+    workspace : pathlib.Path
+        The learner's folder.
+    """
+    right = _solved()
+    return [_stop(path, workspace, right) for path in course.lessons()]
+
+
+def _stop(lesson: Path, workspace: Path, right: set[str]) -> Stop:
+    prose = "\n".join(_sources(_cells(lesson), "markdown"))
+    title, minutes = _TITLE.search(prose), _MINUTES.search(prose)
+    code = [cell for cell in _cells(workspace / "notebooks" / lesson.name) if _is_code(cell)]
+    asked = _questions(course.root() / "exercises" / lesson.name)
+    return Stop(
+        lesson.name,
+        title[1] if title else lesson.stem,
+        int(minutes[1]) if minutes else None,
+        len(code),
+        sum(cell.get("execution_count") is not None for cell in code),
+        len(asked),
+        len(right.intersection(asked)),
+    )
+
+
+def _cells(notebook: Path) -> list[dict]:
+    """Return the cells of a notebook; none where there is none, or it is no notebook."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if isinstance(cell, dict)]
+    return []
+
+
+def _is_code(cell: dict) -> bool:
+    return cell.get("cell_type") == "code" and bool("".join(cell.get("source", "")).strip())
+
+
+def _sources(cells: list[dict], kind: str) -> list[str]:
+    return ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == kind]
+
+
+def _questions(exercise: Path) -> list[str]:
+    """Return the names of the questions that an exercise checks."""
+    ids = [cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", "") for cell in _cells(exercise)]
+    return [name.removesuffix("-check") for name in ids if name.endswith("-check")]
+
+
+def _solved() -> set[str]:
+    from tl_course.exercises import notes
+
+    return {slug for slug, entry in notes.read().items() if entry["status"] == "right"}
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+def next_stop(path: Sequence[Stop]) -> Stop | None:
+    """Return the lesson to open: the first that is not done; None at the end."""
+    return next((stop for stop in path if not stop.done), None)
+
+
+def write(workspace: Path) -> Stop | None:
+    """Write the page into a workspace, never over a learner's notes in it, and return the lesson that comes next."""
+    words = course.root() / "docs" / "site" / "glossary.toml"
+    if words.is_file():
+        course.put(glossary(words.read_text(encoding="utf-8")), workspace, GLOSSARY)
+    path = stops(workspace)
+    course.put(page(path, with_glossary=words.is_file(), command=command()), workspace, PAGE)
+    return next_stop(path)
+
+
+def glossary(words: str) -> str:
+    """Return the course's glossary as a page, from the TOML that holds its terms.
+
+    >>> print(glossary('[[term]]\\nen = "head"\\nzh = "分类头"\\nmeaning = "The part that names classes."'))
+    # Glossary
+    ...
+    | head | 分类头 | The part that names classes. |
+    """
+    rows = ["| English | 中文 | meaning |", "|---|---|---|"]
+    for term in tomllib.loads(words)["term"]:
+        cells = (term[key].replace("|", "\\|") for key in ("en", "zh", "meaning"))
+        rows.append(f"| {' | '.join(cells)} |")
+    return f"# Glossary\n\n[Back to the path]({PAGE})\n\n" + "\n".join(rows) + "\n"
+
+
+def command() -> str:
+    """Return what to type for ``tl-course`` in a new terminal, which need not know this environment.
+
+    >>> command().split()[-1].endswith(("tl-course", "tl_course.cli"))
+    True
+    """
+    if shutil.which("tl-course"):
+        return "tl-course"
+    script = Path(sys.executable).with_name("tl-course")
+    return environment.shorten_home(script) if script.is_file() else f"{sys.executable} -m tl_course.cli"
+
+
+def page(path: Sequence[Stop], *, with_glossary: bool = False, command: str = "tl-course") -> str:
+    """Return the page as Markdown; ``command`` is what to type in a terminal.
+
+    >>> print(page([Stop("00_first.ipynb", "Start here", 25, 9, 9), Stop("01_next.ipynb", "And now", 50, 9, 3)]))
+    # Your course
+    <BLANKLINE>
+    **Next: [01 And now](notebooks/01_next.ipynb)**, about 50 minutes of yours. 1 of 2 lessons done.
+    ...
+    """
+    rows = ["| no. | lesson | your minutes | exercises | so far |", "|---|---|---:|---|---|", *map(_row, path)]
+    words = (
+        f"\nA word you do not know stands in the [glossary, English and 中文]({GLOSSARY}).\n" if with_glossary else ""
+    )
+    return f"# Your course\n\n{_where(path)}\n\n" + "\n".join(rows) + f"\n{words}\n{_HELP.replace('COMMAND', command)}"
+
+
+def _where(path: Sequence[Stop]) -> str:
+    done = sum(stop.done for stop in path)
+    ahead = next_stop(path)
+    if ahead is None:
+        return f"All {len(path)} lessons are done. Well done, and now take them to your own data."
+    minutes = f", about {ahead.minutes} minutes of yours" if ahead.minutes else ""
+    return f"**Next: {_link(ahead)}**{minutes}. {done} of {len(path)} lessons done."
+
+
+def _link(stop: Stop) -> str:
+    return f"[{stop.name[:2]} {stop.title}](notebooks/{stop.name})"
+
+
+def _row(stop: Stop) -> str:
+    exercise = f"[{stop.solved} of {stop.questions} solved](exercises/{stop.name})" if stop.questions else "–"
+    link = _link(stop).replace("|", "\\|").replace(f"[{stop.name[:2]} ", "[", 1)
+    return f"| {stop.name[:2]} | {link} | {stop.minutes or '–'} | {exercise} | {stop.state} |"
+
+
+_HELP = """\
+Minutes are guesses of your own time; every lesson opens with what the machine needs. A lesson counts as done when all
+its cells have run and the notebook is saved. This page is made anew whenever the course is started (`make lab` or
+`tl-course start`).
+
+## When you are stuck
+
+* **A cell ends with an error.** Read its last line first: it says what is wrong and what to do. Then *Kernel → Restart
+  Kernel and Run All Cells*: most surprises come from cells run out of order.
+* **An exercise will not come right.** `tl.hint("its_name")` gives the next hint; its name stands below its heading.
+* **Something is missing or slow.** `COMMAND doctor` in a terminal (*File → New → Terminal*) says what and the remedy.
+* **You want a lesson as it was.** `COMMAND reset 03` gives you a fresh lesson 03, and with `--exercise` a fresh
+  exercise 03. Yours is kept beside it with `.mine-1` in its name.
+* **The network is gone.** The lessons need none. Were the files never fetched, then a neighbour's bundle has them:
+  `COMMAND fetch --from usb.zip`.
+
+Nothing here writes over what you changed.
+"""
+
+
+def jupyter_environment() -> dict[str, str]:
+    """Return the environment for JupyterLab: this process's, and Markdown shown as pages.
+
+    >>> str(JUPYTER_CONFIG) in jupyter_environment()["JUPYTER_CONFIG_PATH"]
+    True
+    """
+    others = os.environ.get("JUPYTER_CONFIG_PATH")
+    folders = [others] if others else []
+    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join([*folders, str(JUPYTER_CONFIG)])}
