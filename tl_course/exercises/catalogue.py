@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import importlib.util
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from tl_course.exercises.question import Question
 
@@ -39,6 +42,35 @@ def questions(lesson: str | None = None) -> list[Question]:
     """
     numbers = lessons() if lesson is None else [lesson]
     return [question for number in numbers for question in _of(number)]
+
+
+def load(folder: Path, lesson: str) -> list[Question]:
+    """Return a teacher's own questions, from ``lesson_NN.py`` in a folder.
+
+    Raises
+    ------
+    ValueError
+        If there is no such module, it cannot be imported, or it has no questions.
+    """
+    file = Path(folder) / f"lesson_{lesson}.py"
+    if not file.is_file():
+        raise ValueError(f"{folder} has no lesson_{lesson}.py; it is to define QUESTIONS.")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{file} cannot be imported ({type(error).__name__}: {error}).") from error
+    found = list(getattr(module, "QUESTIONS", ()))
+    if not found or not all(isinstance(one, Question) for one in found):
+        raise ValueError(f"{file} has no questions: it is to define QUESTIONS, a tuple of Question.")
+    return found
+
+
+def forget() -> None:
+    """Forget the questions that were loaded, so that they are loaded again when asked for."""
+    _of.cache_clear()
 
 
 @functools.cache

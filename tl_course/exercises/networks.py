@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -70,3 +73,38 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, steps: int = 3) -> N
         F.cross_entropy(model(images), labels).backward()
         if optimizer:
             optimizer.step()
+
+
+class TinyVGG(nn.Module):
+    """A VGG's names (``features``, ``avgpool``, ``classifier``) on a few hundred weights, in float32.
+
+    Parameters
+    ----------
+    classes : int
+        Outputs of the head, the last layer of ``classifier``.
+    hidden : sequence of int
+        Widths of the linear layers before it, each followed by ReLU and dropout. VGG16 has two.
+    seed : int
+        Of the weights; global random state is left as it was.
+
+    Examples
+    --------
+    >>> TinyVGG(5, hidden=[8], seed=0)(torch.zeros(2, 3, SIDE, SIDE)).shape
+    torch.Size([2, 5])
+    """
+
+    def __init__(self, classes: int, hidden: Sequence[int], seed: int):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            first, second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 5, 3, padding=1)
+            self.features = nn.Sequential(first, nn.ReLU(), nn.MaxPool2d(2), second, nn.ReLU())
+            self.avgpool = nn.AdaptiveAvgPool2d(2)
+            layers: list[nn.Module] = []
+            for width, following in pairwise([5 * 2 * 2, *hidden]):
+                layers += [nn.Linear(width, following), nn.ReLU(), nn.Dropout(0.5)]
+            self.classifier = nn.Sequential(*layers, nn.Linear(hidden[-1], classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn pictures N×3×6×6 into N×classes logits."""
+        return self.classifier(torch.flatten(self.avgpool(self.features(images)), 1))
