@@ -3,13 +3,14 @@
 # make lab      open JupyterLab in your own workspace         make records    rerun the multi-seed experiments
 # make site     the lessons as offline HTML in build/site     make clean      delete what was built
 # make doctor   what this machine has, what is wrong          make instructor  notes, slides, timetables to teach with
+# make test-full  the tests that take minutes, too
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help course test lab site instructor check doctor notebooks records clean
+.PHONY: help course test test-full lab site instructor check doctor notebooks records clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -20,6 +21,9 @@ course: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/tl-course test
+
+test-full: $(VENV)/.installed-test
+	$(BIN)/tl-course test --full
 
 check: $(VENV)/.installed-test
 	$(BIN)/tl-course test --quick

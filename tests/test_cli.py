@@ -50,7 +50,7 @@ def tiny(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["doctor"], ["fetch"], ["bundle"], ["run"], ["start"], ["reset"], ["test"], ["clean"]]
+    "command", [[], ["doctor"], ["fetch"], ["bundle"], ["run"], ["start"], ["reset"], ["grade"], ["test"], ["clean"]]
 )
 def test_every_command_explains_itself(tl, command):
     code, out, _ = tl(*command, "--help")

@@ -1,4 +1,4 @@
-"""The command line: ``tl-course doctor | fetch | start | run | finetune | predict | test | clean``."""
+"""The command line: ``tl-course doctor | fetch | bundle | start | reset | run | finetune | predict | grade | …``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,7 +17,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from tl_course import course, environment
-from tl_course.assets import AssetError, describe, fetch, for_profile, registry, status, store
+from tl_course.assets import (
+    AssetError,
+    check_target,
+    describe,
+    fetch,
+    for_profile,
+    held,
+    pack,
+    registry,
+    status,
+    store,
+)
 from tl_course.assets.store import megabytes
 
 app = typer.Typer(
@@ -70,14 +82,45 @@ def fetch_command(
         Path | None, typer.Option("--from", help="Take the files from a folder, zip or tar, not the network.")
     ] = None,
 ) -> None:
-    """Bring data and weights into the cache, checked by hash. With nothing named: what your profile needs."""
+    """Bring data and weights into the cache, checked by hash.
+
+    With nothing named: what your profile needs, or all that a bundle holds.
+    """
     if show:
         _list_assets()
         return
-    wanted = _wanted(names or [], profile, everything)
+    named = names or profile or everything or os.environ.get("TL_PROFILE")
+    wanted = (held(place) if place and not named else []) or _wanted(names or [], profile, everything)
     fetch(wanted, place=place, say=lambda line: print(line, flush=True))
     names_fetched = ", ".join(asset.name for asset in wanted)
     print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, checked.")
+
+
+@app.command()
+def bundle(
+    out: Annotated[Path, typer.Option(help="The zip to make; a folder, where it does not end in .zip.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Assets by name; `tl-course fetch --list` shows them.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Pack what a profile's lessons use: mini, cpu or gpu.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Pack every asset of every profile.")] = False,
+    wheels: Annotated[
+        bool, typer.Option("--wheels", help="Pack the Python packages too, for this system and Python: gigabytes.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+) -> None:
+    """Pack data and weights for a room without a network; there, `tl-course fetch --from` takes them."""
+    wanted = _wanted(names or [], profile, everything)
+    check_target(out, force)  # before anything is downloaded
+
+    from tl_course.wheels import download
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    folder = download(say) if wheels else None
+    size = pack(wanted, out, wheels=folder, force=force, say=say)
+    print(f"{out}: {megabytes(size)}, every file checked. On the other machine: tl-course fetch --from {out.name}")
 
 
 def _wanted(names: list[str], profile: str, everything: bool) -> list:
@@ -148,21 +191,37 @@ def start(
     ] = 8888,
     only_copy: Annotated[bool, typer.Option("--only-copy", help="Copy the files and stop.")] = False,
 ) -> None:
-    """Copy lessons and exercises into your workspace (never over your work) and open JupyterLab at lesson 00."""
-    workspace = (workspace or course.root() / "workspace").resolve()
+    """Copy lessons and exercises into your workspace (never over your work) and open JupyterLab at its start page."""
+    from tl_course import startpage
+
+    workspace = _workspace(workspace)
     for line in course.make_workspace(workspace):
         print(line)
-    first = course.lessons()[0].name
-    print(f"Your workspace is {environment.shorten_home(workspace)}; start with notebooks/{first}.", flush=True)
+    ahead = startpage.write(workspace)
+    where = f"start with notebooks/{ahead.name}" if ahead else "every lesson in it is done"
+    print(f"Your workspace is {environment.shorten_home(workspace)}; {where}.", flush=True)
     if only_copy:
         return
     command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={workspace}", f"--port={port}"]
     # JupyterLab would ask its makers whether there is a newer one; a course that needs no network does without
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    command += (
-        [f"--LabApp.default_url=/lab/tree/notebooks/{first}"] + ([] if browser else ["--no-browser"]) + (options or [])
-    )
-    raise typer.Exit(code=subprocess.call(command))
+    command += [f"--LabApp.default_url=/lab/tree/{startpage.PAGE}"]
+    command += ([] if browser else ["--no-browser"]) + (options or [])
+    raise typer.Exit(code=subprocess.call(command, env=startpage.jupyter_environment()))
+
+
+def _workspace(given: Path | None) -> Path:
+    return (given or course.root() / "workspace").resolve()
+
+
+@app.command()
+def reset(
+    lesson: Annotated[str, typer.Argument(help="A lesson by number or name.")],
+    exercise: Annotated[bool, typer.Option("--exercise", help="Its exercise, and not the lesson.")] = False,
+    workspace: Annotated[Path | None, typer.Option(help="Your own folder [default: workspace in the clone].")] = None,
+) -> None:
+    """Give you a fresh copy of one lesson; yours is kept beside it under a numbered name."""
+    print(course.reset(_workspace(workspace), lesson, folder="exercises" if exercise else "notebooks"))
 
 
 @app.command()
@@ -225,8 +284,44 @@ def predict(
 
 
 @app.command()
+def grade(
+    submissions: Annotated[
+        Path, typer.Argument(help="A folder, a zip, or one notebook; as your platform exports them.")
+    ],
+    exercise: Annotated[str, typer.Option(help="The number of the exercise, such as 05.")],
+    out: Annotated[Path, typer.Option(help="The table; pages and summary are written beside it.")] = Path("grades.csv"),
+    jobs: Annotated[int, typer.Option(help="Submissions at a time.")] = 1,
+    tests: Annotated[
+        Path | None, typer.Option(help="A folder with questions of your own, lesson_NN.py, which nobody has seen.")
+    ] = None,
+    due: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Mark later ones as late.")
+    ] = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="Mark again what is marked already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
+) -> None:
+    """Grade a class; leaves a table, a feedback page each, and a summary. After Ctrl-C, call it again to go on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from tl_course import grading
+
+    if due and due.time() == time.min:
+        due = datetime.combine(due, time.max)  # a day is over at its end
+    job = grading.Job(
+        submissions, exercise, out, tests=tests, jobs=jobs, due=due, force=force, regrade=regrade
+    )  # fmt: skip
+    columns = (TextColumn("Grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task("", total=None)
+        report = grading.grade(job, lambda done, total: bar.update(task, completed=done, total=total))
+    for line in report.in_words():
+        print(line)
+
+
+@app.command()
 def test(
     quick: Annotated[bool, typer.Option("--quick", help="Lint and unit tests only, under 2 minutes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also what takes minutes: a class of 60 to grade.")] = False,
     jobs: Annotated[int, typer.Option(help="Test processes side by side.")] = 2,
 ) -> None:
     """Run the tests: the package, its examples, and every notebook from first cell to last (nbval)."""
@@ -241,8 +336,9 @@ def test(
     suite = ["--doctest-modules", "tests", "tl_course", "-n", str(jobs), "--dist", "loadfile"]
     if quick:
         commands = [["ruff", "check", "."], ["ruff", "format", "--check", "."]]
-        suite += ["-m", "not slow and not assets and not root"]
+        suite += ["-m", "not slow and not assets and not root and not full"]
     else:
+        suite += [] if full else ["-m", "not full"]
         fetch(for_profile("mini"), say=lambda line: print(line, flush=True))
         commands = []
         notebooks = [name for name in ("notebooks", "exercises", "solutions") if (folder / name).is_dir()]

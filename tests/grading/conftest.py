@@ -1,0 +1,33 @@
+"""One server for all tests: it takes seconds to start."""
+
+import pytest
+from classroom import QUICK
+
+from tl_course.exercises import catalogue
+from tl_course.grading.marking import mark
+from tl_course.grading.notebooks import EXERCISES, extract, worksheet
+from tl_course.grading.nursery import Nursery
+
+
+@pytest.fixture(scope="session")
+def nursery():
+    made = Nursery("02", None)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def sheet():
+    return worksheet("02", catalogue.questions("02"), [EXERCISES], [])
+
+
+@pytest.fixture
+def marks(nursery, sheet):
+    """Mark a notebook of exercise 02; returns the marks by question."""
+
+    def run(notebook: dict, limits=QUICK) -> dict:
+        found, sound = mark(extract(notebook, sheet), sheet, nursery.run, limits)
+        assert sound
+        return {one.question: one for one in found}
+
+    return run

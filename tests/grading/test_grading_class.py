@@ -1,0 +1,295 @@
+"""A class from end to end: the table, the pages, the rules, Ctrl-C, and the command."""
+
+import csv
+import glob
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from classroom import HOSTILE, POINTS, QUICK, cell_of, left_behind, notebook, put, twice, without
+
+from tl_course import cli
+from tl_course.grading import Job, grade, job
+from tl_course.grading.pages import feedback, page_names
+from tl_course.grading.submissions import MAX_BYTES
+from tl_course.grading.table import harmless
+
+WRONG = "def answer_sum_or_mean(rate, count):\n    return rate * count"
+
+
+class Borrowed:
+    """The tests' server, lent to a grading that would start and end its own."""
+
+    def __init__(self, nursery):
+        self.nursery, self.runs = nursery, 0
+
+    def run(self, steps, limits):
+        self.runs += 1
+        return self.nursery.run(steps, limits)
+
+    def trial(self, limits):
+        return self.nursery.trial(limits)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def lent(nursery, monkeypatch):
+    made = Borrowed(nursery)
+    monkeypatch.setattr(job, "Nursery", lambda *arguments: made)
+    return made
+
+
+@pytest.fixture
+def tl(monkeypatch, capsys):
+    """Run the command line in this process: returns exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def rows(file: Path) -> list[dict]:
+    return list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
+
+
+def totals(file: Path) -> dict[str, int]:
+    return {row["student"]: int(row["points"]) for row in rows(file.with_name(f"{file.stem}-totals.csv"))}
+
+
+# --- files of every kind ---------------------------------------------------------------------------------------------
+
+
+def heavy() -> dict:
+    """A right notebook of 40 MB, most of it outputs."""
+    made = notebook()
+    cell_of(made, "spring")["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * 40 * 2**20}]
+    return made
+
+
+def latin() -> bytes:
+    import json
+
+    text = json.dumps(notebook(sum_or_mean="# für Zoë\n" + "def answer_sum_or_mean(r, c):\n    return r / c"))
+    return text.replace("\\u00fc", "ü").replace("\\u00eb", "ë").encode("latin-1", errors="replace")
+
+
+FILES = {
+    "Ann/02.ipynb": (notebook, 13, "right"),
+    "Ben/stub.ipynb": (lambda: notebook("02", "exercises"), 0, "not attempted"),
+    "Cy/renamed.txt": (notebook, 13, "right"),
+    "Dee/corrupt.ipynb": (lambda: b'{"cells": [', 0, "corrupt"),
+    "Eve/empty.ipynb": (lambda: b"", 0, "empty file"),
+    "Fay/thesis.ipynb": (lambda: b"%PDF-1.4", 0, "not a notebook"),
+    "Gil/deleted.ipynb": (lambda: without(notebook(), "l2_sp"), 10, "no cell"),
+    "Hal/doubled.ipynb": (lambda: twice(notebook(), "l2_sp", "answer_l2_sp = 1"), 13, "right"),
+    "Ida/latin.ipynb": (latin, 13, "right"),
+    "Jo/heavy.ipynb": (heavy, 13, "right"),
+    "Kit/other.ipynb": (lambda: notebook("05"), 0, "other exercise"),
+    "Lu/hostile.ipynb": (lambda: notebook(sum_or_mean=HOSTILE["os._exit"][0]), 12, "exited"),
+    "=Max+1/wrong.ipynb": (lambda: notebook(sum_or_mean=WRONG), 12, "multiplied"),
+    "<b>Ned</b>/wrong.ipynb": (lambda: notebook(sum_or_mean=WRONG + "  # <script>"), 12, "multiplied"),
+}
+
+
+def hand_in(folder: Path, files=FILES) -> Path:
+    for name, (make, _, _) in files.items():
+        put(folder / name.replace("</", "<"), make())
+    return folder
+
+
+def test_a_class_of_every_kind(lent, tmp_path):
+    before = set(glob.glob(f"{tempfile.gettempdir()}/tl-grading-*"))
+    place, out = hand_in(tmp_path / "in"), tmp_path / "grades.csv"
+    report = grade(Job(place, "02", out, limits=QUICK))
+
+    expected = {name.replace("</", "<").partition("/")[0]: points for name, (_, points, _) in FILES.items()}
+    assert {one.student: one.points for one in report.results} == expected
+    assert totals(out) == {harmless(name): points for name, points in expected.items()}
+    for name, (_, _, word) in FILES.items():
+        (one,) = [one for one in report.results if one.student == name.replace("</", "<").partition("/")[0]]
+        assert word in {mark.reason for mark in one.marks} | {mark.status for mark in one.marks}
+    table = rows(out)
+    assert len(table) == len(FILES) * len(report.sheet.questions)
+    assert {row["course version"] for row in table} == {report.sheet.version}
+    assert all(row["reason"] for row in table if row["status"] == "wrong")
+    assert "'=Max+1" in {row["student"] for row in table}
+    twins = next(row for row in table if row["student"] == "Ann")["notes"]
+    assert "the very same cells as" in twins
+    assert "Cy" in twins
+
+    pages = sorted((tmp_path / "grades-feedback").iterdir())
+    assert len(pages) == len(FILES)
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert "<b>Ned" not in text
+    assert "<script" not in text
+    assert "very same" not in text
+    assert "The wrong way round" in text
+    summary = (tmp_path / "grades-summary.html").read_text(encoding="utf-8")
+    assert "2 × multiplied" in summary
+    assert "<b>Ned" not in summary
+    assert not left_behind()
+    assert set(glob.glob(f"{tempfile.gettempdir()}/tl-grading-*")) - before <= {str(lent.nursery.scratch)}
+
+
+def test_a_file_that_is_too_large_is_not_read(lent, tmp_path):
+    file = put(tmp_path / "in" / "Ann.ipynb", b"{")
+    os.truncate(file, MAX_BYTES + 1)
+    report = grade(Job(tmp_path / "in", "02", tmp_path / "g.csv", limits=QUICK))
+    assert report.results[0].marks[0].reason == "too large"
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Three submissions."""
+    for name, source in {"Ann": None, "Ben": WRONG, "Cy": "answer_sum_or_mean = 3"}.items():
+        put(tmp_path / "in" / f"{name}.ipynb", notebook(**({"sum_or_mean": source} if source else {})))
+    return Job(tmp_path / "in", "02", tmp_path / "grades.csv", limits=QUICK)
+
+
+def changed(made: Job, **fields) -> Job:
+    from dataclasses import replace
+
+    return replace(made, **fields)
+
+
+def test_grading_goes_on_where_it_was_interrupted(lent, small):
+    def stop(done, total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grade(small, stop)
+    assert not small.out.exists()
+    assert not left_behind()
+    first = grade(small)
+    kept = sum(one.kept for one in first.results)
+    assert 1 <= kept <= 3
+    assert totals(small.out) == {"Ann": 13, "Ben": 12, "Cy": 12}
+
+    runs = lent.runs
+    again = grade(changed(small, force=True))
+    assert all(one.kept for one in again.results)
+    assert lent.runs == runs
+    assert [one.marks for one in again.results] == [one.marks for one in first.results]
+
+    anew = grade(changed(small, force=True, regrade=True))
+    assert not any(one.kept for one in anew.results)
+    assert lent.runs > runs
+
+
+def test_damaged_notes_and_a_changed_submission_are_marked_again(lent, small):
+    grade(small)
+    for note in small.out.with_name("grades-state").iterdir():
+        note.write_text("[{")
+    put(small.submissions / "Ben.ipynb", notebook(spring=WRONG))
+    again = grade(changed(small, force=True))
+    assert not any(one.kept for one in again.results)
+    assert totals(small.out) == {"Ann": 13, "Ben": 11, "Cy": 12}
+
+
+def test_a_mended_check_is_marked_again(lent, small, monkeypatch):
+    """Marks are kept by the version of the questions."""
+    grade(small)
+    real = job.worksheet
+    monkeypatch.setattr(job, "worksheet", lambda *a: changed(real(*a), version="0.2"))
+    assert not any(one.kept for one in grade(changed(small, force=True)).results)
+
+
+def test_pages_of_students_with_the_same_name():
+    class One:
+        def __init__(self, student, identity=""):
+            self.student, self.identity = student, identity
+
+    names = page_names([One("Ann Lee"), One("ann lee"), One("../../Ann", "7"), One("王芳"), One("///")])
+    assert names == ["Ann-Lee.html", "ann-lee-2.html", "Ann-7.html", "王芳.html", "student.html"]
+
+
+def test_a_page_says_when_it_was_late(lent, small):
+    from datetime import datetime
+
+    report = grade(changed(small, due=datetime(2001, 1, 1)))
+    assert all(row["late"] == "late" for row in rows(small.out))
+    assert ", late" in feedback(report.results[0], report.sheet)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command(lent, small, tl):
+    code, out, err = tl("grade", small.submissions, "--exercise", "2", "--out", small.out, "--due", "2030-01-01")
+    assert code == 0, err
+    assert "3 students." in out
+    assert str(small.out) in out
+    assert "3/3" in err
+    assert {row["late"] for row in rows(small.out)} == {""}
+    code, _, err = tl("grade", small.submissions, "--exercise", "2", "--out", small.out)
+    assert code == 2
+    assert "is there already" in err
+    code, out, _ = tl("grade", small.submissions, "--exercise", "2", "--out", small.out, "--force")
+    assert code == 0
+    assert "3 of them marked before" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere", "--exercise", "02"], "There is nothing at nowhere"),
+        (["in", "--exercise", "77"], "There are no exercises '77'"),
+        (["in", "--exercise", "02", "--jobs", "0"], "--jobs is how many"),
+        (["in", "--exercise", "02", "--out", "grades.txt"], "ends in .csv"),
+        (["in", "--exercise", "02", "--tests", "nowhere"], "There is no folder nowhere"),
+        (["in", "--exercise", "02", "--tests", "in"], "has no lesson_02.py"),
+        (["in", "--exercise", "02", "--due", "tomorrow"], "tomorrow"),
+        (["in"], "--exercise"),
+    ],
+)
+def test_mistakes_in_a_call_are_one_sentence(tl, small, monkeypatch, arguments, said):
+    monkeypatch.chdir(small.submissions.parent)
+    code, _, err = tl("grade", *arguments)
+    assert code == 2
+    assert said in " ".join(err.split())
+    assert "Traceback" not in err
+    assert sorted(path.name for path in small.submissions.parent.iterdir()) == ["in"]
+
+
+def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, nursery):
+    from tl_course.grading.nursery import Attempt, Nursery
+
+    monkeypatch.setattr(Nursery, "run", lambda *a: Attempt([], "died"))
+    code, _, err = tl("grade", small.submissions, "--exercise", "02", "--out", small.out)
+    assert code == 2
+    assert "cannot run here" in err
+
+
+# --- sixty -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.full
+def test_a_class_of_sixty_two_at_a_time(tmp_path):
+    """Honest and hostile ones in turn, with a server for each of two workers."""
+    kinds = list(HOSTILE)
+    expected = {}
+    for number in range(60):
+        kind = kinds[number // 2 % len(kinds)] if number % 2 else ""
+        made = notebook(sum_or_mean=HOSTILE[kind][0] + f"\n# {number}") if kind else notebook(spring=f"# {number}")
+        put(tmp_path / "in" / f"Student {number:02}_{number}_assignsubmission_file_" / "02.ipynb", made)
+        expected[f"Student {number:02}"] = POINTS["02"] - 1 + HOSTILE[kind][1] if kind else POINTS["02"] - 2
+    start = time.monotonic()
+    report = grade(Job(tmp_path / "in", "02", tmp_path / "grades.csv", jobs=2, limits=QUICK))
+    print(f"60 submissions in {time.monotonic() - start:.0f} s")
+    assert {one.student: one.points for one in report.results} == expected
+    assert not left_behind()
+    assert not glob.glob(f"{tempfile.gettempdir()}/tl-grading-*/room-*")

@@ -1,0 +1,242 @@
+"""Grading from end to end: one folder of submissions in; a table, pages and a summary out."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from tl_course.exercises import UNCHECKED, catalogue
+from tl_course.grading import pages, table
+from tl_course.grading.limits import Limits
+from tl_course.grading.marking import Mark, mark
+from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
+from tl_course.grading.nursery import PACKAGE, Attempt, Nursery
+from tl_course.grading.sandbox import WALLS
+from tl_course.grading.state import Kept
+from tl_course.grading.submissions import Refused, Submission, find
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to grade, and how.
+
+    Attributes
+    ----------
+    submissions : pathlib.Path
+        A folder, a zip or a notebook.
+    exercise : str
+        Number of the lesson.
+    out : pathlib.Path
+        The table to write; everything else lies beside it.
+    tests : pathlib.Path or None
+        A folder with ``lesson_NN.py`` in the place of the course's questions, and maybe a worksheet.
+    jobs : int
+        Submissions at a time.
+    due : datetime.datetime or None
+        Later ones are marked as late.
+    force : bool
+        Write over results that are there.
+    regrade : bool
+        Mark again what is marked already.
+    limits : Limits
+    """
+
+    submissions: Path
+    exercise: str
+    out: Path
+    tests: Path | None = None
+    jobs: int = 1
+    due: datetime | None = None
+    force: bool = False
+    regrade: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One student's result; ``marks`` has one for each question, whatever was handed in."""
+
+    student: str
+    identity: str
+    marks: list[Mark]
+    answers: Answers
+    kept: bool = False
+
+    @property
+    def points(self) -> int:
+        return sum(one.points for one in self.marks)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a grading came to: the results, how learners' code was held, and the files that were written."""
+
+    sheet: Worksheet
+    results: list[Graded]
+    walls: tuple[str, ...]
+    files: list[Path]
+
+    def in_words(self) -> list[str]:
+        """Return what to tell the teacher at the end."""
+        kept = sum(one.kept for one in self.results)
+        unread = sum(not one.answers.digest for one in self.results)
+        unchecked = sum(any(mark.status == UNCHECKED for mark in one.marks) for one in self.results)
+        lines = [f"{len(self.results)} students" + (f", {kept} of them marked before" if kept else "") + "."]
+        if unread:
+            lines.append(f"{unread} without a notebook that could be graded; the table says why.")
+        if unchecked:
+            lines.append(f"{unchecked} that the grader could not run: look for 'unchecked' in the table.")
+        missing = [wall for wall in WALLS if self.walls and wall not in self.walls]
+        if missing:
+            lines.append(f"Not to be had here: {', '.join(missing)}. docs/grading.md says what that means.")
+        return [*lines, f"{', '.join(map(str, self.files))}"]
+
+
+def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
+    """Grade a class.
+
+    Parameters
+    ----------
+    job : Job
+    progress : callable
+        Called with how many students are done, and how many there are.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If something is missing, or results are there already.
+    KeyboardInterrupt
+        Ctrl-C; what was marked is kept, and the next call goes on from there.
+    """
+    _check(job)
+    submissions = find(job.submissions)
+    sheet = _sheet(job)
+    out = _outputs(job.out)
+    hidden = [job.submissions.resolve(), out["state"].resolve()]
+    nurseries = [Nursery(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
+    grader = _Grader(job, sheet, Kept(out["state"]), nurseries)
+    results = grader.all(submissions, progress)
+    results = table.with_twins(results)
+    table.write(out["table"], results, sheet)
+    table.write_totals(out["totals"], results, sheet)
+    pages.write_all(out["feedback"], results, sheet)
+    pages.write_summary(out["summary"], results, sheet)
+    return Report(sheet, results, grader.walls, [out[name] for name in ("table", "totals", "summary", "feedback")])
+
+
+def _outputs(file: Path) -> dict[str, Path]:
+    """Where the results go."""
+    return {
+        "table": file,
+        "totals": file.with_name(f"{file.stem}-totals.csv"),
+        "summary": file.with_name(f"{file.stem}-summary.html"),
+        "feedback": file.with_name(f"{file.stem}-feedback"),
+        "state": file.with_name(f"{file.stem}-state"),
+    }
+
+
+def _check(job: Job) -> None:
+    if not hasattr(os, "fork") or sys.platform == "win32":
+        raise ValueError("Grading needs Linux or macOS: it starts a process of its own for every submission.")
+    if job.jobs < 1:
+        raise ValueError("--jobs is how many submissions are graded at a time: at least 1.")
+    if job.out.suffix != ".csv":
+        raise ValueError(f"{job.out} is to be a table: give --out a name that ends in .csv.")
+    there = [path for name, path in _outputs(job.out).items() if name != "state" and path.exists()]
+    if there and not job.force:
+        raise ValueError(f"{there[0]} is there already; choose another --out, or pass --force to write over it.")
+    if job.tests and not job.tests.is_dir():
+        raise ValueError(f"There is no folder {job.tests}; --tests names one with lesson_{job.exercise}.py in it.")
+
+
+def _sheet(job: Job) -> Worksheet:
+    number = job.exercise.zfill(2)
+    if job.tests:
+        questions, folders = catalogue.load(job.tests, number), [job.tests, EXERCISES]
+        home = job.tests
+    else:
+        if number not in catalogue.lessons():
+            raise ValueError(f"There are no exercises {job.exercise!r}; there are {', '.join(catalogue.lessons())}.")
+        questions, folders = catalogue.questions(number), [EXERCISES]
+        home = PACKAGE / "exercises"
+    engine = [file for file in sorted((PACKAGE / "exercises").glob("*.py")) if not file.stem.startswith("lesson_")]
+    return worksheet(number, questions, folders, [home / f"lesson_{number}.py", *engine])
+
+
+class _Grader:
+    """Marks submissions side by side, each worker with a server of its own."""
+
+    def __init__(self, job: Job, sheet: Worksheet, kept: Kept, nurseries: list[Nursery]):
+        self.job, self.sheet, self.kept, self.nurseries = job, sheet, kept, nurseries
+        self.free: SimpleQueue[Nursery] = SimpleQueue()
+        self.walls: tuple[str, ...] = ()
+        self.stopped = threading.Event()
+        self.tried: list[Nursery] = []
+        for nursery in nurseries:
+            self.free.put(nursery)
+
+    def all(self, submissions: list[Submission], progress: Callable[[int, int], None]) -> list[Graded]:
+        """Return the results in the order of the submissions."""
+        pool = ThreadPoolExecutor(len(self.nurseries))
+        waiting: set[Future] = set()
+        try:
+            futures = [pool.submit(self._one, submission) for submission in submissions]
+            waiting = set(futures)
+            progress(0, len(futures))
+            while waiting:
+                _, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                progress(len(futures) - len(waiting), len(futures))
+            return [future.result() for future in futures]
+        finally:
+            self.stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for nursery in self.nurseries:
+                nursery.close()
+            pool.shutdown(wait=True)
+
+    def _one(self, submission: Submission) -> Graded:
+        try:
+            answers = choose(submission, self.sheet, self.job.due)
+        except Refused as reason:
+            return self._nothing(submission, reason)
+        marks = None if self.job.regrade else self.kept.get(answers, self.sheet)
+        if marks is not None:
+            return Graded(submission.student, submission.identity, marks, answers, kept=True)
+        nursery = self.free.get()
+        try:
+            marks, sound = mark(answers, self.sheet, functools.partial(self._run, nursery), self.job.limits)
+        finally:
+            self.free.put(nursery)
+        if sound and not self.stopped.is_set():
+            self.kept.put(answers, self.sheet, marks)
+        return Graded(submission.student, submission.identity, marks, answers)
+
+    def _run(self, nursery: Nursery, steps: list[dict], limits: Limits) -> Attempt:
+        if nursery not in self.tried:
+            self.walls = nursery.trial(self.job.limits).walls
+            self.tried.append(nursery)
+        attempt = nursery.run(steps, limits)
+        if self.stopped.is_set():
+            raise InterruptedError
+        return attempt
+
+    def _nothing(self, submission: Submission, reason: Refused) -> Graded:
+        """No points for somebody none of whose files can be graded."""
+        marks = [
+            Mark(one.slug, one.title, 0, one.points, "not attempted", reason.word, str(reason))
+            for one in self.sheet.questions
+        ]
+        file = submission.pieces[0].name if submission.pieces else ""
+        return Graded(submission.student, submission.identity, marks, Answers({}, {}, file=file, notes=[str(reason)]))

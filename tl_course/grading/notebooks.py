@@ -1,0 +1,286 @@
+"""Our worksheet and a learner's notebook: which of its cells are answers, whatever the file is called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import tl_course
+from tl_course.exercises import Question
+from tl_course.grading.submissions import Piece, Refused, Submission
+
+MAX_PARTS = 4_000_000
+"""Commas and brackets in a notebook: each may become an object many times as large as itself."""
+MAX_CELL = 200_000
+
+EXERCISES = Path(tl_course.__file__).resolve().parent.parent / "exercises"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A code cell of a worksheet: ``kind`` is ``"code"``, ``"answer"`` or ``"check"``; ``name`` a slug or a number."""
+
+    kind: str
+    name: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Worksheet:
+    """An exercise as we wrote it.
+
+    Attributes
+    ----------
+    number : str
+        Of the lesson, two digits.
+    title : str
+    parts : tuple of Part
+        Its code cells in order.
+    questions : tuple of Question
+        Those of its questions that have an answer cell.
+    version : str
+        Of the package, with a digest of worksheet and questions.
+    """
+
+    number: str
+    title: str
+    parts: tuple[Part, ...]
+    questions: tuple[Question, ...]
+    version: str
+
+    @property
+    def points(self) -> int:
+        return sum(question.points for question in self.questions)
+
+
+def worksheet(
+    number: str, questions: Sequence[Question], folders: Sequence[Path], sources: Sequence[Path]
+) -> Worksheet:
+    """Read a worksheet.
+
+    Parameters
+    ----------
+    number : str
+        Two digits.
+    questions : sequence of Question
+    folders : sequence of pathlib.Path
+        Where to look for ``NN_*.ipynb``; the first that has one counts.
+    sources : sequence of pathlib.Path
+        Files that the version depends on besides.
+
+    Raises
+    ------
+    ValueError
+        If there is no worksheet, or none of its cells is one of these questions'.
+    """
+    found = [path for folder in folders for path in sorted(folder.glob(f"{number}_*.ipynb"))]
+    if not found:
+        raise ValueError(f"There is no worksheet {number}_….ipynb in {' or '.join(map(str, folders))}.")
+    data = found[0].read_bytes()
+    slugs = {question.slug for question in questions}
+    parts = []
+    for position, cell in enumerate(json.loads(data)["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        name = _grade_id(cell)
+        if name in slugs:
+            parts.append(Part("answer", name))
+        elif name.removesuffix("-check") in slugs:
+            parts.append(Part("check", name.removesuffix("-check")))
+        else:
+            parts.append(Part("code", str(position), _source(cell)))
+    asked = {part.name for part in parts if part.kind == "answer"}
+    if not asked:
+        raise ValueError(f"No cell of {found[0].name} belongs to one of the questions {', '.join(sorted(slugs))}.")
+    digest = hashlib.sha256(data)
+    for source in sources:
+        digest.update(source.read_bytes())
+    return Worksheet(
+        number,
+        found[0].stem.partition("_")[2].replace("_", " "),
+        tuple(parts),
+        tuple(question for question in questions if question.slug in asked),
+        f"{tl_course.__version__}+{digest.hexdigest()[:8]}",
+    )
+
+
+# --- a learner's notebook --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Answers:
+    """What of a student's files is graded.
+
+    Attributes
+    ----------
+    cells : dict of str
+        Source of the answer to each question, as far as there is one.
+    missing : dict of str
+        For each other question, why there is none.
+    digest : str
+        Of the answers: what a mark depends on.
+    file : str
+    stamp : datetime.datetime or None
+    late : bool
+    notes : list of str
+        What the teacher should know.
+    """
+
+    cells: dict[str, str]
+    missing: dict[str, str]
+    digest: str = ""
+    file: str = ""
+    stamp: datetime | None = None
+    late: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def choose(submission: Submission, sheet: Worksheet, due: datetime | None = None) -> Answers:
+    """Return the answers of a student's newest notebook of this exercise.
+
+    Raises
+    ------
+    Refused
+        If no file is one.
+    """
+    fitting: list[tuple[Piece, dict, list[str]]] = []
+    refused: list[tuple[Piece, Refused]] = []
+    for piece in submission.pieces:
+        try:
+            notebook, notes = parse(piece.read())
+        except Refused as reason:
+            refused.append((piece, reason))
+            continue
+        if is_of(notebook, sheet):
+            fitting.append((piece, notebook, notes))
+    if not fitting:
+        raise _why_nothing(submission, refused)
+    fitting.sort(key=lambda one: (one[0].stamp or datetime.min, _natural(one[0].name)))
+    piece, notebook, notes = fitting[-1]
+    answers = extract(notebook, sheet)
+    answers.file, answers.stamp = piece.name, piece.stamp
+    answers.late = piece.late or bool(due and piece.stamp and piece.stamp > due)
+    answers.notes = [*notes, *answers.notes]
+    if len(fitting) > 1:
+        answers.notes.append(f"{len(fitting)} submissions, the newest counts")
+    broken = [other.name for other, reason in refused if other.name.endswith((".ipynb", ".zip"))]
+    answers.notes += [f"not readable: {name}" for name in broken[:3]]
+    return answers
+
+
+def _why_nothing(submission: Submission, refused: list[tuple[Piece, Refused]]) -> Refused:
+    if not submission.pieces:
+        return Refused("nothing handed in", "Nothing was handed in.")
+    if not refused:
+        return Refused("other exercise", "There is a notebook, but of another exercise.")
+    piece, reason = min(refused, key=lambda one: not one[0].name.endswith((".ipynb", ".zip")))
+    return Refused(reason.word, f"{piece.name}: {reason}")
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which ``a-10`` comes after ``a-9``."""
+    return [(int(digits or 0), text) for digits, text in re.findall(r"(\d*)(\D*)", Path(name).stem)]
+
+
+def parse(data: bytes) -> tuple[dict, list[str]]:
+    """Read a notebook; returns it, and notes on how it was read.
+
+    Raises
+    ------
+    Refused
+        If it is none.
+
+    Examples
+    --------
+    >>> parse(b'{"cells": [], "nbformat": 4}')
+    ({'cells': [], 'nbformat': 4}, [])
+    """
+    if not data.strip():
+        raise Refused("empty file", "The file is empty.")
+    text, notes = _text(data)
+    if not text.lstrip().startswith("{"):
+        raise Refused("not a notebook", "The file is not a notebook.")
+    if sum(text.count(sign) for sign in ",[{") > MAX_PARTS:
+        raise Refused("too large", "The notebook has too many parts to be read.")
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Refused("corrupt", "The notebook is damaged: it is no valid JSON.") from error
+    if not isinstance(notebook.get("cells"), list):
+        raise Refused("not a notebook", "The file has no cells: it is no notebook, or a very old one.")
+    return notebook, notes
+
+
+def _text(data: bytes) -> tuple[str, list[str]]:
+    """The text of a file, whatever wrote it."""
+    encodings = ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig"]
+    try:
+        return data.decode(encodings[0]), [] if encodings[0] == "utf-8-sig" else ["not UTF-8, read as UTF-16"]
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), ["not UTF-8, read as Latin-1"]
+
+
+def is_of(notebook: dict, sheet: Worksheet) -> bool:
+    """Whether a notebook is a copy of this worksheet, by its own word or by its cells."""
+    metadata = notebook.get("metadata")
+    ours = metadata.get("tl_course") if isinstance(metadata, dict) else None
+    if isinstance(ours, dict) and ours.get("exercise") == sheet.number:
+        return True
+    slugs = {question.slug for question in sheet.questions}
+    codes = [cell for cell in notebook["cells"] if _is_code(cell)]
+    return any(_grade_id(cell) in slugs for cell in codes) or any(
+        _defines(_source(cell), slug) for cell in codes for slug in slugs
+    )
+
+
+def extract(notebook: dict, sheet: Worksheet) -> Answers:
+    """Return the answers in a notebook's cells. Of two cells with one name the first counts."""
+    cells: dict[str, str] = {}
+    notes = []
+    codes = [cell for cell in notebook["cells"] if _is_code(cell)]
+    slugs = [question.slug for question in sheet.questions]
+    for cell in codes:
+        name = _grade_id(cell)
+        if name in cells:
+            notes.append(f"{name}: the cell is there twice, the first counts")
+        elif name in slugs:
+            cells[name] = _source(cell)
+    for slug in slugs:
+        if slug not in cells and (found := [text for cell in codes if _defines(text := _source(cell), slug)]):
+            cells[slug] = found[0]
+            notes.append(f"{slug}: the cell had lost its name, and was found by what it defines")
+    missing = {slug: "The cell of this question is not in the notebook." for slug in slugs if slug not in cells}
+    for slug, source in list(cells.items()):
+        if len(source) > MAX_CELL:
+            missing[slug] = f"The cell has more than {MAX_CELL:,} characters."
+            del cells[slug]
+    digest = hashlib.sha256(json.dumps([cells, missing], sort_keys=True).encode()).hexdigest()
+    return Answers(cells, missing, digest, notes=list(dict.fromkeys(notes)))
+
+
+def _defines(source: str, slug: str) -> bool:
+    return re.search(rf"^(?:def answer_{slug}\b|answer_{slug}\s*=)", source, re.MULTILINE) is not None
+
+
+def _is_code(cell: object) -> bool:
+    return isinstance(cell, dict) and cell.get("cell_type") == "code"
+
+
+def _grade_id(cell: dict) -> str:
+    """The name that nbgrader's metadata give a cell; empty if there is none, or nonsense."""
+    metadata = cell.get("metadata")
+    grading = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    name = grading.get("grade_id") if isinstance(grading, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _source(cell: dict) -> str:
+    source = cell.get("source")
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""

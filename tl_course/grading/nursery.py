@@ -1,0 +1,250 @@
+"""The grader's handle on a server: start it, send it a submission's steps, take what comes back, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import select
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tl_course
+from tl_course import environment
+from tl_course.grading import wire
+from tl_course.grading.limits import Limits
+from tl_course.grading.server import DIED, END, MESSAGE, READY, REQUEST
+
+PACKAGE = Path(tl_course.__file__).resolve().parent
+START_SECONDS = 180
+GRACE_SECONDS = 30
+UNLOADED = "sched"
+"""A module that nothing loads, so that loading it shows whether Python's files can be read."""
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TL_THREADS")}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came back from one run of a submission's steps.
+
+    Attributes
+    ----------
+    messages : list of dict
+        Those that were well-formed and bore the token, in order.
+    end : str
+        How it ended, as `sandbox.keep` says; ``"died"`` when the keeper itself was ended.
+    code : int
+        Exit code or signal.
+    walls : list of str
+        What held.
+    """
+
+    messages: list[dict]
+    end: str
+    code: int = 0
+    walls: tuple[str, ...] = ()
+
+
+class Nursery:
+    """A server of its own for one submission at a time.
+
+    Parameters
+    ----------
+    lesson : str
+        Two digits.
+    tests : pathlib.Path or None
+        A folder with questions in the place of the package's.
+    hidden : iterable of pathlib.Path
+        What the learner's code must not see, besides the course's own answers.
+    """
+
+    def __init__(self, lesson: str, tests: Path | None, hidden: Iterable[Path] = ()):
+        self.lesson, self.tests = lesson, tests
+        self.needed = [str(path) for path in _needed()]
+        self.hidden = [str(path) for path in dict.fromkeys([*hidden, *answers_on_disk(), *([tests] if tests else [])])]
+        self.scratch: Path | None = None
+        self.process: subprocess.Popen | None = None
+        self.closed = False
+        self.busy = threading.Lock()
+
+    def run(self, steps: list[dict], limits: Limits) -> Attempt:
+        """Run steps, as `runner.run` takes them, in a fresh process; starts the server if it is not running."""
+        with self.busy:
+            return self._run(steps, limits, secrets.token_hex(16))
+
+    def _run(self, steps: list[dict], limits: Limits, token: str) -> Attempt:
+        try:
+            if self.process is None:
+                self._start()
+            request = {
+                "steps": steps,
+                "token": token,
+                "limits": dataclasses.asdict(limits),
+                "scratch": str(self.scratch),
+                "hide": self.hidden,
+                "needed": self.needed,
+                "private": [str(path) for path in private_folders()],
+            }
+            self._send(REQUEST + wire.pack(json.dumps(request).encode()))
+            return self._receive(token, limits)
+        except (wire.Broken, BrokenPipeError, TimeoutError):
+            self._end()
+            return Attempt([], "died")
+
+    def trial(self, limits: Limits) -> Attempt:
+        """See whether code can run in the sandbox at all, and what holds there.
+
+        Raises
+        ------
+        ValueError
+            If it cannot.
+        """
+        source = f"import {UNLOADED}, tl_course\nopen(tl_course.__file__).close()"
+        attempt = self.run([{"cell": "trial", "source": source}], limits)
+        if not any(message.get("error") == "" for message in attempt.messages) and not self.closed:
+            error = next((message["error"] for message in attempt.messages if message.get("error")), attempt.end)
+            raise ValueError(
+                f"Learners' code cannot run here ({error}). As root the grader runs it as another user, who must be "
+                f"able to read {sys.prefix} and {PACKAGE}: install the course in /opt, say, or grade as another user."
+            )
+        return attempt
+
+    def close(self) -> None:
+        """End the server and what it runs; may be called from another thread, and twice."""
+        self.closed = True
+        if (process := self.process) is not None:
+            process.kill()  # whoever waits for it in another thread sees that it ended
+        with self.busy:
+            self._end()
+
+    def _start(self) -> None:
+        if self.closed:
+            raise wire.Broken("closed")
+        self.scratch = Path(tempfile.mkdtemp(prefix="tl-grading-"))
+        self.scratch.chmod(0o711)
+        command = [sys.executable, "-P", "-m", "tl_course.grading.server", self.lesson, str(self.tests or "")]
+        self.process = subprocess.Popen(
+            [*command, str(self.scratch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_few_variables(),
+            cwd=self.scratch,
+            start_new_session=True,
+        )
+        if self._next(wire.Inbox(64), time.monotonic() + START_SECONDS)[0] != READY:
+            raise wire.Broken("no server")
+
+    def _send(self, data: bytes) -> None:
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def _receive(self, token: str, limits: Limits) -> Attempt:
+        until = time.monotonic() + limits.submission + limits.silence + GRACE_SECONDS
+        inbox, messages = wire.Inbox(limits.message + 65536), []
+        while True:
+            for packet in self._next(inbox, until):
+                kind, content = packet[:1], packet[1:]
+                if kind == MESSAGE and (message := _understood(content, token)):
+                    messages.append(message)
+                elif kind == END:
+                    end = json.loads(content)
+                    return Attempt(messages, end["end"], end["code"], tuple(end["walls"]))
+                elif kind == DIED:
+                    self._end()
+                    return Attempt(messages, "died")
+
+    def _next(self, inbox: wire.Inbox, until: float) -> list[bytes]:
+        """Wait for at least one packet."""
+        output = self.process.stdout.fileno()
+        while True:
+            if not select.select([output], [], [], max(0, until - time.monotonic()))[0]:
+                raise TimeoutError
+            data = os.read(output, 2**16)
+            if not data:
+                raise wire.Broken("the server ended")
+            if packets := inbox.take(data):
+                return packets
+
+    def _end(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            _wait_for_keeper(process)
+            with contextlib.suppress(OSError):  # what was not yet sent cannot be sent any more
+                process.stdin.close()
+            process.stdout.close()
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            self.scratch = None
+
+
+def _wait_for_keeper(process: subprocess.Popen, seconds: float = 10) -> None:
+    """A keeper sees that its server is gone, ends the learner's process and closes the pipe."""
+    until = time.monotonic() + seconds
+    output = process.stdout.fileno()
+    while (left := until - time.monotonic()) > 0 and select.select([output], [], [], left)[0]:
+        if not os.read(output, 2**16):
+            return
+
+
+def _understood(content: bytes, token: str) -> dict | None:
+    """A message as a dict, if it is one of ours."""
+    try:
+        message = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and message.get("token") == token else None
+
+
+def _few_variables() -> dict[str, str]:
+    """The environment of the server and of the learner's code: nothing of the grader's own."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(PACKAGE.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "Agg",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TL_LEDGER": "off",
+        "TL_OFFLINE": "1",
+        "TL_DEVICE": "cpu",
+        "TL_PRECISION": "fp32",
+        "TL_CACHE": str(environment.cache_dir()),
+        **ONE_THREAD,
+    }
+
+
+# --- what is needed, and what is hidden ------------------------------------------------------------------------------
+
+
+def _needed() -> list[Path]:
+    """What the learner's process has to read."""
+    places = [sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")]
+    return list(dict.fromkeys([PACKAGE, *(Path(place).resolve() for place in places), environment.cache_dir()]))
+
+
+def answers_on_disk() -> list[Path]:
+    """The modules with the answers to the course's questions."""
+    exercises = PACKAGE / "exercises"
+    return [*exercises.glob("lesson_*.py"), *exercises.glob("__pycache__/lesson_*.pyc")]
+
+
+def private_folders() -> list[Path]:
+    """Folders of which the learner's process sees only what it needs: the grader's home, and the course's clone."""
+    clone, home = PACKAGE.parent, Path.home().resolve()
+    found = [home] if home.parent != home and home.is_dir() else []
+    if (clone / "solutions").is_dir() and not clone.is_relative_to(home):
+        found.append(clone)
+    return found

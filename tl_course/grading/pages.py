@@ -1,0 +1,175 @@
+"""A feedback page for each student, and a summary of the class. Plain HTML: no scripts, nothing loaded."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Question
+from tl_course.grading.marking import Mark
+from tl_course.grading.notebooks import Worksheet
+from tl_course.grading.state import write_whole
+
+if TYPE_CHECKING:
+    from tl_course.grading.job import Graded
+
+COMMON = 4
+_SIGNS = {RIGHT: "✓", WRONG: "✗", NOT_ATTEMPTED: "–", UNCHECKED: "?"}
+_STYLE = """
+:root { color-scheme: light }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 48rem; margin: 2rem auto;
+  padding: 0 1rem }
+h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 0 }
+.small { color: #4a5866; font-size: .9rem }
+section { border: 1px solid #cfd8e0; border-left: 6px solid #7b8794; border-radius: 4px; padding: .7rem 1rem;
+  margin: 1rem 0 }
+section.right { border-left-color: #1b7f4b } section.wrong { border-left-color: #b3402a }
+.points { float: right; font-variant-numeric: tabular-nums } p { margin: .5rem 0 }
+pre { background: #f3f6f8; padding: .5rem; overflow-x: auto; white-space: pre-wrap }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3rem .6rem;
+  border-bottom: 1px solid #dde4ea; vertical-align: top } td.number, th.number { text-align: right;
+  font-variant-numeric: tabular-nums }
+code { background: #f3f6f8; padding: 0 .2em }
+"""
+
+
+def write_all(folder: Path, results: Iterable[Graded], sheet: Worksheet) -> None:
+    """Write each student's page."""
+    for one, name in zip(results, page_names(results), strict=True):
+        write_whole(folder / name, feedback(one, sheet))
+
+
+def page_names(results: Iterable[Graded]) -> list[str]:
+    """Names of the students' pages: what is left of their names, and a number where that is not enough."""
+    names, taken = [], set()
+    for one in results:
+        base = "-".join(re.findall(r"\w+", f"{one.student} {one.identity}"))[:80] or "student"
+        name, number = base, 2
+        while name.casefold() in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name.casefold())
+        names.append(f"{name}.html")
+    return names
+
+
+def feedback(one: Graded, sheet: Worksheet) -> str:
+    """Return a student's page."""
+    facts = [f"file {escape(one.answers.file)}" if one.answers.file else "no file"]
+    if one.answers.stamp:
+        facts.append(f"of {one.answers.stamp:%Y-%m-%d %H:%M}" + (", late" if one.answers.late else ""))
+    notes = [f"<p>{escape(note[:1].upper() + note[1:].rstrip('.'))}.</p>" for note in _for_learner(one)]
+    body = [
+        f"<h1>Exercise {sheet.number}: {escape(sheet.title)}</h1>",
+        f"<p><strong>{escape(one.student)}</strong>: {one.points} of {sheet.points} points</p>",
+        f"<p class='small'>{', '.join(facts)}; course version {escape(sheet.version)}</p>",
+        *notes,
+        *(_card(mark) for mark in one.marks),
+    ]
+    return _page(f"Exercise {sheet.number}: {one.student}", body)
+
+
+def _for_learner(one: Graded) -> list[str]:
+    """Notes that do not speak of other students."""
+    return [note for note in one.answers.notes if not note.startswith("the very same")]
+
+
+def _card(mark: Mark) -> str:
+    points = f"{mark.points} of {mark.of}" if mark.of else "no points"
+    parts = [
+        f"<section class='{mark.status.split()[0]}'><span class='points'>{points}</span>",
+        f"<h2>{_SIGNS[mark.status]} {escape(mark.title)}</h2>",
+        f"<p class='small'><code>{escape(mark.question)}</code> · {mark.status}</p>",
+        f"<p>{_prose(mark.message)}</p>" if mark.message else "",
+        f"<p>{_prose(mark.detail)}</p>" if mark.detail and mark.detail != mark.message else "",
+        f"<p class='small'>It printed:</p><pre>{escape(mark.printed)}</pre>" if mark.printed else "",
+    ]
+    return "".join([*parts, "</section>"])
+
+
+def _prose(text: str) -> str:
+    """A sentence with its code in backticks; a learner's code can write no HTML into it."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def write_summary(file: Path, results: list[Graded], sheet: Worksheet) -> None:
+    """Write the page on the class."""
+    write_whole(file, summary(results, sheet))
+
+
+def summary(results: list[Graded], sheet: Worksheet) -> str:
+    """Return the page on the class: the hardest questions first, and what went wrong in them."""
+    totals = sorted(one.points for one in results)
+    middle = (totals[(len(totals) - 1) // 2] + totals[len(totals) // 2]) / 2
+    marks = {
+        question.slug: [mark for one in results for mark in one.marks if mark.question == question.slug]
+        for question in sheet.questions
+    }
+    hardest = sorted(sheet.questions, key=lambda question: _share(marks[question.slug]))
+    body = [
+        f"<h1>Exercise {sheet.number}: {escape(sheet.title)}</h1>",
+        f"<p>{len(results)} students; the median is {middle:g} of {sheet.points} points, the best {totals[-1]}.</p>",
+        f"<p class='small'>Course version {escape(sheet.version)}</p>",
+        "<h2>Questions, the hardest first</h2>",
+        _table(("question", "right", "wrong", "not attempted"), [_counts(q, marks[q.slug]) for q in hardest]),
+        *(_common(question, marks[question.slug]) for question in hardest),
+        "<h2>Students</h2>",
+        _table(("student", "points", "late", "notes"), _students(results)),
+    ]
+    return _page(f"Exercise {sheet.number}: the class", body)
+
+
+def _share(marks: list[Mark]) -> float:
+    return sum(mark.status == RIGHT for mark in marks) / max(1, len(marks))
+
+
+def _counts(question: Question, marks: list[Mark]) -> list[object]:
+    found = Counter(mark.status for mark in marks)
+    unseen = found[NOT_ATTEMPTED] + found[UNCHECKED]
+    return [f"{escape(question.title)} <code>{question.slug}</code>", found[RIGHT], found[WRONG], unseen]
+
+
+def _common(question: Question, marks: list[Mark]) -> str:
+    """The commonest mistakes in one question, with what teaches about those that have a name."""
+    found = Counter(mark.reason for mark in marks if mark.status == WRONG)
+    if not found:
+        return ""
+    said = {wrong.name: wrong.message for wrong in question.wrong}
+    items = [
+        f"<li><strong>{count} × {escape(reason or 'other')}</strong>"
+        + (f": {_prose(said[reason])}" if reason in said else "")
+        + "</li>"
+        for reason, count in found.most_common(COMMON)
+    ]
+    return f"<section><h2>{escape(question.title)}</h2><ul>{''.join(items)}</ul></section>"
+
+
+def _students(results: list[Graded]) -> list[list[object]]:
+    return [
+        [
+            escape(one.student),
+            one.points,
+            "late" if one.answers.late else "",
+            escape("; ".join(one.answers.notes)),
+        ]
+        for one in results
+    ]
+
+
+def _table(columns: Iterable[str], rows: Iterable[list[object]]) -> str:
+    def cell(value: object) -> str:
+        return f"<td class='number'>{value}</td>" if isinstance(value, int) else f"<td>{value}</td>"
+
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    return f"<table><tr>{head}</tr>{''.join('<tr>' + ''.join(map(cell, row)) + '</tr>' for row in rows)}</table>"
+
+
+def _page(title: str, body: Iterable[str]) -> str:
+    return (
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )

@@ -1,0 +1,395 @@
+"""Walls around a learner's code, and the keeper who watches it from outside and ends it.
+
+The keeper is a process of its own. On Linux it takes namespaces of its own first, as root or, where the system allows
+it, as an ordinary user: then there is no network, no process but the learner's can be seen, the course's answers and
+the class's submissions are covered, and files live in memory. The learner's process is the first of its namespace: when
+it ends, the kernel ends all others in it. Where there are no namespaces, the limits remain, and the keeper hunts down
+what is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+from tl_course.exercises import Question
+from tl_course.grading import runner, system, wire
+from tl_course.grading.limits import MEBIBYTE, Limits
+
+LOOK_EVERY_SECONDS = 0.03
+LOADING_BYTES = 512 * MEBIBYTE
+"""Address space for libraries that an answer loads, which is not memory."""
+SHARED_FOLDERS = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")))
+"""Where everybody may write."""
+MESSAGES_A_STEP = 3
+FREE_DESCRIPTOR = 100
+
+NO_NETWORK, OWN_PROCESSES, OWN_PROC, COVERED = "no network", "own processes", "own /proc", "answers covered"
+IN_MEMORY, ANOTHER_USER, NO_RIGHTS = "files in memory", "another user", "no rights"
+WALLS = (NO_NETWORK, OWN_PROCESSES, OWN_PROC, COVERED, IN_MEMORY, NO_RIGHTS)
+"""What holds where a system gives all it can."""
+
+
+def keep(request: dict, questions: Mapping[str, Question], forward: Callable[[bytes], None]) -> dict:
+    """Run one request's steps behind walls, forward its messages, and say how it ended.
+
+    Returns
+    -------
+    dict
+        ``end``: ``"exit"``, ``"signal"``, ``"time"``, ``"memory"`` or ``"data"``; ``code``; and ``walls``, the names of
+        the protections that held.
+    """
+    limits, told_to_end = Limits(**request["limits"]), []
+    signal.signal(signal.SIGTERM, lambda *_: told_to_end.append(True))
+    system.adopt_orphans()
+    folder = Path(tempfile.mkdtemp(prefix="room-", dir=request["scratch"]))
+    folder.chmod(0o711)
+    walls, room = _put_up_walls(request, folder, limits)
+    messages, mine = os.pipe()
+    ready, tell_ready = os.pipe()
+    user = _unused_user(os.getpid())
+    learner = os.fork()
+    if learner == 0:
+        _be_the_learner(request, questions, limits, room, walls, (mine, tell_ready), user)
+    os.close(mine)
+    os.close(tell_ready)
+    try:
+        told = json.loads(os.read(ready, 65536) or b"{}")
+        walls = told.get("walls", walls)
+        watch = _Watch(learner, limits, told.get("memory", 0), told_to_end, own_proc=OWN_PROC in walls)
+        most = MESSAGES_A_STEP * (len(request["steps"]) + 1)
+        end, code = watch.until_the_end(messages, forward, most)
+    finally:
+        _end_all(learner, OWN_PROCESSES in walls)
+    return {"end": end, "code": code, "walls": walls}
+
+
+def sweep(scratch: Path) -> None:
+    """Delete what learners' code left in a folder, locked or not."""
+    for room in scratch.iterdir():
+        shutil.rmtree(room, onerror=_insist)
+
+
+# --- walls -----------------------------------------------------------------------------------------------------------
+
+
+def _put_up_walls(request: dict, folder: Path, limits: Limits) -> tuple[list[str], Path]:
+    """Take namespaces and cover files. Returns what could be done, and the folder for the learner's files."""
+    for name in ("home", "nothing"):
+        (folder / name).mkdir()
+    spaces = system.NEW_MOUNTS | system.NEW_NETWORK | system.NEW_PROCESSES | system.NEW_IPC | system.NEW_HOST
+    if os.geteuid() != 0 and not system.own_identity():
+        return [], folder
+    if not system.unshare(spaces):
+        return [], folder
+    walls = [NO_NETWORK, OWN_PROCESSES]
+    if not (system.keep_mounts_to_ourselves() and system.mount_memory(folder, limits.room)):
+        return walls, folder
+    for name in ("home", "nothing"):
+        (folder / name).mkdir()
+    folder.chmod(0o1777)
+    (folder / "nothing").chmod(0o111)
+    emptied = all([_empty(Path(place), request["needed"], folder) for place in request["private"]])
+    if emptied and _hide(request["hide"], folder / "nothing"):
+        walls.append(COVERED)
+    room = folder
+    for place in sorted(SHARED_FOLDERS, key=folder.is_relative_to):  # the one that our folder lies in, last
+        if not place.is_dir() or place.is_symlink():
+            continue
+        if _is_needed(place, request["needed"]) or not system.cover(place, by=folder):
+            return walls, room
+        room = place if folder.is_relative_to(place) else room
+    return [*walls, IN_MEMORY], room
+
+
+def _empty(place: Path, needed: list[str], folder: Path) -> bool:
+    """Show of a folder only what is needed, and that for reading only; also where the folder is closed to others."""
+    kept = sorted({Path(path) for path in needed if Path(path) != place and Path(path).is_relative_to(place)})
+    kept = [path for path in kept if not set(path.parents) & set(kept) and path.is_dir()]
+    aside = [folder / f"aside-{number}" for number, _ in enumerate(kept)]
+    for stand_in, path in zip(aside, kept, strict=True):
+        stand_in.mkdir()
+        system.cover(stand_in, by=path)
+    done = system.mount_memory(place, MEBIBYTE)
+    for stand_in, path in zip(aside, kept, strict=True):
+        path.mkdir(parents=True)
+        done = system.cover(path, by=stand_in) and system.make_read_only(path) and system.uncover(stand_in) and done
+        stand_in.rmdir()
+    return done
+
+
+def _hide(places: list[str], nothing: Path) -> bool:
+    """Cover files by nothing and folders by an empty one."""
+    covered: set[Path] = set()
+    for place in sorted(Path(place) for place in places if os.path.exists(place)):
+        if not covered & {place, *place.parents}:
+            if not system.cover(place, nothing if place.is_dir() else Path(os.devnull)):
+                return False
+            covered.add(place)
+    return True
+
+
+def _is_needed(place: Path, needed: list[str]) -> bool:
+    return any(Path(path).is_relative_to(place) for path in needed)
+
+
+# --- in the learner's process, before the learner's code -------------------------------------------------------------
+
+
+def _be_the_learner(
+    request: dict,
+    questions: Mapping[str, Question],
+    limits: Limits,
+    room: Path,
+    walls: list[str],
+    pipes: tuple[int, int],
+    user: int,
+) -> None:
+    """Go behind the walls and take the steps. Never returns."""
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if OWN_PROCESSES in walls and system.mount_processes():
+            walls = [*walls, OWN_PROC]
+        messages, ready = _close_all_but(*pipes)
+        home = room / "home"
+        _set_limits(limits)
+        walls = [*walls, *_step_down(home, user)]
+        os.environ.update(HOME=str(home), TMPDIR=str(home), USER="learner", LOGNAME="learner")
+        tempfile.tempdir = None
+        os.chdir(home)
+        os.write(ready, json.dumps({"walls": walls, "memory": _memory("self")}).encode())
+        os.close(ready)
+
+        def send(message: bytes) -> None:
+            wire.write(messages, message)
+
+        runner.run(request["steps"], questions, request["token"], send, limits.message)
+        os._exit(0)
+    except BaseException:
+        os._exit(70)
+
+
+def _close_all_but(messages: int, ready: int) -> tuple[int, int]:
+    """Leave open two pipes, as 3 and 4, and nothing else."""
+    pipes = [fcntl.fcntl(pipe, fcntl.F_DUPFD, FREE_DESCRIPTOR) for pipe in (messages, ready)]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nothing, standard)
+    os.closerange(3, FREE_DESCRIPTOR)
+    for number, pipe in enumerate(pipes, start=3):
+        os.dup2(pipe, number)
+    os.closerange(5, 4096)
+    return 3, 4
+
+
+def _set_limits(limits: Limits) -> None:
+    used = _address_space()
+    wanted = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_FSIZE": limits.file,
+        "RLIMIT_NOFILE": 256,
+        "RLIMIT_CPU": int(limits.submission) + 1,
+        "RLIMIT_NPROC": _processes_now() + limits.processes,
+        "RLIMIT_AS": used + limits.memory + LOADING_BYTES if used else resource.RLIM_INFINITY,
+    }
+    for name, value in wanted.items():
+        kind = getattr(resource, name, None)
+        if kind is not None:
+            with contextlib.suppress(ValueError, OSError):  # a lower one holds already
+                resource.setrlimit(kind, (value, value))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # if memory runs out, take us
+
+
+def _address_space() -> int:
+    """Bytes of address space in use, or 0 where that is not known."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return 0
+
+
+def _processes_now() -> int:
+    """How many processes and threads count for this user already; none for a user who is made up."""
+    if os.geteuid() == 0 or os.getpid() == 1:
+        return 0
+    mine = (process for process in psutil.process_iter() if _belongs_to(process, os.getuid()))
+    return sum(_threads(process) for process in mine)
+
+
+def _belongs_to(process: psutil.Process, user: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.uids().real == user
+    return False
+
+
+def _threads(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return process.num_threads()
+    return 1
+
+
+def _step_down(home: Path, nobody: int) -> list[str]:
+    """Become nobody, if we are root, and give up every right."""
+    gained = []
+    if os.geteuid() == 0:
+        os.chown(home, nobody, nobody)
+        home.chmod(0o700)
+        os.setgroups([])
+        os.setresgid(nobody, nobody, nobody)
+        os.setresuid(nobody, nobody, nobody)
+        gained.append(ANOTHER_USER)
+    if system.give_up_capabilities() and system.no_new_privileges():
+        gained.append(NO_RIGHTS)
+    system.die_with_parent(signal.SIGKILL)  # after the change of user, which would undo it
+    return gained
+
+
+def _unused_user(keeper: int, start: int = 700_000_000, nobody: int = 65534) -> int:
+    """A number that no user has, or that of *nobody* where numbers are few, as in some containers."""
+    number = start + keeper % 2**22
+    with contextlib.suppress(OSError, ValueError):
+        spans = [list(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+        if not any(first <= number < first + count for first, _, count in spans):
+            return nobody
+    return number
+
+
+# --- watching --------------------------------------------------------------------------------------------------------
+
+
+class _Watch:
+    """Looks at the learner's processes every few hundredths of a second."""
+
+    def __init__(self, learner: int, limits: Limits, at_first: int, told_to_end: list[bool], *, own_proc: bool):
+        self.learner, self.limits, self.at_first, self.own_proc = learner, limits, at_first, own_proc
+        self.told_to_end, self.server = told_to_end, os.getppid()
+        self.started = self.heard = time.monotonic()
+
+    def until_the_end(self, messages: int, forward: Callable[[bytes], None], most: int) -> tuple[str, int]:
+        """Forward messages until the process ends or has to be ended."""
+        os.set_blocking(messages, False)
+        inbox, count = wire.Inbox(self.limits.message + 4096), 0
+        while True:
+            status = self._status()
+            select.select([messages], [], [], 0 if status else LOOK_EVERY_SECONDS)
+            try:
+                for message in inbox.take(_available(messages)):
+                    forward(message)
+                    self.heard, count = time.monotonic(), count + 1
+            except wire.Broken:
+                return "data", 0
+            if status:
+                return status
+            if reason := ("data" if count > most else self._too_much()):
+                return reason, 0
+
+    def _status(self) -> tuple[str, int] | None:
+        ended, status = os.waitpid(self.learner, os.WNOHANG)
+        if not ended:
+            return None
+        return ("signal", os.WTERMSIG(status)) if os.WIFSIGNALED(status) else ("exit", os.WEXITSTATUS(status))
+
+    def _too_much(self) -> str:
+        now = time.monotonic()
+        if self.told_to_end or os.getppid() != self.server:  # the grader is gone, or the server
+            return "stopped"
+        if now - self.heard > self.limits.silence or now - self.started > self.limits.submission:
+            return "time"
+        return "memory" if self._grown() > self.limits.memory else ""
+
+    def _grown(self) -> int:
+        """Bytes that the processes have taken since the start; what a fork shares with its parent counts once."""
+        each = [_memory(pid) for pid in self._members()]
+        return sum(max(0, size - self.at_first) for size in each)
+
+    def _members(self) -> Iterator[int]:
+        if self.own_proc:
+            return (int(name) for name in os.listdir("/proc") if name.isdigit())
+        return iter([self.learner, *_descendants()])
+
+
+def _available(messages: int) -> bytes:
+    """What is in the pipe now, up to a few megabytes."""
+    parts = []
+    with contextlib.suppress(BlockingIOError):
+        while len(parts) < 64 and (part := os.read(messages, 2**16)):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def _memory(pid: int | str) -> int:
+    """Bytes in memory that belong to a process and are in no file; 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0 if sys.platform == "linux" else _resident(pid)
+    sizes = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    return sum(int(sizes[name].split()[0]) * 1024 for name in ("RssAnon", "RssShmem", "VmSwap") if name in sizes)
+
+
+def _resident(pid: int | str) -> int:
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(os.getpid() if pid == "self" else pid).memory_info().rss
+    return 0
+
+
+# --- ending ----------------------------------------------------------------------------------------------------------
+
+
+def _end_all(learner: int, own_processes: bool, seconds: float = 5.0) -> None:
+    """Kill the learner's process and every process that came of it."""
+    until = time.monotonic() + seconds
+    _kill(learner, group=not own_processes)
+    if own_processes:  # the kernel ends the others; numbers in /proc are those of their namespace, not ours
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(learner, 0)
+        return
+    while (left := _descendants()) and time.monotonic() < until:
+        for pid in left:
+            _kill(pid)
+        _bury()
+        time.sleep(0.01)
+    _bury()
+
+
+def _kill(pid: int, *, group: bool = False) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+    if group:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _bury() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _descendants() -> list[int]:
+    """Everything that descends from the keeper, which adopts orphans."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return [child.pid for child in psutil.Process().children(recursive=True)]
+    return []
+
+
+def _insist(function: Callable, path: str, _: object) -> None:
+    """Delete what a learner's code has locked against deleting, as far as that goes."""
+    with contextlib.suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)
+        os.chmod(path, 0o700, follow_symlinks=not os.path.islink(path))
+        function(path)

@@ -1,0 +1,82 @@
+"""The results as tables."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tl_course.exercises import RIGHT
+from tl_course.grading.notebooks import Worksheet
+from tl_course.grading.state import write_whole
+
+if TYPE_CHECKING:
+    from tl_course.grading.job import Graded
+
+COLUMNS = (
+    "student", "id", "question", "points", "of", "status", "reason", "late", "submitted", "file", "notes",
+    "course version",
+)  # fmt: skip
+
+
+def write(file: Path, results: Iterable[Graded], sheet: Worksheet) -> None:
+    """Write a line for each student and question."""
+    rows = []
+    for one in results:
+        start, end = _who(one), _what(one)
+        rows += [[*start, m.question, m.points, m.of, m.status, m.reason, *end, sheet.version] for m in one.marks]
+    _write(file, COLUMNS, rows)
+
+
+def write_totals(file: Path, results: Iterable[Graded], sheet: Worksheet) -> None:
+    """Write a line for each student."""
+    columns = ("student", "id", "exercise", "points", "of", "late", "submitted", "file", "notes", "course version")
+    rows = [[*_who(one), sheet.number, one.points, sheet.points, *_what(one), sheet.version] for one in results]
+    _write(file, columns, rows)
+
+
+def _who(one: Graded) -> list[str]:
+    return [one.student, one.identity]
+
+
+def _what(one: Graded) -> list[str]:
+    stamp = one.answers.stamp.isoformat(" ") if one.answers.stamp else ""
+    return ["late" if one.answers.late else "", stamp, one.answers.file, "; ".join(one.answers.notes)]
+
+
+def _write(file: Path, columns: Iterable[str], rows: Iterable[list[object]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    write_whole(file, "\ufeff" + text.getvalue())  # the mark tells spreadsheets that this is UTF-8
+
+
+def harmless(cell: object) -> object:
+    """Return what goes into a cell; a text that a spreadsheet would compute gets an apostrophe before it.
+
+    >>> harmless("=1+1"), harmless("Ann"), harmless(3)
+    ("'=1+1", 'Ann', 3)
+    """
+    if not isinstance(cell, str):
+        return cell
+    cell = " ".join(cell.split())
+    return f"'{cell}" if cell[:1] in "=+-@|" and cell else cell
+
+
+def with_twins(results: list[Graded]) -> list[Graded]:
+    """Note where students' answers are the same in every character, if they solved anything."""
+    groups = defaultdict(list)
+    for one in results:
+        if any(mark.status == RIGHT for mark in one.marks):
+            groups[one.answers.digest].append(one.student)
+    noted = []
+    for one in results:
+        others = [name for name in groups.get(one.answers.digest, []) if name != one.student]
+        notes = [*one.answers.notes, f"the very same cells as {', '.join(others[:5])}"] if others else one.answers.notes
+        noted.append(dataclasses.replace(one, answers=dataclasses.replace(one.answers, notes=notes)))
+    return noted
