@@ -47,8 +47,8 @@ ONLY_DOMAIN = Question(
         ),
         Wrong(
             "more of the same",
-            "In C nothing differs: the same camera, the same garden, the same question. More examples of one domain are "
-            "no other domain.",
+            "In C nothing differs: the same camera, the same garden, the same question. More examples of one domain "
+            "are no other domain.",
             "ACE",
             recognise=lambda found, expected, cases: "C" in found[0],
         ),
@@ -157,6 +157,7 @@ def _curves(seed: int) -> list[Case]:
         ([10, 30, 100], [low, 0.4, 0.9], 0.4),
         ([10, 20, 40, 80], [low, 0.6, 0.45, 0.7], 0.5),  # it dips, and crosses again
         ([10, 30, 100], [0.5, 0.6, 0.7], 0.5),
+        ([10, 30, 100], [low, 0.4, 0.5], 0.5),
     ]
     return [*cases, *({"budgets": b, "means": m, "threshold": t} for b, m, t in edges)]
 
@@ -226,15 +227,6 @@ LABELS_TO = Question(
             _needed(lambda low, high, share: high),
         ),
         Wrong(
-            "budget before",
-            "This is the last budget that was *not* enough. Go along the line to where it crosses the threshold.",
-            _needed(lambda low, high, share: low if share < 1 else high),
-            recognise=lambda found, expected, cases: all(
-                mine in case["budgets"] or mine == theirs
-                for mine, theirs, case in zip(found, expected, cases, strict=True)
-            ),
-        ),
-        Wrong(
             "last budget if never",
             "Where the curve never reaches the threshold you give the last budget, as if it had been enough. It was "
             "not: give infinity.",
@@ -244,6 +236,15 @@ LABELS_TO = Question(
             "last crossing",
             "A curve may dip and cross twice, and you give the last crossing. The threshold is reached at the *first*.",
             _last_crossing,
+        ),
+        Wrong(
+            "budget before",
+            "This is the last budget that was *not* enough. Go along the line to where it crosses the threshold.",
+            _needed(lambda low, high, share: low if share < 1 else high),
+            recognise=lambda found, expected, cases: all(
+                mine in case["budgets"] or mine == theirs
+                for mine, theirs, case in zip(found, expected, cases, strict=True)
+            ),
         ),
     ),
 )
@@ -472,7 +473,7 @@ def _comparisons(seed: int) -> list[Case]:
 
 
 def _accuracy(method: str, labels: int, steps: int, seed: int) -> float:
-    """An invented accuracy: more labels and steps help, and each seed has its luck, most of it shared by both methods."""
+    """An invented accuracy: more labels and steps help, and each seed has its luck, mostly shared by both methods."""
     luck = 0.1 * math.sin(7.3 * seed) + 0.02 * math.sin(3.1 * seed + len(method))
     gain = 0.3 / math.sqrt(labels) if method == "fine_tune" else 0.0
     return 0.5 + gain + luck - 0.4 / math.sqrt(labels) - 3 / (steps + 10)

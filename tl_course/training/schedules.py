@@ -43,6 +43,8 @@ def make_schedule(name: str, steps: int, warmup: float | None = None) -> Callabl
     The rate rises in a straight line for the first ``warmup`` of the steps (one_cycle: along half a cosine), and then
 
     ============= ============================================================================================
+    Name          The factor
+    ============= ============================================================================================
     "constant"    stays
     "cosine"      falls along half a cosine to almost 0 (Loshchilov & Hutter 2017, without restarts)
     "linear"      falls in a straight line to almost 0 (what BERT was fine-tuned with)
