@@ -337,7 +337,7 @@ def test_the_quick_tests_lint_and_need_neither_files_nor_root(tl, tiny, clone, c
     assert tl("test", "--quick")[0] == 0
     names = [command[0] for command, _ in commands]
     assert names == ["ruff", "ruff", "pytest"]
-    assert "not slow and not assets and not root" in commands[-1][0]
+    assert "not slow and not assets and not root and not full" in commands[-1][0]
     assert "--nbval-lax" not in commands[-1][0]
     assert tiny[0].requests == []
 

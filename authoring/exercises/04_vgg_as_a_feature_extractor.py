@@ -233,7 +233,7 @@ tl.check("compute_once", answer_compute_once)
 # %% [markdown]
 # ## Explain it (not graded)
 #
-# A friend trains a linear probe on the features of a pretrained VGG and gets 62 per cent on ten classes. "Guessing gives
+# A friend trains a linear probe on the features of a pretrained VGG and gets 62 of 100 right on ten classes. "Guessing gives
 # ten," she says, "so ImageNet is worth 52 points." Which two controls would you ask her for, and what does each of them
 # take away from the 52? Write here:
 #

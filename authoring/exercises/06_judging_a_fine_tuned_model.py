@@ -20,7 +20,7 @@ env = tl.setup(threads=1, quiet=True)
 # %% [markdown]
 # {{question interval}}
 #
-# This is the interval of many textbooks, at 95 per cent. A network got ten of ten pictures right:
+# This is the interval of many textbooks, meant to hold for nineteen of twenty samples. A network got ten of ten pictures right:
 
 
 # %%
@@ -34,7 +34,7 @@ def broken_interval(right, n):
 print(broken_interval(10, 10))
 
 # %% [markdown]
-# Repair it: write Wilson's interval, from `right` right answers among `n`, with z = 1.96.
+# Repair it: write Wilson's interval, from `right` right answers among `n`, with the same $z$ as above.
 
 
 # %%
@@ -209,7 +209,7 @@ tl.check("choose_fairly", answer_choose_fairly)
 # %% [markdown]
 # ## Explain it (not graded)
 #
-# Two students tested their networks on the same 500 pictures. "Mine has 81 per cent, yours 78," says one, "so my *method*
+# Two students tested their networks on the same 500 pictures. "Mine gets 81 of 100 right, yours 78," says one, "so my *method*
 # is better." "Our intervals overlap," says the other, "so both are *equally good*." What is wrong with each of the two
 # sentences, and what would you have them do? Write here:
 #
