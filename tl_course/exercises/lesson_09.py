@@ -198,7 +198,8 @@ def _corpora(seed: int) -> list[Case]:
         texts = [" ".join(rng.choice(_WORDS, size=rng.integers(3, 8))) for _ in range(int(rng.integers(4, 9)))]
         texts += ["the films and the goodness", f"a {'good film' if word != 'unseen' else 'story'} good film"]
         cases.append({"texts": texts, "word": word})
-    return cases
+    # By hand: one text holds the word, two hold its letters, and it occurs three times.
+    return [*cases, {"texts": ["film after film after film", "the films", "dull", "good"], "word": "film"}]
 
 
 def _idf(texts: list[str], word: str, *, smooth: int = 1, plus: float = 1.0, log=math.log) -> float:

@@ -513,7 +513,9 @@ def _mistakes(seed: int) -> list[Case]:
         wrong[[0, -1]], wrong[[1, -2]] = True, False
         mixed = rng.permutation(len(domain))
         cases.append({"wrong": wrong[mixed], "domain": domain[mixed]})
-    return [*cases, {"wrong": np.zeros(9, dtype=bool), "domain": np.array([0, 1, 0, 1, 1, 1, 0, 1, 1])}]
+    domain = np.array([0, 1, 0, 1, 1, 1, 0, 1, 1])
+    unlucky = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1], dtype=bool)  # worse than guessing on both
+    return [*cases, *({"wrong": wrong, "domain": domain} for wrong in (unlucky, np.zeros(9, dtype=bool)))]
 
 
 def _error(wrong: Tensor, domain: Tensor) -> Tensor:
