@@ -5,6 +5,8 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import precision_recall_fscore_support
 
 # --- one_head ---------------------------------------------------------------------------------------------------------
 
@@ -74,8 +76,6 @@ def _idf_by_loop(texts, word):
 
 
 def _idf_by_sklearn(texts, word):
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
     words = TfidfVectorizer(token_pattern=r"\S+", vocabulary=[word]).fit(texts)
     return words.idf_[0]
 
@@ -221,8 +221,6 @@ def _scores_by_try(tp, fp, fn):
 def _scores_by_sklearn(tp, fp, fn):
     if tp == 0:
         return [0, 0, 0]
-    from sklearn.metrics import precision_recall_fscore_support
-
     truth, said = [1] * (tp + fn) + [0] * fp, [1] * tp + [0] * fn + [1] * fp
     return np.array(precision_recall_fscore_support(truth, said, average="binary")[:3])
 

@@ -4,14 +4,13 @@ import re
 
 import numpy as np
 import torch
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 # --- sign_f1 ----------------------------------------------------------------------------------------------------------
 
 
 def _by_sklearn(average, truth_of=np.sign, low=-0.05, high=0.05):
     def answer(rating, compound):
-        from sklearn.metrics import f1_score
-
         said = np.where(compound >= high, 1, np.where(compound <= low, -1, 0))
         return f1_score(truth_of(rating.numpy()), said, average=average, zero_division=0)
 
@@ -33,8 +32,6 @@ def _by_names(rating, compound):
 
 
 def _by_what_was_said(rating, compound):
-    from sklearn.metrics import f1_score
-
     truth, said = np.sign(rating.numpy()), np.where(compound >= 0.05, 1, np.where(compound <= -0.05, -1, 0))
     each = f1_score(truth, said, average=None, labels=[-1, 0, 1], zero_division=0)
     return sum(f1 * (said == side).mean() for f1, side in zip(each, (-1, 0, 1), strict=True))
@@ -169,8 +166,6 @@ def _distance_by_loop(wrong, domain):
 
 
 def _distance_by_sklearn(wrong, domain):
-    from sklearn.metrics import balanced_accuracy_score
-
     said = torch.where(wrong, 1 - domain, domain)
     return 2 * (2 * balanced_accuracy_score(domain, said) - 1)
 
