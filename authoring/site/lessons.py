@@ -79,6 +79,7 @@ def _with_notes(lesson: Lesson, cells: list[NotebookNode]) -> list[NotebookNode]
 
 
 def _note(text: str) -> NotebookNode:
+    text = text.removeprefix("**For the instructor.** ")  # the box says so itself
     return new_markdown_cell(f"::::{{admonition}} For the instructor\n:class: important\n\n{text}\n::::")
 
 

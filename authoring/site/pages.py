@@ -63,7 +63,7 @@ def exercise_link(content: Content, stem: str, folder: str = "") -> str | None:
         return None
     asked = exercises.questions(stem[:2])
     minutes = sum(question.minutes for question in asked)
-    return f"[{len(asked)} questions, {minutes} min]({folder}exercises/{stem}.ipynb)"
+    return f"[{len(asked)}\N{NO-BREAK SPACE}questions, {minutes}\N{NO-BREAK SPACE}min]({folder}exercises/{stem}.ipynb)"
 
 
 def totals(content: Content) -> str:
