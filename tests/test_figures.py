@@ -413,14 +413,34 @@ def dial():
     return made
 
 
+@pytest.fixture
+def panel():
+    def draw(rate, depth):
+        fig, ax = figures.axes(2, 2)
+        ax.plot([0, 1], [0, rate * depth])
+        return figures.show(fig, alt=f"A line that rises by {rate} times {depth}.", caption="Recorded, 3 seeds.")
+
+    return figures.dial(draw, {"rate": [0.1, 1.0, 10.0], "frozen groups": [0, 2]}, start=(1.0, 2))
+
+
 def test_the_dial_swaps_recorded_pictures_within_150_ms(dial):
     assert dial.drawn == ["10", "30", "100", "300"]
     for setting in ("10", "300", "100"):
         start = time.perf_counter()
         dial.slider.value = setting
         assert time.perf_counter() - start < 0.15
-        assert dial.picture.value == dial.frames[setting]._repr_html_()
+        assert dial.picture.value == dial.frames[(setting,)]._repr_html_()
     assert len(dial.drawn) == 4
+
+
+def test_a_dials_pictures_are_light_and_look_like_those_drawn(dial):
+    for (setting,), frame in dial.frames.items():
+        drawn = figures.label_budget(toy_record(settings=("10", "30", "100", "300")).select(setting=setting))
+        assert len(frame.png) < 0.6 * len(drawn.png)
+        assert (frame.alt, frame.width, frame.height) == (drawn.alt, drawn.width, drawn.height)
+        before, after = (np.asarray(_Figure(figure).picture().convert("RGB"), int) for figure in (drawn, frame))
+        assert np.abs(before - after).mean() < 0.5
+        assert (after[0, 0] == before[0, 0]).all()
 
 
 def test_the_dial_has_a_label_and_moves_by_position(dial):
@@ -431,19 +451,59 @@ def test_the_dial_has_a_label_and_moves_by_position(dial):
     assert "arrow keys" in dial.slider.tooltip
     dial.slider.index += 1  # what an arrow key does
     assert dial.slider.value == "100"
+    assert "tl-dial" in dial.widget._dom_classes
 
 
 def test_the_dial_leaves_a_static_picture_where_widgets_cannot_run(dial):
     dial.slider.value = "300"
     bundle = dial._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == dial.widget.model_id
-    assert bundle["text/html"] == dial.frames["30"]._repr_html_()
-    assert bundle["text/plain"].startswith("Dial “labels a class” over 4 values, here at 300. Figure: Test accuracy")
+    static = _Figure(dial.fallback)
+    assert bundle["text/html"] == dial.fallback._repr_html_()
+    assert static.image["src"] == _Figure(dial.frames[("30",)]).image["src"]
+    assert static.text.startswith("Recorded on toy")
+    assert static.text.endswith("Here at labels a class: 30; run the cell to move it.")
+    assert "run the cell" not in dial.picture.value
+    said = "Dial over 4 pictures, here at labels a class: 300. Figure: Test accuracy"
+    assert bundle["text/plain"].startswith(said)
 
 
-def test_a_dial_without_values_or_label_is_refused():
-    for values, start in [([], None), ([1, 2], 3)]:
-        with pytest.raises(ValueError, match="none of its values"):
-            figures.dial(lambda value: None, values, label="x", start=start)
-    with pytest.raises(ValueError, match="needs a label"):
-        figures.dial(lambda value: None, [1], label=" ")
+def test_two_sliders_reach_every_combination(panel):
+    assert [slider.description for slider in panel.sliders] == ["rate", "frozen groups"]
+    assert panel.slider is panel.sliders[0]
+    assert panel.frame.alt == "A line that rises by 1.0 times 2."
+    for rate, depth in itertools.product([10.0, 0.1, 1.0], [0, 2]):
+        panel.sliders[0].value, panel.sliders[1].value = rate, depth
+        assert panel.frame.alt == f"A line that rises by {rate} times {depth}."
+        assert panel.picture.value == panel.frame._repr_html_()
+    assert "Here at rate: 1.0, frozen groups: 2;" in panel.fallback.caption
+
+
+def test_two_sliders_start_at_their_first_values_unless_told():
+    def draw(one, other):
+        return figures.show(figures.axes(2, 2)[0], alt=f"Nothing but the pair {one} and {other}.")
+
+    made = figures.dial(draw, {"one": "ab", "other": (3, 4)})
+    assert made.frame.alt == "Nothing but the pair a and 3."
+    assert repr(made).startswith("Dial over 4 pictures, here at one: a, other: 3. Figure: Nothing")
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "said"),
+    [
+        ([], {"label": "x"}, "starts at None, which is none of its values"),
+        ([1, 2], {"label": "x", "start": 3}, "'x' starts at 3, which is none of its values"),
+        ([1], {"label": " "}, "needs a label"),
+        ([1], {}, "needs a label"),
+        ({}, {}, "needs a label"),
+        ({"": [1]}, {}, "needs a label"),
+        ({"x": [1]}, {"label": "y"}, "label='y' is for one slider"),
+        ({"x": [1], "y": []}, {}, "'y' starts at None"),
+        ({"x": [1], "y": [2]}, {"start": (1,)}, "must name one position for each of x, y"),
+        ({"x": [1], "y": [2]}, {"start": (1, 3)}, "'y' starts at 3"),
+        ({"x": range(20), "y": range(20)}, {}, "400 pictures, 200 at most"),
+    ],
+)
+def test_a_dial_that_cannot_be_made_is_refused_before_anything_is_drawn(values, options, said):
+    with pytest.raises(ValueError, match=said):
+        figures.dial(lambda *_: pytest.fail("drawn"), values, **options)
