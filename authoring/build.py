@@ -2,8 +2,9 @@
 
 A lesson is executed only when its code changed (or with ``--force``); when prose or links changed, its notebook is
 rewritten with the outputs it has; when nothing changed, its file stays as it is. ``--check`` writes nothing and fails
-when a notebook or the README's table of lessons is out of step. ``--readme`` fills that table. ``--exercises`` leaves
-the lessons alone. A solution is executed again also when what its checks say is no longer what the questions say.
+when a notebook, the README's table of lessons or a page beside it is out of step. ``--readme`` fills that table and
+writes those pages, the glossary and the help. ``--exercises`` leaves the lessons alone. A solution is executed again
+also when what its checks say is no longer what the questions say.
 
 Lessons run with fixed settings (mini profile, CPU, two threads, fp32), because that is what the published notebooks
 show and what their measured seconds mean.
@@ -21,7 +22,7 @@ from nbformat import NotebookNode
 from authoring import assemble, generated, outputs, sources, timings, worksheets
 from authoring.sources import Lesson
 from authoring.worksheets import Worksheet
-from tl_course import exercises, running
+from tl_course import exercises, running, startpage
 
 CELL_TIMEOUT_SECONDS = 600
 SETTINGS = {
@@ -124,12 +125,24 @@ class Course:
         if not force and not self._worksheet_problems(worksheet):
             return "unchanged"
         solution = worksheets.assemble(worksheet, root=self.root, worked=True)
+        if not force and (kept := self._with_outputs_kept(worksheet, solution)):
+            running.save(kept, self.worksheet_path(worksheet, worked=True))
+            return "rewritten, outputs kept"
         executed, result = self._execute(worksheet, solution)
         wrong = [question.slug for question in worksheet.questions if not _says(executed, question)]
         if wrong:
             raise BuildError(f"solutions/{worksheet.stem}: the check does not call {', '.join(wrong)} right.")
         running.save(executed, self.worksheet_path(worksheet, worked=True))
         return f"solved in {result.seconds:.0f} s"
+
+    def _with_outputs_kept(self, worksheet: Worksheet, solution: NotebookNode) -> NotebookNode | None:
+        """The solution with the outputs of the one that lies there; None where it must be executed."""
+        path = self.worksheet_path(worksheet, worked=True)
+        there = nbformat.read(path, as_version=4) if path.is_file() else None
+        if there is None or not outputs.reusable(solution, there):
+            return None
+        outputs.carry_over(there, solution)
+        return solution if all(_says(solution, question) for question in worksheet.questions) else None
 
     def _worksheet_problems(self, worksheet: Worksheet) -> list[str]:
         """What of an exercise and its solution its source would make otherwise."""
@@ -172,6 +185,11 @@ class Course:
         readme = self._readme()
         if readme.is_file() and self.filled_readme() != readme.read_text(encoding="utf-8"):
             problems.append("README.md has an old table of lessons; run python -m authoring.build --readme")
+        problems += [
+            f"{name} is out of step with what it is made from; run python -m authoring.build --readme"
+            for name, text in self._pages().items()
+            if not (self.root / name).is_file() or (self.root / name).read_text(encoding="utf-8") != text
+        ]
         return problems
 
     def lesson_table(self) -> str:
@@ -183,8 +201,15 @@ class Course:
         return generated.fill_readme(self._readme().read_text(encoding="utf-8"), self.lesson_table())
 
     def write_readme(self) -> None:
-        """Fill the README's table of lessons."""
+        """Fill the README's table of lessons, and write the pages beside it to which lessons link."""
         self._readme().write_text(self.filled_readme(), encoding="utf-8")
+        for name, text in self._pages().items():
+            (self.root / name).write_text(text, encoding="utf-8")
+
+    def _pages(self) -> dict[str, str]:
+        """Glossary and help by their names; none where there is no glossary."""
+        words = self.root / "docs" / "site" / "glossary.toml"
+        return startpage.beside_the_readme(words.read_text(encoding="utf-8")) if words.is_file() else {}
 
     def _readme(self) -> Path:
         return self.root / "README.md"
@@ -246,7 +271,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = sources.ROOT) -> i
     parser.add_argument("--check", action="store_true", help="write nothing; fail when something is out of step")
     parser.add_argument("--exercises", action="store_true", help="build exercises and solutions, and no lesson")
     parser.add_argument("--force", action="store_true", help="execute even where the code is unchanged")
-    parser.add_argument("--readme", action="store_true", help="only fill the README's table of lessons")
+    parser.add_argument("--readme", action="store_true", help="only write README, glossary and help")
     parser.add_argument("--target", help="data set of the live experiments, for instance cifar10 or mnist_m")
     options = parser.parse_args(arguments)
     try:

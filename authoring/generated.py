@@ -1,6 +1,6 @@
 """The parts of notebooks and README that are made from the lessons that exist, so that no link can be forgotten.
 
-* a line of links at the top and bottom of every lesson;
+* a line of links at the top and bottom of every lesson and every worksheet;
 * the sentence that replaces ``{{budget}}`` in a lesson's Markdown: seconds, memory, the reader's minutes;
 * the table of lessons, which stands in the README between ``<!-- lessons -->`` and ``<!-- /lessons -->``.
 """
@@ -11,13 +11,17 @@ from pathlib import Path
 
 from authoring.sources import Lesson
 from authoring.timings import Timing
+from tl_course import startpage
 
 BUDGET = "{{budget}}"
+HELP = f"[Glossary](../{startpage.GLOSSARY}) · [Stuck?](../{startpage.HELP})"
+"""Links that hold in the repository and in a learner's copy: both have these pages at their top."""
+
 _README = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
 
 
 def navigation(lesson: Lesson, lessons: Sequence[Lesson], exercises: Path) -> str:
-    """Return the line of links of a lesson: back, its own name, forward, and its exercises where they exist.
+    """Return the line of links of a lesson: back, its own name, its exercises where they exist, forward, and help.
 
     The links are relative to ``notebooks/``; a copy of the course keeps them alive by keeping the folders' names.
     """
@@ -32,7 +36,7 @@ def navigation(lesson: Lesson, lessons: Sequence[Lesson], exercises: Path) -> st
     if position + 1 < len(lessons):
         after = lessons[position + 1]
         parts.append(f"[{after.number} {after.title} →]({after.stem}.ipynb)")
-    return " · ".join(parts)
+    return " · ".join([*parts, HELP])
 
 
 def budget(lesson: Lesson, timing: Timing | None) -> str:

@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from authoring import tags
 from authoring.assemble import KERNELSPEC, LANGUAGE_INFO, PROFILE, TARGET
-from authoring.generated import BUDGET
+from authoring.generated import BUDGET, HELP
 from authoring.sources import Lesson, SourceError, split_header
 from tl_course.exercises import Question
 
@@ -232,7 +232,7 @@ def _links(worksheet: Worksheet, worked: bool) -> str:
         parts += [f"[Exercises {number}](../exercises/{worksheet.stem}.ipynb)", f"**Solutions {number}: try first**"]
     else:
         parts.append(f"**Exercises {number}**")
-    return " · ".join(parts)
+    return " · ".join([*parts, HELP])
 
 
 def program(worksheet: Worksheet) -> list[tuple[str | None, str]]:

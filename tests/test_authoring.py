@@ -120,11 +120,13 @@ def test_links_go_to_what_exists(tmp_path):
     (tmp_path / "exercises" / "01_b.ipynb").write_text("{}")
     lessons = Course(tmp_path).lessons
     lines = [generated.navigation(lesson, lessons, tmp_path / "exercises") for lesson in lessons]
-    assert lines[0] == "**Lesson 00** · [01 01_B →](01_b.ipynb)"
+    help_ = "[Glossary](../GLOSSARY.md) · [Stuck?](../HELP.md)"
+    assert lines[0] == f"**Lesson 00** · [01 01_B →](01_b.ipynb) · {help_}"
     assert lines[1] == (
         "[← 00 00_A](00_a.ipynb) · **Lesson 01** · [Exercises](../exercises/01_b.ipynb) · [02 02_C →](02_c.ipynb)"
+        f" · {help_}"
     )
-    assert lines[2] == "[← 01 01_B](01_b.ipynb) · **Lesson 02**"
+    assert lines[2] == f"[← 01 01_B](01_b.ipynb) · **Lesson 02** · {help_}"
 
 
 # -------------------------------------------------------------------------------------------------- build

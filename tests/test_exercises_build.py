@@ -161,6 +161,7 @@ def test_headings_budget_and_links(make):
     assert "## Double\n\n`double` · implement · difficulty 2 of 5 · about 3 minutes · 1 point\n\nDouble it." in text
     assert "no points" in text
     assert "../notebooks/00_good.ipynb" in cells[0].source
+    assert cells[0].source.endswith("[Glossary](../GLOSSARY.md) · [Stuck?](../HELP.md)")
     assert tags.of(cells[0]) == tags.of(cells[-1]) == {"nav"}
     worked = "\n".join(cell.source for cell in assembled(make(), worked=True).cells)
     assert "# Solutions 00: small" in worked
@@ -227,6 +228,23 @@ def test_building_makes_both_and_repeats_nothing(make, solved):
     assert len(solved) == 2
     assert all(cell.execution_count is None for cell in code_cells(nbformat.read(paths[0], as_version=4)))
     assert lint.check_all(paths, course) == []
+
+
+def test_new_prose_and_new_links_keep_a_solutions_outputs(make, solved):
+    course = make()
+    course.build_worksheet(course.worksheets[0])
+    before = nbformat.read(course.root / "solutions" / "00_good.ipynb", as_version=4)
+    changed = make(SOURCE.replace("Double it.", "Double it, please."))
+    assert changed.build_worksheet(changed.worksheets[0]) == "rewritten, outputs kept"
+    assert len(solved) == 1
+    after = nbformat.read(course.root / "solutions" / "00_good.ipynb", as_version=4)
+    assert [cell.outputs for cell in code_cells(after)] == [cell.outputs for cell in code_cells(before)]
+    assert any("Double it, please." in cell.source for cell in after.cells)
+    other = (_question("double", why="It is two times as much."), QUESTIONS[1])
+    again = make(questions=other)
+    with pytest.raises(BuildError, match="does not call double right"):  # executed, since its check says more today
+        again.build_worksheet(again.worksheets[0])
+    assert len(solved) == 2
 
 
 def test_what_is_out_of_step_is_named(make, solved):

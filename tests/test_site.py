@@ -153,6 +153,8 @@ def test_a_lesson_as_a_page(content):
     assert first[0] == f"# {lesson.title}"
     assert first[2].startswith(f"Lesson {lesson.number} · ")
     assert f"(#chinese-{lesson.number})" in first[2]
+    assert "(../glossary.md)" in first[2]
+    assert "(../help.md)" in first[2]
     assert not any("nav" in cell.metadata.get("tags", []) for cell in page.cells)
     assert not any(
         lessons.WIDGETS in output.get("data", {}) for cell in page.cells for output in cell.get("outputs", [])

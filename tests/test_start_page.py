@@ -100,14 +100,26 @@ def test_every_link_leads_somewhere(work, lessons):
     startpage.write(work)
     text = (work / "START.md").read_text()
     links = [part.partition(")")[0] for part in text.split("](")[1:]]
-    assert {"notebooks/00_first.ipynb", "exercises/01_second.ipynb", "GLOSSARY.md"} <= set(links)
+    assert {"notebooks/00_first.ipynb", "exercises/01_second.ipynb", "GLOSSARY.md", "HELP.md"} <= set(links)
     assert all((work / link).is_file() for link in links)
+    for name in ("GLOSSARY.md", "HELP.md"):
+        assert "[Back to the path](START.md)" in (work / name).read_text()
     assert "| a \\| b | 词 | A word. |" in (work / "GLOSSARY.md").read_text()
 
 
 def test_without_a_glossary_none_is_promised(work):
     startpage.write(work)
     assert "glossary" not in (work / "START.md").read_text()
+
+
+def test_in_the_repository_the_same_pages_lead_back_to_the_readme():
+    there = startpage.beside_the_readme('[[term]]\nen = "a"\nzh = "词"\nmeaning = "A word."\n')
+    assert set(there) == {startpage.GLOSSARY, startpage.HELP}
+    for text in there.values():
+        assert "[Back to README.md](README.md)" in text
+        assert "START.md" not in text
+    assert "`tl-course doctor`" in there["HELP.md"]
+    assert startpage.help_text(words="words.md").count("](words.md)") == 1
 
 
 def test_the_table_has_a_row_for_each_lesson_and_as_many_columns(work):
@@ -136,7 +148,7 @@ def test_a_lesson_without_a_budget_has_no_minutes():
 def test_a_terminal_that_does_not_know_the_environment_gets_the_whole_path(work, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     startpage.write(work)
-    found = (work / "START.md").read_text().partition(" reset 03`")[0].rpartition("`")[2]
+    found = (work / "HELP.md").read_text().partition(" reset 03`")[0].rpartition("`")[2]
     assert found == startpage.command() != "tl-course"
     (tmp_path / "tl-course").write_text("#!/bin/sh\n")
     (tmp_path / "tl-course").chmod(0o755)

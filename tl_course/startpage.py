@@ -1,7 +1,8 @@
-"""The page a workspace opens on: the path of lessons, what is done, what comes next, and what to do when stuck.
+"""The pages a workspace opens on: the path of lessons with what is done, the glossary, and what to do when stuck.
 
-It is a Markdown file, ``START.md``, made anew by each ``tl-course start``. What is done is read off the learner's own
-notebooks (which cells have run) and off the notes that the checks of the exercises keep.
+They are Markdown files, ``START.md``, ``GLOSSARY.md`` and ``HELP.md``, made anew by each ``tl-course start``. What is
+done is read off the learner's own notebooks (which cells have run) and off the notes that the checks of the exercises
+keep. The last two also lie at the top of the repository, so that one link from a lesson leads to them there and here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tl_course import course, environment
 
 PAGE = "START.md"
 GLOSSARY = "GLOSSARY.md"
+HELP = "HELP.md"
+README = "README.md"
 JUPYTER_CONFIG = Path(__file__).with_name("jupyter_config")
 """Lets JupyterLab show Markdown files as pages, where the learner has not chosen otherwise."""
 
@@ -130,16 +133,31 @@ def next_stop(path: Sequence[Stop]) -> Stop | None:
 
 
 def write(workspace: Path) -> Stop | None:
-    """Write the page into a workspace, never over a learner's notes in it, and return the lesson that comes next."""
+    """Write the pages into a workspace, never over a learner's notes in them, and return the lesson that comes next."""
     words = course.root() / "docs" / "site" / "glossary.toml"
     if words.is_file():
         course.put(glossary(words.read_text(encoding="utf-8")), workspace, GLOSSARY)
+    course.put(help_page(command()), workspace, HELP)
     path = stops(workspace)
-    course.put(page(path, with_glossary=words.is_file(), command=command()), workspace, PAGE)
+    course.put(page(path, with_glossary=words.is_file()), workspace, PAGE)
     return next_stop(path)
 
 
-def glossary(words: str) -> str:
+def beside_the_readme(words: str) -> dict[str, str]:
+    """Return glossary and help as they lie at the top of the repository, by their names.
+
+    >>> pages = beside_the_readme('[[term]]\nen = "head"\nzh = "分类头"\nmeaning = "The part that names classes."')
+    >>> sorted(pages)
+    ['GLOSSARY.md', 'HELP.md']
+    """
+    return {GLOSSARY: glossary(words, back=README), HELP: help_page(back=README)}
+
+
+def _back(back: str) -> str:
+    return f"[Back to {'the path' if back == PAGE else back}]({back})"
+
+
+def glossary(words: str, *, back: str = PAGE) -> str:
     """Return the course's glossary as a page, from the TOML that holds its terms.
 
     >>> print(glossary('[[term]]\\nen = "head"\\nzh = "分类头"\\nmeaning = "The part that names classes."'))
@@ -151,7 +169,7 @@ def glossary(words: str) -> str:
     for term in tomllib.loads(words)["term"]:
         cells = (term[key].replace("|", "\\|") for key in ("en", "zh", "meaning"))
         rows.append(f"| {' | '.join(cells)} |")
-    return f"# Glossary\n\n[Back to the path]({PAGE})\n\n" + "\n".join(rows) + "\n"
+    return f"# Glossary\n\n{_back(back)}\n\n" + "\n".join(rows) + "\n"
 
 
 def command() -> str:
@@ -166,8 +184,8 @@ def command() -> str:
     return environment.shorten_home(script) if script.is_file() else f"{sys.executable} -m tl_course.cli"
 
 
-def page(path: Sequence[Stop], *, with_glossary: bool = False, command: str = "tl-course") -> str:
-    """Return the page as Markdown; ``command`` is what to type in a terminal.
+def page(path: Sequence[Stop], *, with_glossary: bool = False) -> str:
+    """Return the start page as Markdown.
 
     >>> print(page([Stop("00_first.ipynb", "Start here", 25, 9, 9), Stop("01_next.ipynb", "And now", 50, 9, 3)]))
     # Your course
@@ -176,10 +194,8 @@ def page(path: Sequence[Stop], *, with_glossary: bool = False, command: str = "t
     ...
     """
     rows = ["| no. | lesson | your minutes | exercises | so far |", "|---|---|---:|---|---|", *map(_row, path)]
-    words = (
-        f"\nA word you do not know stands in the [glossary, English and 中文]({GLOSSARY}).\n" if with_glossary else ""
-    )
-    return f"# Your course\n\n{_where(path)}\n\n" + "\n".join(rows) + f"\n{words}\n{_HELP.replace('COMMAND', command)}"
+    words = f"A word you do not know stands in the [glossary, English and 中文]({GLOSSARY}).\n" if with_glossary else ""
+    return f"# Your course\n\n{_where(path)}\n\n" + "\n".join(rows) + f"\n\n{words}{_STUCK}\n{_ABOUT}"
 
 
 def _where(path: Sequence[Stop]) -> str:
@@ -201,13 +217,37 @@ def _row(stop: Stop) -> str:
     return f"| {stop.name[:2]} | {link} | {stop.minutes or '–'} | {exercise} | {stop.state} |"
 
 
-_HELP = """\
+_STUCK = f"Stuck? [Here is what helps]({HELP}).\n"
+
+_ABOUT = """\
 Minutes are guesses of your own time; every lesson opens with what the machine needs. A lesson counts as done when all
 its cells have run and the notebook is saved. This page is made anew whenever the course is started (`make lab` or
-`tl-course start`).
+`tl-course start`). Nothing here writes over what you changed.
+"""
 
-## When you are stuck
 
+def help_page(command: str = "tl-course", *, back: str = PAGE) -> str:
+    """Return the page for whoever is stuck; ``command`` is what to type in a terminal.
+
+    >>> print(help_page())
+    # When you are stuck
+    <BLANKLINE>
+    [Back to the path](START.md)
+    ...
+    """
+    return f"# When you are stuck\n\n{_back(back)}\n\n{help_text(command)}"
+
+
+def help_text(command: str = "tl-course", *, words: str = GLOSSARY) -> str:
+    """Return what helps, as a list in Markdown; ``command`` is what to type, ``words`` the glossary's file.
+
+    >>> "`python -m tl_course.cli doctor`" in help_text("python -m tl_course.cli")
+    True
+    """
+    return _HELP.replace("COMMAND", command).replace("WORDS", words)
+
+
+_HELP = """\
 * **A cell ends with an error.** Read its last line first: it says what is wrong and what to do. Then *Kernel → Restart
   Kernel and Run All Cells*: most surprises come from cells run out of order.
 * **An exercise will not come right.** `tl.hint("its_name")` gives the next hint; its name stands below its heading.
@@ -216,8 +256,8 @@ its cells have run and the notebook is saved. This page is made anew whenever th
   exercise 03. Yours is kept beside it with `.mine-1` in its name.
 * **The network is gone.** The lessons need none. Were the files never fetched, then a neighbour's bundle has them:
   `COMMAND fetch --from usb.zip`.
-
-Nothing here writes over what you changed.
+* **A word is new to you.** The [glossary](WORDS) has it in English and Chinese.
+* **A sentence makes no sense.** Then it is ours to mend: open an issue and say which.
 """
 
 

@@ -141,7 +141,7 @@ tl.figures.image_grid(
 )
 
 # %% [markdown]
-# | | source | target | equal? |
+# | part | source | target | equal? |
 # |---|---|---|---|
 # | $\mathcal{X}$ | colour pictures, 32 × 32 | colour pictures, 32 × 32 | yes |
 # | $P(X)$ | printed shapes over photographs | handwritten shapes over photographs | **no** |
@@ -560,7 +560,7 @@ def at(side):
 
 
 # %% [markdown]
-# Turn it with the mouse or the arrow keys. (On a page where nothing runs you see one position.)
+# Turn it with the mouse or the arrow keys, and watch the three bars: which shrinks first, and which never moves?
 
 # %%
 tl.figures.dial(at, sides, label="tiles of the source (pixels)", start=8)

@@ -484,7 +484,7 @@ tl.figures.show(fig, alt=alt, caption="You just ran this, on scikit-learn's digi
 # On the right the loss jumps: another question, a new head. The jump is no flaw; it is how you recognise a second stage.
 # What has to differ, as a list to hold against any program:
 #
-# | | pretraining | the second stage |
+# | what | pretraining | the second stage |
 # |---|---|---|
 # | **data** | the source's, many | the target's, few |
 # | **task**: the labels, and so the head | the source's | the target's; a new head |

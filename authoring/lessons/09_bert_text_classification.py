@@ -519,8 +519,13 @@ print(report)
 
 # %% [markdown]
 # **The threshold** (阈值) is yours; *positive from one half up* is only a habit. A cinema that quotes praise on its posters
-# wants precision. Whoever must miss no praise wants recall. Turn it. (To *use* a threshold, choose it on validation; here
-# we only look.)
+# wants precision. Whoever must miss no praise wants recall. (To *use* a threshold, choose it on validation; here we only
+# look.)
+#
+# > **Predict.** You raise the threshold from one half to nine tenths. What becomes of recall, and what of precision? One of
+# > the two can go only one way: which, and why?
+#
+# Turn it, and watch the counts in the title: whose sentences leave *positive*, the right ones or the wrong ones?
 
 
 # %%
@@ -541,6 +546,9 @@ def draw(level):
 tl.figures.dial(draw, levels[1::2], label="threshold", start=0.5)
 
 # %% [markdown]
+# Recall only falls, for nobody is found by asking for more. Precision mostly rises, but it is a quotient: when one that was
+# right leaves, it drops a little.
+#
 # ### Which F1?
 #
 # Now the **neutral** sentences, too: three classes, of which one is rare. A head on the frozen means learns from 800 labels

@@ -11,6 +11,7 @@ from authoring.site.content import Content, ContentError
 from authoring.site.pages import exercise_link
 from authoring.sources import Lesson
 
+HELP = ("[glossary](../glossary.md)", "[stuck?](../help.md)")
 WIDGETS = "application/vnd.jupyter.widget-view+json"
 
 
@@ -51,7 +52,7 @@ def page(content: Content, lesson: Lesson, *, instructor: bool = False) -> Noteb
 def _facts(content: Content, lesson: Lesson) -> str:
     asked = exercise_link(content, lesson.stem, folder="../")
     facts = [f"Lesson {lesson.number}", f"exercises: {asked}" if asked else "no exercises yet"]
-    return " · ".join([*facts, "[glossary](../glossary.md)", f"[中文](#chinese-{lesson.number})"])
+    return " · ".join([*facts, *HELP, f"[中文](#chinese-{lesson.number})"])
 
 
 def _still(cell: NotebookNode) -> NotebookNode:
@@ -88,6 +89,7 @@ def _worksheet(path: Path) -> NotebookNode:
     notebook.cells = [_still(cell) for cell in notebook.cells if "nav" not in tags.of(cell)]
     title, _, rest = notebook.cells[0].source.partition("\n")
     back = f"[Lesson {path.stem[:2]}](../lessons/{path.name})"
+    back = " · ".join([back, *HELP])
     back += " · `make lab` opens these questions where they can be answered"
     notebook.cells[0].source = f"{title}\n\n{back}\n{rest}"
     return _numbered(notebook, path.stem)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from authoring.site import records, reference, terms
 from authoring.site.content import Content, Stop, Term
-from tl_course import exercises
+from tl_course import exercises, startpage
 
 
 def cell(text: str) -> str:
@@ -96,7 +96,7 @@ def toctree(content: Content) -> str:
     return "\n".join([*trees, _tree("To look things up", LOOK_UP), _tree("中文", ["chinese"])])
 
 
-LOOK_UP = ["glossary", "methods", "records", "ledger", "source_texts", "api"]
+LOOK_UP = ["help", "glossary", "methods", "records", "ledger", "source_texts", "api"]
 
 
 def _tree(caption: str, entries: list[str]) -> str:
@@ -246,6 +246,7 @@ PARTS: dict[str, Callable[[Content], str]] = {
     "chinese_terms": chinese_terms,
     "coming": coming,
     "glossary": glossary,
+    "help": lambda content: startpage.help_text(words="glossary.md"),
     "instructor_times": instructor_times,
     "instructor_tree": instructor_tree,
     "methods": methods,
