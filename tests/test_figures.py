@@ -130,6 +130,8 @@ TOGETHER = (
     ("scratch", "linear_probe", "fine_tune", "lp_ft", "layer_wise", "gradual"),
     ("random_features", "control", "linear_probe", "fine_tune", "scratch"),
     ("teacher", "student", "distilled", "scratch"),
+    ("teacher", "student", "distilled", "smoothed", "dealt"),
+    ("teacher", "student", "distilled", "hints", "attention", "relations"),
     ("source_only", "dann", "coral", "mmd", "target_only"),
     ("source_only", "true_weights", "density_ratio", "kmm", "selection", "shuffled"),
     ("tfidf", "vader", "gru", "linear_probe", "fine_tune", "scratch"),

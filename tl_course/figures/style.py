@@ -135,6 +135,11 @@ METHODS: dict[str, MethodStyle] = {
     "teacher": MethodStyle("Teacher", BLACK, "*", _LONG),
     "student": MethodStyle("Student alone", SKY, "o", _DASHDOT),
     "distilled": MethodStyle("Distilled student", VERMILION, "P", _LONG),
+    "smoothed": MethodStyle("Smoothed labels", GREEN, "s", _DASHDOT),
+    "dealt": MethodStyle("Answers by lot", PURPLE, "v", _DASHED),
+    "hints": MethodStyle("Hints", BLUE, "^", _DOTTED),
+    "attention": MethodStyle("Attention", GREEN, "<", _DASHDOT),
+    "relations": MethodStyle("Relations", OCHRE, ">", _DASHED),
     # between domains
     "source_only": MethodStyle("Source only", GREY, "X", _DOTTED),
     "dann": MethodStyle("DANN", VERMILION, "D", "-"),
