@@ -136,10 +136,10 @@ METHODS: dict[str, MethodStyle] = {
     "student": MethodStyle("Student alone", SKY, "o", _DASHDOT),
     "distilled": MethodStyle("Distilled student", VERMILION, "P", _LONG),
     "smoothed": MethodStyle("Smoothed labels", GREEN, "s", _DASHDOT),
-    "dealt": MethodStyle("Answers by lot", PURPLE, "v", _DASHED),
+    "dealt": MethodStyle("Answers by lot", PURPLE, "X", _DASHED),
     "hints": MethodStyle("Hints", BLUE, "^", _DOTTED),
-    "attention": MethodStyle("Attention", GREEN, "<", _DASHDOT),
-    "relations": MethodStyle("Relations", OCHRE, ">", _DASHED),
+    "attention": MethodStyle("Attention", GREEN, "X", _DASHDOT),
+    "relations": MethodStyle("Relations", OCHRE, "s", _DOTTED),
     # between domains
     "source_only": MethodStyle("Source only", GREY, "X", _DOTTED),
     "dann": MethodStyle("DANN", VERMILION, "D", "-"),
