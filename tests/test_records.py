@@ -314,6 +314,30 @@ def test_equality_within_a_margin(course, shift, holds):
     assert only(records.check_claims(course(toml=toml, other=other))) == holds
 
 
+@pytest.mark.parametrize(("share", "holds"), [(0.4, True), (0.48, True), (0.5, False)])
+def test_a_part_of_a_gap_can_be_claimed(course, share, holds):
+    toml = BETTER.replace("{seeds} seeds", "{share:.3f} of the way to {ceiling:.1%}")
+    folder = course(f'ceiling = {{ method = "c" }}\nshare = {share}\n', toml=toml)
+    ceiling = [worse + gap for worse, gap in zip(BAD, (0.5, 0.3, 0.4, 0.6), strict=True)]
+    toy(folder, cell_rows("a", GOOD) + cell_rows("b", BAD) + cell_rows("c", ceiling))
+    closed = statistics.mean([0.2 / 0.5, 0.21 / 0.3, 0.2 / 0.4, 0.21 / 0.6])  # seed by seed, not of the means
+    (verdict,) = records.check_claims(folder)
+    assert verdict.holds == holds
+    assert f"closes {closed:.0%} of the gap, of {share:.0%}" in verdict.reason
+    if holds:
+        assert f"{closed:.3f} of the way to 87.5%" in records.claim("01.a_beats_b", folder=folder).markdown
+
+
+def test_a_part_of_a_gap_without_a_gain_does_not_hold(course):
+    """Both rules are asked: luck in one seed may close a gap on average, and shows nothing."""
+    lucky = [BAD[0] + 0.45, *BAD[1:]]
+    folder = course('ceiling = { method = "c" }\nshare = 0.2\n', one=lucky)
+    toy(folder, cell_rows("a", lucky) + cell_rows("b", BAD) + cell_rows("c", [value + 0.5 for value in BAD]))
+    (verdict,) = records.check_claims(folder)
+    assert "closes 23% of the gap" in verdict.reason
+    assert not verdict.holds
+
+
 def test_pairing_sees_what_the_spread_between_seeds_hides(course):
     one, other = [0.3, 0.5, 0.7, 0.9], [0.15, 0.36, 0.56, 0.74]
     assert only(records.check_claims(course(one=one, other=other)))
@@ -326,6 +350,8 @@ def test_pairing_sees_what_the_spread_between_seeds_hides(course):
         ("margin = 0.1", "margin = 0", "a margin of 0 claims nothing"),
         ("margin = 0.1", "marginal = 0.1", "lacks margin"),
         ("seeds = 4", "seeds = 4\ncolour = 1", "has unknown keys: colour"),
+        ("seeds = 4", "seeds = 4\nshare = 0.5", "`ceiling` and `share` go together"),
+        ("seeds = 4", 'seeds = 4\nceiling = { method = "c" }', "`ceiling` and `share` go together"),
         ("worse = ", "other = ", "needs `better` and `worse`, or `one` and `other`"),
     ],
 )

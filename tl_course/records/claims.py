@@ -22,13 +22,14 @@ from tl_course.records.table import (
     mean_and_sd,
     paired_difference,
     read,
+    t_interval,
     t_quantile,
 )
 
 BAND_LEVEL = 0.99
 _SIDES = (("better", "worse"), ("one", "other"))
 _NEEDED = ("record", "margin", "seeds", "sentence")
-_OPTIONAL = ("paired", "lower_is_better", "targets", "unit", "tolerance")
+_OPTIONAL = ("paired", "lower_is_better", "targets", "unit", "tolerance", "ceiling", "share")
 _CALL = re.compile(r"""\b(?:claim|within_band)\(\s*["']([^"']+)["']""")
 
 
@@ -103,6 +104,8 @@ class _Claim:
             raise RecordError(f"claim {id!r} {wrong}; the head of claims.toml explains the keys.")
         if not entry["margin"] > 0:
             raise RecordError(f"claim {id!r}: a margin of {entry['margin']} claims nothing; give a positive one.")
+        if ("ceiling" in entry) != ("share" in entry) or ("ceiling" in entry and sides[0] != _SIDES[0]):
+            raise RecordError(f"claim {id!r}: `ceiling` and `share` go together, beside `better` and `worse`.")
         self.id = id
         self.sides = sides[0]
         self.record: str = entry["record"]
@@ -115,6 +118,8 @@ class _Claim:
         self.targets: list[str] | None = entry.get("targets")
         self.unit: str = entry.get("unit", "%")
         self.tolerance: float = entry.get("tolerance", 0.02)
+        self.ceiling: dict[str, str] | None = entry.get("ceiling")
+        self.share: float = entry.get("share", 0.0)
 
     @property
     def equality(self) -> bool:
@@ -132,6 +137,13 @@ class _Claim:
             one, other = other, one
         return paired_difference(one, other) if self.paired else welch_difference(one, other)
 
+    def closed(self, record: Record) -> Interval:
+        """Interval over seeds of (better − worse)/(ceiling − worse): the part of the gap that is closed."""
+        better, worse = (cell.values for cell in self.pair(record))
+        ceiling = record.select(**self.ceiling).values
+        seeds = better.keys() & worse.keys() & ceiling.keys()
+        return t_interval([(better[seed] - worse[seed]) / (ceiling[seed] - worse[seed]) for seed in seeds])
+
     def judge(self, record: Record) -> tuple[bool, str]:
         """Whether the rule holds on a record narrowed to one profile and target, and why."""
         one, other = self.pair(record)
@@ -144,7 +156,11 @@ class _Claim:
         said = f"difference {mean}, 95% interval {low} to {high}, margin {_show(self.margin, self.unit)}"
         if self.equality:
             return max(abs(gap.low), abs(gap.high)) <= self.margin, said
-        return gap.mean >= self.margin and gap.low > 0, said
+        holds = gap.mean >= self.margin and gap.low > 0
+        if self.ceiling is not None:
+            closed = self.closed(record).mean
+            holds, said = holds and closed >= self.share, f"{said}; closes {closed:.0%} of the gap, of {self.share:.0%}"
+        return holds, said
 
     def fill(self, record: Record, titles: Mapping[str, str]) -> str:
         """The sentence with the record's numbers."""
@@ -159,6 +175,8 @@ class _Claim:
         for side, cell in zip(self.sides, cells, strict=True):
             values |= _numbers(side, cell.interval()) | {f"{side}_seconds": cell.seconds}
         values |= _numbers("gap", gap)
+        if self.ceiling is not None:
+            values |= _numbers("share", self.closed(record)) | {"ceiling": record.select(**self.ceiling).mean}
         values |= {name.replace("gap", "points"): 100 * values[name] for name in ("gap", "gap_low", "gap_high")}
         if cells[1].mean:
             values["ratio"] = cells[0].mean / cells[1].mean
