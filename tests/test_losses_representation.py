@@ -241,7 +241,7 @@ def test_distilbert_loss_has_three_terms_of_given_weights():
 
     batch = next(iter(batches(task, student, batch_size=6)))
     student.eval()
-    terms = losses.DistilBERTLoss(teacher, weights=(5.0, 2.0, 1.0))(student, batch)
+    terms = losses.DistilBERTLoss(teacher)(student, batch)  # the paper's weights, unless told otherwise
     own, theirs = (model(**batch.inputs, output_hidden_states=True) for model in (student, teacher))
     expected = {
         "distillation": 5 * losses.soft_target_divergence(own.logits, theirs.logits, 2.0),
@@ -281,6 +281,18 @@ def make(name, teacher, cache=None, base=losses.cross_entropy):
     if name == "relations":
         return losses.RelationalDistillation(teacher, cache=cache, base=base)
     return losses.Distillation(teacher, cache=cache)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_relations_weigh_as_published_unless_told_otherwise(seed):
+    teacher, student, task = net(seed, 9).eval(), net(seed + 10, 5), tasks.points(seed)
+    batch = SimpleNamespace(inputs=task.train.inputs[:7], labels=task.train.labels[:7])
+    student.eval()
+    own, wanted = (model[:-1](batch.inputs).detach() for model in (student, teacher))
+    for options, distance, angle in (({}, 25, 50), ({"distance": 3.0, "angle": 0.5}, 3, 0.5)):
+        terms = losses.RelationalDistillation(teacher, **options)(student, batch)
+        torch.testing.assert_close(terms["distance"], distance * losses.relational_distance(own, wanted))
+        torch.testing.assert_close(terms["angle"], angle * losses.relational_angle(own, wanted))
 
 
 @pytest.mark.parametrize("name", ["hints", "relations", "logits"])
