@@ -22,6 +22,7 @@ NOT_IMPORTED = {
     "jupyter-server-mathjax": "its MathJax is copied into the site",
     "jupyterlab": "opened by `tl-course start`",
     "myst-nb": "an extension of Sphinx: notebooks as pages",
+    "nbgrader": "grades with the folder that `tl-course nbgrader` writes; an extra, as it changes JupyterLab",
     "nbval": "runs every notebook in `tl-course test`",
     "pytest": "runs the tests",
     "pytest-xdist": "runs the tests in several processes",

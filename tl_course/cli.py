@@ -319,6 +319,34 @@ def grade(
 
 
 @app.command()
+def nbgrader(
+    folder: Annotated[Path, typer.Argument(help="nbgrader's course folder; made where there is none.")],
+    exercise: Annotated[
+        list[str] | None, typer.Option(help="The number of an exercise; again for another; all of them if left out.")
+    ] = None,
+    submissions: Annotated[
+        Path | None, typer.Option(help="What your platform exports: put into the folder for nbgrader's autograding.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over notebooks that are there and differ.")] = False,
+) -> None:
+    """Write exercises as a course folder for nbgrader; with --submissions, a class's notebooks into it."""
+    from tl_course.grading import export
+
+    if submissions and len(exercise or []) != 1:
+        raise ValueError("--submissions belong to one exercise: name it with --exercise.")
+    names = export.write_course(folder, exercise or [], force=force)
+    print(f"{folder} has the source of {', '.join(names)}.")
+    steps = "generate_assignment"
+    if submissions:
+        count = export.hand_over(folder, exercise[0], submissions, force=force, say=print)
+        print(f"{count} submissions are in {folder / 'submitted'}.")
+        steps = "generate_assignment (once), autograde, generate_feedback, export"
+    print(f"Next, in {folder}: nbgrader {steps}. docs/grading.md says what its marks are worth.")
+    if not _importable("nbgrader"):
+        print("nbgrader is not installed here: pip install -c constraints.txt -e '.[nbgrader]'")
+
+
+@app.command()
 def test(
     quick: Annotated[bool, typer.Option("--quick", help="Lint and unit tests only, under 2 minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Also what takes minutes: a class of 60 to grade.")] = False,

@@ -404,8 +404,9 @@ def test_a_card_says_in_words_what_its_colour_says_and_escapes(use):
         assert words in repr(verdict)
 
 
-def test_for_nbgrader_a_check_is_its_points(use, monkeypatch):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+@pytest.mark.parametrize("mode", ["autograde", "validate"])
+def test_for_nbgrader_a_check_is_its_points(use, monkeypatch, mode):
+    monkeypatch.setenv("NBGRADER_EXECUTION", mode)
     assert repr(check(lambda x, factor: x * factor)) == "2"
     assert repr(check(lambda x, factor: x)) == "0"
     assert repr(check(...)) == "0"

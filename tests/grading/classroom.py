@@ -1,7 +1,9 @@
 """Submissions for the tests: notebooks made from ours, and what hostile learners write into them."""
 
 import copy
+import io
 import json
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -71,6 +73,15 @@ def put(path: Path, content: dict | bytes) -> Path:
     return path
 
 
+def zipped(entries: dict[str, bytes], stamp=(2026, 1, 2, 3, 4, 6)) -> bytes:
+    """A zip of these files."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name, stamp), content, zipfile.ZIP_DEFLATED)
+    return data.getvalue()
+
+
 def left_behind() -> list[psutil.Process]:
     """Processes of learners' code that still run."""
     found = []
@@ -107,9 +118,10 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         0, {"memory"},
     ),
     "process bomb": ("import os\n" + HEAD + "    while True:\n        os.fork()\n", 0, {"raised", "no result"}),
-    "much output": (
-        "import os, sys\n" + HEAD + "    for _ in range(20):\n        os.write(1, b'x' * 2**20)\n"
-        "        print('y' * 2**17)\n        sys.stderr.write('z' * 2**17)\n" + RIGHT,
+    "300 MB of output": (
+        "import os, sys\n" + HEAD + "    for _ in range(100):\n        os.write(1, b'x' * 2**20)\n"
+        "        os.write(2, b'x' * 2**20)\n        print('y' * 2**19)\n        sys.stderr.write('z' * 2**19)\n"
+        + RIGHT,
         1, {""},
     ),
     "huge file": (

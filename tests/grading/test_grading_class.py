@@ -2,19 +2,22 @@
 
 import csv
 import glob
+import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from classroom import HOSTILE, POINTS, QUICK, cell_of, left_behind, notebook, put, twice, without
+from classroom import HOSTILE, MARKER, POINTS, QUICK, cell_of, left_behind, notebook, put, twice, without, zipped
 
-from tl_course import cli
 from tl_course.grading import Job, grade, job
-from tl_course.grading.pages import feedback, page_names
-from tl_course.grading.submissions import MAX_BYTES
+from tl_course.grading.pages import feedback
+from tl_course.grading.submissions import MAX_BYTES, Submission, safe_names
 from tl_course.grading.table import harmless
 
 WRONG = "def answer_sum_or_mean(rate, count):\n    return rate * count"
@@ -44,20 +47,6 @@ def lent(nursery, monkeypatch):
     return made
 
 
-@pytest.fixture
-def tl(monkeypatch, capsys):
-    """Run the command line in this process: returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
-
-
 def rows(file: Path) -> list[dict]:
     return list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
 
@@ -77,8 +66,6 @@ def heavy() -> dict:
 
 
 def latin() -> bytes:
-    import json
-
     text = json.dumps(notebook(sum_or_mean="# für Zoë\n" + "def answer_sum_or_mean(r, c):\n    return r / c"))
     return text.replace("\\u00fc", "ü").replace("\\u00eb", "ë").encode("latin-1", errors="replace")
 
@@ -209,20 +196,48 @@ def test_a_mended_check_is_marked_again(lent, small, monkeypatch):
 
 
 def test_pages_of_students_with_the_same_name():
-    class One:
-        def __init__(self, student, identity=""):
-            self.student, self.identity = student, identity
-
-    names = page_names([One("Ann Lee"), One("ann lee"), One("../../Ann", "7"), One("王芳"), One("///")])
-    assert names == ["Ann-Lee.html", "ann-lee-2.html", "Ann-7.html", "王芳.html", "student.html"]
+    students = [("Ann Lee", ""), ("ann lee", ""), ("../../Ann", "7"), ("王芳", ""), ("///", "")]
+    names = safe_names([Submission(*each) for each in students])
+    assert names == ["Ann-Lee", "ann-lee-2", "Ann-7", "王芳", "student"]
 
 
 def test_a_page_says_when_it_was_late(lent, small):
-    from datetime import datetime
-
     report = grade(changed(small, due=datetime(2001, 1, 1)))
     assert all(row["late"] == "late" for row in rows(small.out))
     assert ", late" in feedback(report.results[0], report.sheet)
+
+
+def test_zips_and_folders_of_every_platform_come_to_the_same_marks(lent, tmp_path):
+    """A class in four forms: Moodle's and Canvas's names, in a folder and in a zip, with a student's own zip within."""
+    for platform, name in {
+        "moodle": "{who}_{number}_assignsubmission_file_/{file}",
+        "canvas": "{who}_{number}_900{number}_{file}",
+    }.items():
+        folder = tmp_path / platform
+        for number, who in enumerate(("ann", "ben", "cy"), start=101):
+            made = notebook(**({"sum_or_mean": WRONG} if who == "ben" else {}))
+            content = json.dumps(made).encode()
+            file = "mine.zip" if who == "cy" else "02 (1).ipynb"
+            data = zipped({"deep/answers.ipynb": content}) if who == "cy" else content
+            put(folder / name.format(who=who, number=number, file=file), data)
+        put(tmp_path / f"{platform}.zip", zipped({p.relative_to(folder).as_posix(): p.read_bytes()
+                                                   for p in folder.rglob("*.*") if p.is_file()}))  # fmt: skip
+    for place in ("moodle", "moodle.zip", "canvas", "canvas.zip"):
+        report = grade(Job(tmp_path / place, "02", tmp_path / f"{place}.csv", limits=QUICK))
+        found = [(one.student, one.identity, one.points) for one in report.results]
+        assert found == [("ann", "101", 13), ("ben", "102", 12), ("cy", "103", 13)], place
+
+
+def test_of_two_notebooks_the_newest_counts_and_after_the_date_it_is_late(lent, tmp_path):
+    old = put(tmp_path / "in" / "Ann" / "first.ipynb", notebook())
+    new = put(tmp_path / "in" / "Ann" / "again.ipynb", notebook(sum_or_mean=WRONG))
+    os.utime(old, (stamp := datetime(2026, 5, 1, 12).timestamp(), stamp))
+    os.utime(new, (stamp := datetime(2026, 5, 3, 12).timestamp(), stamp))
+    (ann,) = grade(Job(tmp_path / "in", "02", tmp_path / "g.csv", due=datetime(2026, 5, 2), limits=QUICK)).results
+    assert (ann.points, ann.answers.late, ann.answers.file) == (12, True, "Ann/again.ipynb")
+    assert "2 submissions, the newest counts" in ann.answers.notes
+    page = (tmp_path / "g-feedback" / "Ann.html").read_text(encoding="utf-8")
+    assert "2026-05-03 12:00, late" in page
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -272,6 +287,36 @@ def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, nurse
     code, _, err = tl("grade", small.submissions, "--exercise", "02", "--out", small.out)
     assert code == 2
     assert "cannot run here" in err
+
+
+@pytest.mark.slow
+def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
+    for name in ("Ann", "Ben", "Cy"):
+        put(tmp_path / "in" / f"{name}.ipynb", notebook(spring=f"# {name}"))
+    asleep = f"import subprocess\nsubprocess.run(['sleep', '{MARKER}'])"
+    put(tmp_path / "in" / "Dee.ipynb", notebook(spring=asleep))
+    out, state = tmp_path / "g.csv", tmp_path / "g-state"
+    command = [sys.executable, "-m", "tl_course.cli", "grade", str(tmp_path / "in"), "--exercise", "02"]
+    command += ["--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not left_behind() and time.monotonic() < until:  # the last one is running, the others are marked
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what was finished is kept" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+    assert not left_behind()
+    assert len(list(state.iterdir())) == 3
+
+    put(tmp_path / "in" / "Dee.ipynb", notebook())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "4 students, 3 of them marked before." in done.stdout
+    assert totals(out) == {"Ann": 11, "Ben": 11, "Cy": 11, "Dee": 13}
 
 
 # --- sixty -----------------------------------------------------------------------------------------------------------

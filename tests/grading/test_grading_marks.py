@@ -2,8 +2,12 @@
 
 import dataclasses
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from classroom import POINTS, QUICK, notebook, put, stub
@@ -13,6 +17,7 @@ from tl_course.grading import Job, grade
 from tl_course.grading.marking import judged, mark
 from tl_course.grading.notebooks import EXERCISES, extract, worksheet
 from tl_course.grading.nursery import Attempt, Nursery
+from tl_course.grading.sandbox import COVERED
 
 
 def test_the_solution_gets_full_marks_and_the_stub_none(marks):
@@ -202,6 +207,32 @@ def test_a_teachers_own_questions_take_the_place_of_the_courses(tmp_path):
     (ann,) = report.results
     assert [(one.question, one.points, one.of) for one in ann.marks] == [("sum_or_mean", 7, 7)]
     assert report.sheet.version != worksheet("02", catalogue.questions("02"), [EXERCISES], []).version
+
+
+@pytest.mark.slow
+def test_a_teachers_own_questions_cannot_be_read(tmp_path):
+    """They lie outside of every folder that is covered for another reason."""
+    own = Path(tempfile.mkdtemp(dir="/opt" if os.getuid() == 0 else None))
+    try:
+        own.chmod(0o755)
+        (own / "lesson_02.py").write_text(OWN)
+        look = (
+            "import os\ndef answer_sum_or_mean(rate, count):\n"
+            f"    try:\n        print(os.listdir({str(own)!r}))\n    except OSError as error:\n        print('no')\n"
+            f"    try:\n        print(open({str(own / 'lesson_02.py')!r}).read())\n"
+            "    except OSError as error:\n        print('no')\n    return rate / count\n"
+        )
+        put(tmp_path / "class" / "Ann.ipynb", notebook(sum_or_mean=look))
+        report = grade(Job(tmp_path / "class", "02", tmp_path / "g.csv", tests=own))
+    finally:
+        shutil.rmtree(own)
+    if COVERED not in report.walls:
+        pytest.skip("this system gives no namespace for files")
+    (mark_,) = report.results[0].marks
+    assert mark_.points == 7
+    assert mark_.printed
+    assert "Secret" not in mark_.printed
+    assert "lesson_02" not in mark_.printed
 
 
 @pytest.mark.parametrize(

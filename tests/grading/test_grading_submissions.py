@@ -1,27 +1,17 @@
 """Who handed in what: exports of platforms, broken files, zips that mean harm."""
 
-import io
 import json
 import os
-import zipfile
 from datetime import datetime
 
 import pytest
-from classroom import cell_of, notebook, put, stub, twice, without
+from classroom import cell_of, notebook, put, stub, twice, without, zipped
 
 from tl_course.grading import submissions
 from tl_course.grading.notebooks import choose, extract, is_of, parse
 from tl_course.grading.submissions import Piece, Refused, Submission, find
 
 BOOK = b'{"cells": [], "metadata": {"tl_course": {"exercise": "02"}}}'
-
-
-def zipped(entries: dict[str, bytes], stamp=(2026, 1, 2, 3, 4, 6)) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in entries.items():
-            archive.writestr(zipfile.ZipInfo(name, stamp), content, zipfile.ZIP_DEFLATED)
-    return data.getvalue()
 
 
 MOODLE = {

@@ -30,8 +30,8 @@ _LOOK = {  # text on #FCFCFA: contrast 5:1 and more
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """Return a verdict for a terminal; for nbgrader's autograding, the points alone, which it reads."""
-    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+    """Return a verdict for a terminal; where nbgrader executes the cell, the points alone, which it reads."""
+    if "NBGRADER_EXECUTION" in os.environ:  # "autograde" or "validate"
         return str(verdict.points)
     label = _LOOK[verdict.status][0]
     points = f" ({verdict.points} of {verdict.of} points)" if verdict.right and verdict.of else ""

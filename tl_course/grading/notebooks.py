@@ -87,13 +87,13 @@ def worksheet(
     for position, cell in enumerate(json.loads(data)["cells"]):
         if cell["cell_type"] != "code":
             continue
-        name = _grade_id(cell)
+        name = grade_id(cell)
         if name in slugs:
             parts.append(Part("answer", name))
         elif name.removesuffix("-check") in slugs:
             parts.append(Part("check", name.removesuffix("-check")))
         else:
-            parts.append(Part("code", str(position), _source(cell)))
+            parts.append(Part("code", str(position), source_of(cell)))
     asked = {part.name for part in parts if part.kind == "answer"}
     if not asked:
         raise ValueError(f"No cell of {found[0].name} belongs to one of the questions {', '.join(sorted(slugs))}.")
@@ -148,6 +148,22 @@ def choose(submission: Submission, sheet: Worksheet, due: datetime | None = None
     Refused
         If no file is one.
     """
+    piece, notebook, notes = pick(submission, sheet)
+    answers = extract(notebook, sheet)
+    answers.file, answers.stamp = piece.name, piece.stamp
+    answers.late = piece.late or bool(due and piece.stamp and piece.stamp > due)
+    answers.notes = [*notes, *answers.notes]
+    return answers
+
+
+def pick(submission: Submission, sheet: Worksheet) -> tuple[Piece, dict, list[str]]:
+    """Return a student's newest notebook of this exercise: the file, its content, and notes on what there was besides.
+
+    Raises
+    ------
+    Refused
+        If no file is one.
+    """
     fitting: list[tuple[Piece, dict, list[str]]] = []
     refused: list[tuple[Piece, Refused]] = []
     for piece in submission.pieces:
@@ -162,15 +178,10 @@ def choose(submission: Submission, sheet: Worksheet, due: datetime | None = None
         raise _why_nothing(submission, refused)
     fitting.sort(key=lambda one: (one[0].stamp or datetime.min, _natural(one[0].name)))
     piece, notebook, notes = fitting[-1]
-    answers = extract(notebook, sheet)
-    answers.file, answers.stamp = piece.name, piece.stamp
-    answers.late = piece.late or bool(due and piece.stamp and piece.stamp > due)
-    answers.notes = [*notes, *answers.notes]
     if len(fitting) > 1:
-        answers.notes.append(f"{len(fitting)} submissions, the newest counts")
+        notes = [*notes, f"{len(fitting)} submissions, the newest counts"]
     broken = [other.name for other, reason in refused if other.name.endswith((".ipynb", ".zip"))]
-    answers.notes += [f"not readable: {name}" for name in broken[:3]]
-    return answers
+    return piece, notebook, [*notes, *(f"not readable: {name}" for name in broken[:3])]
 
 
 def _why_nothing(submission: Submission, refused: list[tuple[Piece, Refused]]) -> Refused:
@@ -233,8 +244,8 @@ def is_of(notebook: dict, sheet: Worksheet) -> bool:
         return True
     slugs = {question.slug for question in sheet.questions}
     codes = [cell for cell in notebook["cells"] if _is_code(cell)]
-    return any(_grade_id(cell) in slugs for cell in codes) or any(
-        _defines(_source(cell), slug) for cell in codes for slug in slugs
+    return any(grade_id(cell) in slugs for cell in codes) or any(
+        _defines(source_of(cell), slug) for cell in codes for slug in slugs
     )
 
 
@@ -245,13 +256,13 @@ def extract(notebook: dict, sheet: Worksheet) -> Answers:
     codes = [cell for cell in notebook["cells"] if _is_code(cell)]
     slugs = [question.slug for question in sheet.questions]
     for cell in codes:
-        name = _grade_id(cell)
+        name = grade_id(cell)
         if name in cells:
             notes.append(f"{name}: the cell is there twice, the first counts")
         elif name in slugs:
-            cells[name] = _source(cell)
+            cells[name] = source_of(cell)
     for slug in slugs:
-        if slug not in cells and (found := [text for cell in codes if _defines(text := _source(cell), slug)]):
+        if slug not in cells and (found := [text for cell in codes if _defines(text := source_of(cell), slug)]):
             cells[slug] = found[0]
             notes.append(f"{slug}: the cell had lost its name, and was found by what it defines")
     missing = {slug: "The cell of this question is not in the notebook." for slug in slugs if slug not in cells}
@@ -271,7 +282,7 @@ def _is_code(cell: object) -> bool:
     return isinstance(cell, dict) and cell.get("cell_type") == "code"
 
 
-def _grade_id(cell: dict) -> str:
+def grade_id(cell: dict) -> str:
     """The name that nbgrader's metadata give a cell; empty if there is none, or nonsense."""
     metadata = cell.get("metadata")
     grading = metadata.get("nbgrader") if isinstance(metadata, dict) else None
@@ -279,7 +290,7 @@ def _grade_id(cell: dict) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _source(cell: dict) -> str:
+def source_of(cell: dict) -> str:
     source = cell.get("source")
     if isinstance(source, list):
         return "".join(line for line in source if isinstance(line, str))

@@ -13,6 +13,7 @@ from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Question
 from tl_course.grading.marking import Mark
 from tl_course.grading.notebooks import Worksheet
 from tl_course.grading.state import write_whole
+from tl_course.grading.submissions import safe_names
 
 if TYPE_CHECKING:
     from tl_course.grading.job import Graded
@@ -39,21 +40,9 @@ code { background: #f3f6f8; padding: 0 .2em }
 
 def write_all(folder: Path, results: Iterable[Graded], sheet: Worksheet) -> None:
     """Write each student's page."""
-    for one, name in zip(results, page_names(results), strict=True):
-        write_whole(folder / name, feedback(one, sheet))
-
-
-def page_names(results: Iterable[Graded]) -> list[str]:
-    """Names of the students' pages: what is left of their names, and a number where that is not enough."""
-    names, taken = [], set()
-    for one in results:
-        base = "-".join(re.findall(r"\w+", f"{one.student} {one.identity}"))[:80] or "student"
-        name, number = base, 2
-        while name.casefold() in taken:
-            name, number = f"{base}-{number}", number + 1
-        taken.add(name.casefold())
-        names.append(f"{name}.html")
-    return names
+    results = list(results)
+    for one, name in zip(results, safe_names(results), strict=True):
+        write_whole(folder / f"{name}.html", feedback(one, sheet))
 
 
 def feedback(one: Graded, sheet: Worksheet) -> str:

@@ -11,11 +11,12 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 MAX_BYTES = 64 * 2**20
 """Of one file, unpacked."""
@@ -238,6 +239,30 @@ def _who(path: str, *, is_folder: bool) -> tuple[str, str, bool]:
     if not rest and (match := _CANVAS.fullmatch(first)):
         return match["name"], match["id"], bool(match["late"])
     return (first if rest or is_folder else first.partition(".ipynb")[0].removesuffix(".zip")), "", False
+
+
+class Named(Protocol):
+    """Whatever has a student's name and the platform's number."""
+
+    student: str
+    identity: str
+
+
+def safe_names(students: Iterable[Named]) -> list[str]:
+    """Names for files and folders: what is left of the students' names, and a number where that is not enough.
+
+    >>> safe_names([Submission("Ann Lee", "7"), Submission("../Ann"), Submission("ann")])
+    ['Ann-Lee-7', 'Ann', 'ann-2']
+    """
+    names, taken = [], set()
+    for one in students:
+        base = "-".join(re.findall(r"\w+", f"{one.student} {one.identity}"))[:80] or "student"
+        name, number = base, 2
+        while name.casefold() in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name.casefold())
+        names.append(name)
+    return names
 
 
 def _unpacked(piece: Piece) -> list[Piece]:
