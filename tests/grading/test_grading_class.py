@@ -300,7 +300,7 @@ def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
     command += ["--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
-    while not left_behind() and time.monotonic() < until:  # the last one is running, the others are marked
+    while not left_behind() and time.monotonic() < until:  # the last one runs, the others are marked
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
