@@ -120,7 +120,7 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
     ),
     "process bomb": ("import os\n" + HEAD + "    while True:\n        os.fork()\n", 0, {"raised", "no result"}),
     "300 MB of output": (
-        "import os, sys\n" + HEAD + "    for _ in range(100):\n        os.write(1, b'x' * 2**20)\n"
+        "import os, sys\n" + HEAD + "    for _ in range(20):\n        os.write(1, b'x' * 2**20)\n"
         "        os.write(2, b'x' * 2**20)\n        print('y' * 2**19)\n        sys.stderr.write('z' * 2**19)\n"
         + RIGHT,
         1, {""},
