@@ -22,7 +22,7 @@ course: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/tl-course test
 
-test-full: $(VENV)/.installed-test
+test-full: $(VENV)/.installed-full
 	$(BIN)/tl-course test --full
 
 check: $(VENV)/.installed-test
@@ -58,6 +58,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -c constraints.txt -e ".[book,test]"
 	touch $(VENV)/.installed $@
+
+$(VENV)/.installed-full: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -c constraints.txt -e ".[book,test,browser]"
+	touch $(VENV)/.installed $(VENV)/.installed-test $@
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "The course needs Python 3.11 or newer; none was found. Install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }

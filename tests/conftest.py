@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from serving import Server
 
+from authoring import browsing
 from tl_course import course, environment, running
 
 # Where the tests are started in the background of a script, Ctrl-C is switched off for them and all their children;
@@ -46,6 +47,8 @@ def cache(tmp_path):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("root") and not namespaces_work():
         pytest.skip("needs Linux, root and unshare, to mount and to cut the network in a namespace of its own")
+    if item.get_closest_marker("browser") and (lack := browsing.missing()):
+        pytest.skip(lack)
 
 
 @functools.cache

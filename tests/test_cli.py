@@ -307,7 +307,7 @@ def test_start_opens_jupyterlab_at_the_start_page(tl, clone, monkeypatch):
     assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
     assert f"--ServerApp.root_dir={clone / 'workspace'}" in command
     assert "--LabApp.default_url=/lab/tree/START.md" in command
-    assert {"--no-browser", "--port=9999"} <= set(command)
+    assert {"--no-browser", "--port=9999", "--KernelManager.transport_encryption=auto"} <= set(command)
 
 
 def test_start_in_a_folder_that_cannot_be_written(tl, clone, tmp_path):

@@ -86,6 +86,11 @@ def distributions() -> dict[str, list[str]]:
     }
 
 
+def owners(module: str) -> list[str]:
+    """The distributions a module is from; of an extra that is not installed here, the one of its own name."""
+    return distributions().get(module, [canonicalize_name(module)])
+
+
 def test_every_direct_dependency_is_pinned_within_its_bounds():
     pinned = pins()
     for name, requirement in declared().items():
@@ -121,16 +126,12 @@ def test_environment_yml_is_python_pip_and_the_same_install_line():
 
 
 def test_every_import_is_declared():
-    missing = {
-        module: path
-        for module, path in imported().items()
-        if not set(distributions().get(module, [])) & set(declared())
-    }
+    missing = {module: path for module, path in imported().items() if not set(owners(module)) & set(declared())}
     assert missing == {}, "declare them in pyproject.toml and pin them in constraints.txt"
 
 
 def test_every_declared_dependency_is_imported_or_explained():
-    used = {name for module in imported() for name in distributions().get(module, [])}
+    used = {name for module in imported() for name in owners(module)}
     unexplained = set(declared()) - used - set(NOT_IMPORTED)
     assert unexplained == set(), "remove them from pyproject.toml, or say here what they are for"
     assert set(NOT_IMPORTED) <= set(declared())

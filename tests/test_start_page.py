@@ -185,6 +185,8 @@ def test_jupyterlab_is_told_to_show_markdown_and_keeps_other_settings(monkeypatc
     [overrides] = [*startpage.JUPYTER_CONFIG.glob("labconfig/*.json")]
     plugin = json.loads(overrides.read_text())["@jupyterlab/docmanager-extension:plugin"]
     assert plugin == {"defaultViewers": {"markdown": "Markdown Preview"}}
+    news = json.loads(overrides.read_text())["@jupyterlab/apputils-extension:notification"]
+    assert news == {"checkForUpdates": False, "fetchNews": "false"}  # else its first question is not about the course
     assert overrides.stem == "default_setting_overrides"
     assert folders[1] == str(overrides.parent.parent)
 

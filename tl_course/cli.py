@@ -206,6 +206,8 @@ def start(
     # JupyterLab would ask its makers whether there is a newer one; a course that needs no network does without
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     command += [f"--LabApp.default_url=/lab/tree/{startpage.PAGE}"]
+    # what is typed and shown goes to the kernel through a port that others on a shared machine could listen at
+    command += ["--KernelManager.transport_encryption=auto"]
     command += ([] if browser else ["--no-browser"]) + (options or [])
     raise typer.Exit(code=subprocess.call(command, env=startpage.jupyter_environment()))
 
@@ -349,7 +351,7 @@ def nbgrader(
 @app.command()
 def test(
     quick: Annotated[bool, typer.Option("--quick", help="Lint and unit tests only, under 2 minutes.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Also what takes minutes: a class of 60 to grade.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also what takes minutes: 60 to grade, a browser.")] = False,
     jobs: Annotated[int, typer.Option(help="Test processes side by side.")] = 2,
 ) -> None:
     """Run the tests: the package, its examples, and every notebook from first cell to last (nbval)."""

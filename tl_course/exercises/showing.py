@@ -58,7 +58,7 @@ def _wrap(text: str) -> str:
 def _card(look: str, slug: str, note: str, paragraphs: Iterable[str], body: str = "") -> str:
     label, sign, color = _LOOK[look]
     heading = f'<strong style="color: {color}"><span aria-hidden="true">{sign}</span> {label}</strong>'
-    heading += f" · <code>{html.escape(slug)}</code>" if slug else ""
+    heading += f" · {_code(html.escape(slug))}" if slug else ""
     heading += f" · {html.escape(note)}" if note else ""
     text = "".join(f'<p style="margin: 0.4em 0 0">{_rich(part)}</p>' for part in paragraphs)
     return (
@@ -69,7 +69,12 @@ def _card(look: str, slug: str, note: str, paragraphs: Iterable[str], body: str 
 
 def _rich(text: str) -> str:
     """Escape a text for HTML, with what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r'<code style="color: #22272B; background: #EEF0EF">\1</code>', html.escape(text))
+    return re.sub(r"`([^`]+)`", lambda found: _code(found[1]), html.escape(text))
+
+
+def _code(escaped: str) -> str:
+    """Code on the card's own ground: a dark theme would bring its own."""
+    return f'<code style="color: #22272B; background: #EEF0EF">{escaped}</code>'
 
 
 @dataclass(frozen=True)

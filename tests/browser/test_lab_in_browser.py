@@ -1,0 +1,190 @@
+"""JupyterLab as `make lab` opens it: start page, lessons run through, dials by keyboard, an exercise, both themes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from slicing import needed
+
+from authoring import lab, sources
+from tl_course import course, exercises, startpage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+pytestmark = [pytest.mark.browser, pytest.mark.full, pytest.mark.assets]
+
+RUN_THROUGH = ("00", "02")
+IN_A_MOMENT = 5000
+"""Milliseconds within which a dial must answer: far above what benchmarks/dial_latency.py measures."""
+_WIDGET = re.compile(r"Dial\b|An interactive widget")  # as committed notebooks say it
+
+
+def lesson(number: str) -> Path:
+    [path] = course.lessons([number])
+    return path
+
+
+def code_cells(path: Path) -> list[dict]:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def dials() -> list[tuple[str, int]]:
+    """Every cell of a lesson that shows a widget: its lesson's number, and its position among the code cells."""
+    return [
+        (path.stem[:2], position)
+        for path in course.lessons()
+        for position, cell in enumerate(code_cells(path))
+        if any(_WIDGET.match("".join(one.get("data", {}).get("text/plain", ""))) for one in cell["outputs"])
+    ]
+
+
+# --- the start page ----------------------------------------------------------------------------------------------
+
+
+def test_the_course_opens_on_its_start_page(page, learner, picture):
+    page.goto(learner.address(startpage.PAGE))
+    path = page.locator(".jp-MarkdownViewer")
+    path.get_by_role("heading", name="Your course").wait_for()
+    assert path.locator("tbody tr").count() == len(course.lessons())
+    page.locator("#jp-main-statusbar").wait_for()
+    page.wait_for_timeout(3000)  # JupyterLab asks about its news a moment after it is there
+    assert page.locator(".jp-toast, .jp-Dialog, .Toastify__toast").all_inner_texts() == []
+    picture("light")
+    dark(page)
+    picture("dark")
+    path.locator("tbody a").first.click()
+    page.locator(".jp-NotebookPanel .jp-Notebook h1").first.wait_for()
+
+
+def dark(page) -> None:
+    lab.choose(page, "Settings", "Theme", "JupyterLab Dark")
+    page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
+
+
+def light(page) -> None:
+    lab.choose(page, "Settings", "Theme", "JupyterLab Light")
+    page.locator('body[data-jp-theme-light="true"]').wait_for(state="attached")
+
+
+# --- a lesson ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", RUN_THROUGH)
+def test_a_lesson_runs_through(page, learner, picture, number):
+    path = lesson(number)
+    notebook = lab.Notebook(page, learner, f"notebooks/{path.name}")
+    picture("begins")
+    notebook.run_all()
+    assert notebook.complaints() == []
+    counts = [re.sub(r"\D", "", prompt or "") for prompt in notebook.prompts()]
+    assert counts == [str(position + 1) for position in range(len(code_cells(path)))]
+    figures = page.locator(".jp-OutputArea-output figure img")
+    committed = "".join("".join(one) for cell in code_cells(path) for one in _html_of(cell))
+    assert figures.count() == committed.count("<figure")
+    for position in range(figures.count()):
+        figures.nth(position).scroll_into_view_if_needed()
+        assert figures.nth(position).evaluate("img => img.decode().then(() => img.naturalWidth)") > 0
+        assert len(figures.nth(position).get_attribute("alt")) >= 20
+    figures.first.scroll_into_view_if_needed()
+    picture("light")
+    dark(page)
+    picture("dark")
+    light(page)
+
+
+def _html_of(cell: dict) -> list[str]:
+    return [one["data"]["text/html"] for one in cell["outputs"] if "text/html" in one.get("data", {})]
+
+
+# --- dials -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "position"), dials(), ids=lambda value: str(value))
+def test_every_control_moves_by_keyboard_and_the_figure_follows(page, learner, picture, number, position):
+    path = lesson(number)
+    notebook = lab.Notebook(page, learner, f"notebooks/{path.name}")
+    for before in needed(["".join(cell["source"]) for cell in code_cells(path)], position):
+        cell = notebook.run(before)
+        assert notebook.complaints() == []
+    box = cell.locator(".jp-OutputArea-output .jupyter-widgets").first
+    handles = box.locator(".noUi-handle")
+    handles.first.wait_for()
+    figure = box.locator("figure img")
+    figure.scroll_into_view_if_needed()
+    picture("before")
+    assert handles.count() == box.locator(CONTROLS).count(), "a kind of control that nobody here knows how to move"
+    for handle in handles.all():
+        assert handle.get_attribute("tabindex") == "0"
+        shown, reading = figure.get_attribute("src"), box.locator(".widget-readout").all_inner_texts()
+        assert turned(handle)
+        page.wait_for_function(
+            "([box, old]) => box.querySelector('figure img').src !== old",
+            arg=[box.element_handle(), shown],
+            timeout=IN_A_MOMENT,
+        )
+        assert figure.evaluate("img => img.decode().then(() => img.naturalWidth)") > 0
+        assert box.locator(".widget-readout").all_inner_texts() != reading
+    picture("moved")
+
+
+CONTROLS = ".noUi-handle, select, button, input, textarea, [contenteditable=true]:not(.widget-readout)"
+
+
+def turned(handle: Locator) -> bool:
+    """Press the arrow keys on a slider; whether one of them, at least, moved it: at an end the other must."""
+    handle.focus()
+    before = handle.get_attribute("aria-valuenow")
+    for key in ("ArrowRight", "ArrowLeft"):
+        handle.press(key)
+        if handle.get_attribute("aria-valuenow") != before:
+            return True
+    return False
+
+
+# --- an exercise ---------------------------------------------------------------------------------------------------
+
+
+def test_an_exercise_wrong_then_a_hint_then_right(page, learner, picture):
+    question = next(one for one in exercises.questions("02") if one.slug == "sum_or_mean")
+    path = sources.ROOT / "exercises" / lesson("02").name
+    code = ["".join(cell["source"]) for cell in code_cells(path)]
+    answer = next(place for place, text in enumerate(code) if text.startswith("def answer_sum_or_mean"))
+    notebook = lab.Notebook(page, learner, f"exercises/{path.name}")
+    notebook.run(0)
+
+    notebook.run(answer)
+    assert "Not attempted yet" in notebook.run(answer + 1).inner_text()
+
+    notebook.write(answer, "def answer_sum_or_mean(rate, count):\n    return rate * count")
+    notebook.run(answer)
+    said = notebook.run(answer + 1)
+    assert "Not right yet" in said.inner_text()
+    assert "The wrong way round" in said.inner_text()
+    said.scroll_into_view_if_needed()
+    picture("wrong")
+    dark(page)
+    picture("wrong-dark")
+    light(page)
+
+    notebook.write(answer, 'tl.hint("sum_or_mean")')
+    assert plain(question.hints[0]) in notebook.run(answer).inner_text()
+    picture("hint")
+
+    notebook.write(answer, "def answer_sum_or_mean(rate, count):\n    return rate / count")
+    notebook.run(answer)
+    said = notebook.run(answer + 1)
+    assert "Right" in said.inner_text()
+    assert plain(question.why)[:60] in said.inner_text()
+    said.scroll_into_view_if_needed()
+    picture("right")
+    assert notebook.complaints() == []
+
+
+def plain(text: str) -> str:
+    return text.replace("`", "")
