@@ -4,7 +4,8 @@ A mutant is a solution with one change: a sign flipped, a factor dropped, argume
 changed, ``<`` for ``<=``, ``eval()``, ``detach()``, ``clone()`` or ``no_grad`` removed, a statement deleted. A check
 that calls it right has a hole, unless the mutant is right too. Those are listed in ``authoring/mutants.toml``, each
 with the reason why it is equivalent; they do not count. The exit status is 1 when less than nine tenths of the others
-are killed, when a survivor is not listed, or when an entry of the list is not needed any more.
+are killed, when a survivor is not listed, or when an entry of the list is not needed any more. What came out is kept in
+``authoring/mutants.json``, for the instructor's site.
 """
 
 import argparse
@@ -12,10 +13,11 @@ import ast
 import contextlib
 import copy
 import io
+import json
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from authoring import sources, worksheets
@@ -56,6 +58,43 @@ class Mutant:
     slug: str
     change: str
     code: str
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the mutants of a lesson's solutions.
+
+    Attributes
+    ----------
+    questions : int
+    mutants : int
+        Those that count: all but the equivalent ones.
+    killed : int
+        Mutants that no check called right.
+    equivalent : int
+        Survivors that are listed with their reason.
+    """
+
+    questions: int = 0
+    mutants: int = 0
+    killed: int = 0
+    equivalent: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(mine + theirs for mine, theirs in zip(self.numbers, other.numbers, strict=True)))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The four numbers."""
+        return tuple(asdict(self).values())
+
+    @property
+    def share(self) -> float:
+        """The share killed, 1 where there was nothing to kill."""
+        return self.killed / self.mutants if self.mutants else 1.0
+
+    def __str__(self) -> str:
+        return f"{self.killed} of {self.mutants} mutants killed ({self.share:.1%}), {self.equivalent} equivalent"
 
 
 # --- making mutants ------------------------------------------------------------------------------------------------
@@ -203,14 +242,14 @@ def equivalents(root: Path) -> dict[tuple[str, str], str]:
     return found
 
 
-def report(worksheet: Worksheet, listed: dict[tuple[str, str], str]) -> tuple[list[str], bool]:
-    """Examine one lesson's solutions; return the lines to print and whether all is well."""
-    lines, fine, killed, counted = [], True, 0, 0
+def report(worksheet: Worksheet, listed: dict[tuple[str, str], str]) -> tuple[list[str], Tally, bool]:
+    """Examine one lesson's solutions; return the lines to print, the sums, and whether all is well."""
+    lines, fine, total = [], True, Tally()
     for slug, (number, alive) in examine(worksheet).items():
         excused = [one for one in alive if (slug, one.change) in listed]
-        killed += number - len(alive)
-        counted += number - len(excused)
-        lines.append(f"  {slug}: {number - len(alive)} of {number - len(excused)} killed, {len(excused)} equivalent")
+        tally = Tally(1, number - len(excused), number - len(alive), len(excused))
+        total += tally
+        lines.append(f"  {slug}: {tally}")
         for one in alive:
             reason = listed.get((slug, one.change))
             lines.append(f"    {one.change}: {reason or 'SURVIVES; mend the check, or list it with a reason'}")
@@ -219,9 +258,22 @@ def report(worksheet: Worksheet, listed: dict[tuple[str, str], str]) -> tuple[li
             if name == slug and change not in {one.change for one in alive}:
                 lines.append(f"    {change}: is listed and does not survive; remove it from authoring/mutants.toml")
                 fine = False
-    share = killed / counted if counted else 1.0
-    head = f"{worksheet.stem}: {killed} of {counted} mutants killed ({share:.0%})"
-    return [head, *lines], fine and share >= WANTED_SHARE
+    return [f"{worksheet.stem}: {total}", *lines], total, fine and total.share >= WANTED_SHARE
+
+
+def kept(root: Path) -> dict[str, Tally]:
+    """Return what came out last, by lesson stem; empty where nothing was ever examined."""
+    file = root / "authoring" / "mutants.json"
+    if not file.is_file():
+        return {}
+    return {stem: Tally(**row) for stem, row in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def keep(root: Path, tallies: dict[str, Tally]) -> None:
+    """Keep what came out for these lessons, and leave the others as they are."""
+    rows = {stem: asdict(tally) for stem, tally in sorted((kept(root) | tallies).items())}
+    text = ",\n".join(f" {json.dumps(stem)}: {json.dumps(row)}" for stem, row in rows.items())
+    (root / "authoring" / "mutants.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = sources.ROOT) -> int:
@@ -231,16 +283,19 @@ def main(arguments: Sequence[str] | None = None, root: Path = sources.ROOT) -> i
     )
     parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all where none is given")
     wanted = {number.zfill(2) for number in parser.parse_args(arguments).lessons}
-    fine = True
+    fine, tallies = True, {}
     try:
         listed = equivalents(root)
         chosen = [one for one in Course(root).worksheets if not wanted or one.lesson.number in wanted]
         if unknown := wanted - {one.lesson.number for one in chosen}:
             raise ValueError(f"There are no exercises {', '.join(sorted(unknown))}.")
         for worksheet in chosen:
-            lines, well = report(worksheet, listed)
+            lines, tallies[worksheet.stem], well = report(worksheet, listed)
             print("\n".join(lines), flush=True)
             fine &= well
+        keep(root, tallies)
+        if len(tallies) > 1:
+            print(f"all {len(tallies)} lessons: {sum(tallies.values(), Tally())}")
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -332,18 +332,31 @@ def test_mutants_are_killed_by_a_check_and_survive_a_careless_one(make):
 def test_the_report_counts_excuses_and_refuses_stale_ones(make, tmp_path):
     careless = _question("double", inputs=lambda seed: [{"x": 0.0}])
     [worksheet] = make(questions=(careless, QUESTIONS[1])).worksheets
-    lines, fine = mutants.report(worksheet, {})
+    lines, _, fine = mutants.report(worksheet, {})
     assert not fine
     assert any("factor * x → x: SURVIVES" in line for line in lines)
-    lines, fine = mutants.report(worksheet, {("double", "factor * x → x"): "x is zero"})
+    lines, tally, fine = mutants.report(worksheet, {("double", "factor * x → x"): "x is zero"})
     assert fine
-    assert "(100%)" in lines[0]
-    lines, fine = mutants.report(make().worksheets[0], {("double", "factor * x → x"): "x is zero"})
+    assert (tally.share, tally.equivalent, tally.questions) == (1.0, 1, 2)
+    assert lines[0] == f"00_good: {tally.killed} of {tally.mutants} mutants killed (100.0%), 1 equivalent"
+    lines, _, fine = mutants.report(make().worksheets[0], {("double", "factor * x → x"): "x is zero"})
     assert not fine
     assert any("is listed and does not survive" in line for line in lines)
     (tmp_path / "authoring" / "mutants.toml").write_text('double = [{change = "a"}]')
     with pytest.raises(ValueError, match="lacks its change or its reason"):
         mutants.equivalents(tmp_path)
+
+
+def test_what_came_out_is_kept_by_lesson(make, capsys, monkeypatch):
+    course = make()
+    monkeypatch.setattr(mutants, "Course", lambda root: course)
+    mutants.keep(course.root, {"07_other": mutants.Tally(3, 40, 39, 1), "00_good": mutants.Tally(1, 2, 1, 0)})
+    (course.root / "authoring" / "mutants.toml").write_text("")
+    assert mutants.main(["0"], root=course.root) == 0
+    found = mutants.kept(course.root)
+    assert found["07_other"] == mutants.Tally(3, 40, 39, 1), "lessons that were not examined keep theirs"
+    assert (found["00_good"].questions, found["00_good"].share) == (2, 1.0)
+    assert f"00_good: {found['00_good']}" in capsys.readouterr().out
 
 
 def test_sources_are_read_as_jupytext_does(make):

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from authoring import mutants
 from authoring.site import records, reference, terms
 from authoring.site.content import Content, Stop, Term
 from tl_course import exercises, startpage
@@ -240,11 +241,31 @@ def instructor_times(content: Content) -> str:
     return table(("Lesson", "What it is about", "Your minutes", "Seconds to run", "Exercises"), rows)
 
 
+def checks(content: Content) -> str:
+    """What became of spoilt solutions in each lesson, and in all."""
+    known = {stem: tally for stem, tally in mutants.kept(content.root).items() if stem[:2] in content.stops}
+    rows = [[link(content.stops[stem[:2]]), *_tally(tally)] for stem, tally in known.items()]
+    total = ["all lessons", *_tally(sum(known.values(), mutants.Tally()))]
+    return table(("Lesson", "Questions", "Spoilt solutions", "Found out", "Equivalent"), [*rows, total])
+
+
+def _tally(tally: mutants.Tally) -> list[str]:
+    return [f"{tally.questions}", f"{tally.mutants}", f"{tally.killed} ({tally.share:.1%})", f"{tally.equivalent}"]
+
+
+def equivalents(content: Content) -> str:
+    """The spoilt solutions that are right all the same, and why."""
+    rows = [[slug, f"`{change}`", reason] for (slug, change), reason in mutants.equivalents(content.root).items()]
+    return table(("Question", "Change", "Why no check can tell"), rows)
+
+
 PARTS: dict[str, Callable[[Content], str]] = {
     "api": reference.contents,
+    "checks": checks,
     "chinese_path": chinese_path,
     "chinese_terms": chinese_terms,
     "coming": coming,
+    "equivalents": equivalents,
     "glossary": glossary,
     "help": lambda content: startpage.help_text(words="glossary.md"),
     "instructor_times": instructor_times,

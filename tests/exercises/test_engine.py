@@ -348,6 +348,19 @@ def test_a_slow_answer_is_stopped(use, answer):
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+def test_what_loads_slowly_when_first_used_is_not_in_the_answers_time(use):
+    loaded = []
+
+    def probe(answer, case):
+        if not loaded:
+            time.sleep(1.0)  # as PyTorch does before its first optimiser
+            loaded.append(True)
+        return answer(**case)
+
+    use(probe=probe)
+    assert check(lambda x, factor: x * factor).right
+
+
 def test_a_timer_of_the_learners_goes_on():
     struck = []
     before = signal.signal(signal.SIGALRM, lambda *_: struck.append(1))

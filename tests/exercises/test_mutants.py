@@ -11,8 +11,11 @@ COURSE = Course()
 @pytest.mark.slow
 @pytest.mark.parametrize("worksheet", COURSE.worksheets, ids=lambda worksheet: worksheet.stem)
 def test_spoilt_solutions_are_found_out(worksheet):
-    lines, fine = mutants.report(worksheet, mutants.equivalents(COURSE.root))
+    lines, tally, fine = mutants.report(worksheet, mutants.equivalents(COURSE.root))
     assert fine, "\n".join(lines)
+    assert mutants.kept(COURSE.root).get(worksheet.stem) == tally, (
+        f"run `python -m authoring.mutants {worksheet.stem[:2]}`"
+    )
 
 
 def test_the_list_of_equivalents_names_questions_that_exist():

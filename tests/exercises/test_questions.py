@@ -9,6 +9,7 @@ import importlib
 import re
 
 import pytest
+import torch
 from torch import nn
 
 from authoring import worksheets
@@ -20,6 +21,13 @@ QUESTIONS = exercises.questions()
 ANSWERS = {number: importlib.import_module(f"answers_{number}") for number in exercises.lessons()}
 COURSE = Course()
 SEEDS = (0, 1)
+MANY_SEEDS = range(100, 120)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaded():
+    """PyTorch loads its compiler before its first step, for seconds; that is not to count as an answer's time."""
+    torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1).step()
 
 
 def ask(question, answer, seed):
@@ -119,6 +127,29 @@ def test_wrong_answers_without_a_name_do_not_pass(question, answer):
     verdict = ask(question, answer, seed=0)
     assert verdict.status == "wrong"
     assert verdict.message
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
+def test_no_verdict_depends_on_the_draw(question):
+    """Learners draw new inputs with every check: what is right, or wrong by a name, must be so on all of them."""
+    answers = ANSWERS[question.lesson]
+    expected = [(question.reference, ""), *((answer, "") for answer in answers.RIGHT[question.slug])]
+    expected += [(wrong.answer, wrong.name) for wrong in question.wrong]
+    expected += [(answer, name) for name, answer in answers.WRONG[question.slug].items()]
+    said = [
+        f"seed {seed}: {reason or 'a right answer'} was called {verdict.reason or verdict.status}. {verdict.detail}"
+        for seed in MANY_SEEDS
+        for answer, reason in expected
+        if (verdict := ask(question, answer, seed)).reason != reason or verdict.right == bool(reason)
+    ]
+    said += [
+        f"seed {seed}: nameless answer {number} passed"
+        for seed in MANY_SEEDS
+        for number, answer in enumerate(answers.NO_ANSWERS.get(question.slug, []))
+        if ask(question, answer, seed).right
+    ]
+    assert not said, "\n".join(said)
 
 
 NONSENSE = [None, 3, "", "what?", [], {}, object(), nn.Linear(2, 2), lambda *_: None, lambda *_: [], lambda: 0, int]

@@ -70,6 +70,7 @@ def check(slug: str, answer: object = ..., *, seed: int | None = None) -> Verdic
 def _checked(question: Question, answer: object, seed: int | None) -> Verdict:
     with undisturbed():
         cases = question.inputs(secrets.randbelow(2**31) if seed is None else seed)
+        question.evidence(question.reference, cases[0])  # PyTorch loads much when first used: not in the answer's time
         verdict = question.judge(collect(question, answer, cases), cases)
     if verdict.status == WRONG and not can_stop():
         note = "A slow answer cannot be stopped here: interrupt the kernel if a check hangs."
