@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 RESNET_WIDTHS = (32, 64, 160, 288)
+TINY_WIDTHS = (16, 32, 80, 144)
 VGG_WIDTHS = (32, "M", 64, 64, "M", 128, 128, "M", 288, 288, "M")
 VGG_HIDDEN = 256
 
@@ -23,6 +24,9 @@ class ResNetSmall(nn.Module):
     ----------
     num_classes : int
         Outputs of the head ``fc``.
+    widths : four int
+        Channels of the stages. ``TINY_WIDTHS`` are half as many, and so a quarter of the weights: the student of
+        lesson 12.
 
     Examples
     --------
@@ -30,9 +34,9 @@ class ResNetSmall(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, widths: tuple[int, int, int, int] = RESNET_WIDTHS) -> None:
         super().__init__()
-        stem, second, third, last = RESNET_WIDTHS
+        stem, second, third, last = widths
         self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)

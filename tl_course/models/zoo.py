@@ -20,6 +20,7 @@ from tl_course.models.tensors import TensorsDoNotFitError, load_tensors, read_sa
 
 WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
 SHIPPED = ("letters", "imagenet_distilled")
+SMALL = ("vgg_small", "resnet_small", "resnet_tiny")
 LANGUAGE_MODEL = "language_model"
 # What a BERT's file may lack (the new head) and may have besides (heads of its pretraining, and positions 0, 1, 2 …).
 NEW_TENSORS = ("classifier.", "pre_classifier.")
@@ -60,6 +61,7 @@ class ModelInfo:
 MODELS: dict[str, ModelInfo] = {
     "vgg_small": ModelInfo("VGG (small)", "image", 32, 10, 1_655_338, 46_746_112, SHIPPED),
     "resnet_small": ModelInfo("ResNet (small)", "image", 32, 10, 1_622_890, 75_057_984, SHIPPED),
+    "resnet_tiny": ModelInfo("ResNet (tiny)", "image", 32, 10, 407_482, 18_986_400, ()),
     "vgg16": ModelInfo("VGG16", "image", 224, 1000, 138_357_544, 15_470_264_320, ("imagenet",)),
     "resnet18": ModelInfo("ResNet-18", "image", 224, 1000, 11_689_512, 1_814_073_344, ("imagenet",)),
     "resnet50": ModelInfo("ResNet-50", "image", 224, 1000, 25_557_032, 4_089_184_256, ("imagenet",)),
@@ -107,8 +109,8 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     name : str
         A name of :data:`MODELS`: "resnet_small", "vgg_small", "resnet18", "minilm" …
     weights : str, optional
-        None draws random weights; "letters" and "imagenet_distilled" come with the package for the two small networks,
-        "language_model" for "gru_small";
+        None draws random weights; "letters" and "imagenet_distilled" come with the package for "vgg_small" and
+        "resnet_small", "language_model" for "gru_small"; "resnet_tiny", a student, has none;
         "imagenet" (pictures) and "pretrained" (texts) are fetched files.
     num_classes : int, optional
         A new random head with this many outputs. Left out, the head that comes with the weights is kept (there is none
@@ -145,7 +147,8 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     """
     info = model_info(name)
     if weights is not None and weights not in info.weights:
-        raise ValueError(f"{name} has no weights {weights!r}; choose None (random) or {' or '.join(info.weights)}.")
+        choices = " or ".join(["None (random)", *info.weights])
+        raise ValueError(f"{name} has no weights {weights!r}; choose {choices}.")
     if num_classes is not None:
         check_num_classes(num_classes)
     make = _create_recurrent if name == "gru_small" else _create_text if info.kind == "text" else _create_image
@@ -183,10 +186,12 @@ def equip(model: nn.Module, name: str, weights: str | None, preprocess: ImagePre
 
 def architecture(name: str, num_classes: int, config: dict[str, Any] | None = None) -> nn.Module:
     """Build a bare network with random weights from the current random state (``config``: a BERT's settings)."""
-    if name == "resnet_small" or name == "vgg_small":
-        from tl_course.models.small import ResNetSmall, VGGSmall
+    if name in SMALL:
+        from tl_course.models.small import TINY_WIDTHS, ResNetSmall, VGGSmall
 
-        return (ResNetSmall if name == "resnet_small" else VGGSmall)(num_classes)
+        if name == "vgg_small":
+            return VGGSmall(num_classes)
+        return ResNetSmall(num_classes, TINY_WIDTHS) if name == "resnet_tiny" else ResNetSmall(num_classes)
     if name == "gru_small":
         from tl_course.models.recurrent import GRUSmall
 
@@ -265,7 +270,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _image_preprocess(name: str, model: nn.Module) -> ImagePreprocess:
-    if name in ("resnet_small", "vgg_small"):
+    if name in SMALL:
         return ImagePreprocess(size=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     if name == "efficientnet_lite0":
         published = model.pretrained_cfg
