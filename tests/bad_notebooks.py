@@ -134,6 +134,10 @@ def _html(html: str) -> Callable[[NotebookNode], None]:
     return _output("display_data", {"text/html": html, "text/plain": "figure"})
 
 
+def _captioned(caption: str) -> Callable[[NotebookNode], None]:
+    return _html(f"<figure><figcaption>{caption}</figcaption></figure>")
+
+
 def _printed(text: str) -> Callable[[NotebookNode], None]:
     return _output("stream", name="stdout", text=text)
 
@@ -199,6 +203,41 @@ BAD = {
     "short alt": Bad("alt-text", "'accuracy'", notebook=_html('<img src="data:," alt="accuracy">')),
     "svg": Bad("alt-text", "''", notebook=_html("<svg><circle r='1'/></svg>")),
     "markdown image": Bad("alt-text", "'plot'", _prose("![plot](https://example.org/a.png)")),
+    "alt text that names the kind of picture": Bad(
+        "alt-text", "'A plot of'", notebook=_html(f'<img src="data:," alt="A plot of {ALT.lower()}">')
+    ),
+    "alt text that is the caption": Bad(
+        "alt-text", "repeats", notebook=_html(f'<figure><img src="data:," alt="{ALT}"><figcaption>{ALT}.</figcaption>')
+    ),
+    "column without a name": Bad("table-header", "no name", _prose("| | b |\n|---|---|\n| x | y |")),
+    "table without header cells": Bad("table-header", "<th>", notebook=_html("<table><tr><td>1</td></tr></table>")),
+    "faint colour": Bad("faint-mark", "#bbbbbb", _replace(CODE, 'ax.plot([1, 2], color="#BBBBBB")')),
+    "faint list": Bad("faint-mark", "#dddddd", _replace(CODE, 'ax.barh(names, x, color=["#DDDDDD", "#000000"])')),
+    "colour alone in a loop": Bad(
+        "colour-alone", "differ in colour", _replace(CODE, "for x, color in runs:\n    ax.plot(x, color=color)")
+    ),
+    "colour alone side by side": Bad(
+        "colour-alone",
+        "differ in colour",
+        _replace(CODE, 'ax.plot(a, color=BLUE, marker="s")\nax.plot(b, color=GREEN, marker="s")'),
+    ),
+    "typed caption": Bad("typed-in-figure", "'93 %'", _replace(CODE, 'show(fig, caption="It reaches 93 %.")')),
+    "typed alt text": Bad("typed-in-figure", "'0.93'", _replace(CODE, 'alt = f"From {low:.2f} up to 0.93"')),
+    "typed headline": Bad(
+        "typed-in-figure", "'Five times faster'", _replace(CODE, 'headline(fig, "Five times faster")')
+    ),
+    "recorded over nobody knows how many seeds": Bad(
+        "recorded-caption", "not how many", notebook=_captioned("Recorded: films.")
+    ),
+    "recorded over other seeds": Bad(
+        "recorded-caption",
+        "says seven seeds; the records read here hold 3",
+        _replace(CODE, 'shift = tl.records.read("01_domain_shift")'),
+        _captioned("Recorded on digits, seven seeds."),
+    ),
+    "an old claim": Bad(
+        "stale-claim", "does not say today", _replace(7, "claim('01.finetune_beats_scratch_10')", tags=["claim"])
+    ),
     "stderr": Bad("stderr-output", "UserWarning", notebook=_output("stream", name="stderr", text="UserWarning: x\n")),
     "home folder": Bad("machine-path", "/home/a", notebook=_printed("saved to /home/ana/model.pt")),
     "temporary folder": Bad("machine-path", "/tmp/", notebook=_printed("saved to /tmp/x")),
@@ -211,6 +250,10 @@ BAD = {
     "decimal": Bad("typed-number", "'0.93'", _prose("It reaches 0.93 on the test split.")),
     "percentage": Bad("typed-number", "'93 %'", _prose("It reaches 93 % on the test split.")),
     "percentage in words": Bad("typed-number", "'5 per cent'", _prose("It gains 5 per cent.")),
+    "percentage spelled": Bad("typed-number", "'ninety-five per cent'", _prose("It is right in ninety-five per cent.")),
+    "points": Bad("typed-number", "'five points better'", _prose("The probe is five points better.")),
+    "times": Bad("typed-number", "'3 times faster'", _prose("A probe is 3 times faster.")),
+    "twice": Bad("typed-number", "'twice as good'", _prose("It is twice as good as chance.")),
     "percentage in a table": Bad("typed-number", "'93.1%'", _prose("| a | b |\n|---|---|\n| x | 93.1% |")),
     "a price is no formula": Bad("typed-number", "'0.5'", _prose("It costs $3, gains 0.5 points, and saves $4.")),
     "link within the course": Bad("typed-number", "'0.93'", _prose("It reaches [0.93](05_other.ipynb).")),

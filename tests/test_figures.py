@@ -200,6 +200,14 @@ def test_a_picture_without_its_text_is_refused(alt):
         figures.show(fig)
 
 
+def test_a_text_that_only_repeats_the_title_is_refused():
+    fig, _ = figures.axes(3, 2)
+    style.headline(fig, "Fine-tuning comes out ahead of training from scratch")
+    with pytest.raises(ValueError, match="only repeats the figure's title"):
+        figures.show(fig, alt="fine-tuning comes out ahead of  training from scratch.")
+    assert figures.show(fig, alt="Two curves: fine-tuning comes out ahead of training from scratch.").alt
+
+
 def test_texts_are_escaped():
     nasty = 'is 1 < 2 & "2" > 1? <script>alert(1)</script>'
     fig, _ = figures.axes(2, 2)

@@ -14,7 +14,7 @@ from authoring import lint
 from authoring.build import Course
 from authoring.rules import RULES
 from authoring.rules.markdown import prose
-from tl_course import running
+from tl_course import records, running
 
 NEEDS_AN_EXERCISE = {"title", "exercise-with-outputs"}
 """Rules that no lesson can break alone: a lesson without a title is refused before it is a notebook."""
@@ -85,10 +85,54 @@ def test_a_notebook_without_source_is_stale(tmp_path):
         "Paper: [Hutto and Gilbert report 0.96](https://doi.org/10.1609/icwsm.v8i1.14550).",
         "An autolink <https://arxiv.org/abs/1409.7495> and https://arxiv.org/abs/1409.7495 bare.",
         "<!-- 0.5 --> <span style='opacity:0.5'>pale</span>",
+        "Three times the steps, twice as many labels, half of the way, two points of a plane, ten times in a row.",
     ],
 )
 def test_numbers_that_may_be_typed(markdown, tmp_path):
     write_exercise(tmp_path, [new_markdown_cell("# Exercises"), new_markdown_cell(markdown)])
+    assert rules_broken(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'show(fig, alt=f"{name} {value:.1%}", caption="Recorded, 95% t intervals and 95% Wilson intervals.")',
+        'print("0.93")\nlr = "1e-3"\nax.set(title="lr=3e-4")',
+        "for x, (color, marker) in runs:\n    ax.plot(x, color=color, marker=marker)",
+        "for x, looks in runs:\n    ax.plot(x, color=looks.color, **looks.shape)",
+        'for x in runs:\n    ax.plot(x, color=GREY, linestyle=":")',
+        'ax.plot(a, color=BLUE, marker="s")\nax.plot(b, color=GREEN, marker="o")\nax.scatter(a, b, color=BLACK)',
+        'ax.fill_between(x, a, b, color=GREY, alpha=0.2)\nax.scatter(a, b, color="white", edgecolor=INK)',
+        'ax.plot(x, color="none", marker="o")\nax.plot(y, color=unknown)',
+    ],
+)
+def test_figures_that_may_be_drawn(code, tmp_path):
+    cells = good_cells()
+    cells[bad_notebooks.CODE].source = code
+    assert lint.check(write_source(tmp_path, cells), Course(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    "caption", ["Recorded: films, 3 seeds.", "Recorded, three seeds", "Recorded over 3 recorded seeds"]
+)
+def test_captions_that_their_record_bears_out(caption, tmp_path):
+    cells = good_cells()
+    cells[bad_notebooks.CODE].source = 'shift = tl.records.read("01_domain_shift")'
+    write_source(tmp_path, cells)
+    write_notebook(tmp_path, bad_notebooks._captioned(caption))
+    assert rules_broken(tmp_path) == set()
+
+
+def test_a_claim_that_says_what_its_record_says_passes(tmp_path):
+    said = records.claim("01.finetune_beats_scratch_10", target="mnist_m", profile="mini").markdown
+
+    def show(notebook):
+        bad_notebooks.code_cells(notebook)[3].outputs = [new_output("display_data", {"text/markdown": said})]
+
+    cells = good_cells()
+    cells[7].source = "claim('01.finetune_beats_scratch_10')"
+    write_source(tmp_path, cells)
+    write_notebook(tmp_path, show)
     assert rules_broken(tmp_path) == set()
 
 

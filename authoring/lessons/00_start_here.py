@@ -401,12 +401,12 @@ assert min(random_draws) > results["pixels themselves"], "random features must b
 # %% [markdown]
 # ## When you are stuck
 #
-# * **A cell raises an error.** Read its last line first: our own errors say what is wrong and what to do. Then choose
-#   *Kernel → Restart Kernel and Run All Cells*; most surprises come from cells run out of order.
-# * **Something is missing or slow.** `tl-course doctor` in a terminal; add `--deep` to check every downloaded byte.
-# * **You want a fresh copy of a lesson.** Rename or delete yours and run `tl-course start --only-copy` (or `make lab`).
-#   It copies what is missing and never touches what you have changed.
-# * **You have no network.** After the first fetch you need none.
+# A cell raises an error? Read its last line first: our own errors say what is wrong and what to do. Then choose
+# *Kernel → Restart Kernel and Run All Cells*; most surprises come from cells run out of order.
+#
+# For all else look at the line at the top and at the end of every lesson. It leads back, on, and to the exercises; to the
+# *glossary*, English and Chinese; and under *Stuck?* to one page with what helps: hints, `tl-course doctor`, a fresh copy of
+# a lesson, a day without a network.
 
 # %% [markdown]
 # ## Sources

@@ -138,7 +138,7 @@ for size, gradients in batches.items():
 # %% tags=["hide-input"]
 fig, panels = tl.figures.axes(8.4, 3.6, 1, 2, sharex=True, sharey=True)
 for ax, (size, gradients) in zip(panels, batches.items(), strict=True):
-    ax.scatter(*gradients[:, :2].T, s=16, color=GREY, alpha=0.55, linewidth=0, label="one mini-batch")
+    ax.scatter(*gradients[:, :2].T, s=5, color=GREY, linewidth=0, label="one mini-batch")
     ax.scatter(*full[:2], s=170, marker="*", color=VERMILION, label="their mean = all 12 examples", zorder=3)
     ax.set(title=f"batches of {size}", xlabel="gradient, 1st number")
 panels[0].set_ylabel("gradient, 2nd number")
@@ -584,7 +584,7 @@ GRID = torch.stack(torch.meshgrid(*AXES, indexing="xy"), dim=-1)
 def surface(ax, loss, points):
     """Contours of a loss over both weights, closer together near its floor, and points by their markers."""
     levels = loss.min() + (loss.max() - loss.min()) * torch.linspace(0.02, 1, 18) ** 2.2
-    ax.contour(*AXES, loss, levels=levels, colors="#A9B2B8", linewidths=0.9)
+    ax.contour(*AXES, loss, levels=levels, colors="#889098", linewidths=0.8)
     ax.plot(*TRUTH, color=VERMILION, marker="*", markersize=17, linestyle="")
     for marker, point in points.items():
         ax.plot(*point, color=INK, marker=marker, markersize=8, linestyle="")
@@ -623,7 +623,11 @@ tl.figures.show(fig, alt=alt, caption="You just ran this. Left: one dozen advert
 # $$\frac{\alpha L_s + (1-\alpha)L_t}{1-\alpha} = L_t + \lambda\,L_s \qquad\text{with}\qquad \lambda = \frac{\alpha}{1-\alpha}.$$
 #
 # So L2-SP is the mixture with the source's loss replaced by a round bowl around its minimum. At $\alpha = 0$ both are
-# the target alone, at $\alpha = 1$ both are the source alone. Turn the dial and watch what happens between.
+# the target alone, at $\alpha = 1$ both are the source alone. A dial will set both at once, $\alpha$ and with it
+# $\lambda$.
+#
+# > **Predict.** At $\alpha = \tfrac12$, has the mixture's minimum gone half of the way to the source? Has the penalty's? And
+# > one of the two surfaces keeps its shape all the way while the other changes: which, and into what?
 
 # %%
 source_x, source_y = adverts(ANCHORS["related source"], (400,), seed=env.seed)
@@ -663,7 +667,8 @@ def objective(ax, name, alpha):
 
 
 # %% [markdown]
-# Move the dial with the mouse or the arrow keys. (On a page where nothing runs you see one position of it.)
+# Move the dial with the mouse or the arrow keys. Start at the left end and go right one step at a time. Watch the green
+# dot first: where on its walk is it at one half? Then watch the grey lines.
 
 
 # %% tags=["hide-input"]
@@ -674,17 +679,18 @@ def picture(alpha):
         objective(ax, name, alpha)
     lam = f"{alpha / (1 - alpha):.3g}" if alpha < 1 else "∞"
     headline(fig, f"α = {alpha:g}, λ = {lam}: the minimum ● between target ◆ and source ■")
-    alt = f"Contours at alpha {alpha:g}. The mixture keeps the valley's shape; the penalty makes it rounder as alpha grows."
-    return tl.figures.show(
-        fig, alt=alt, caption="★ truth, ◆ target's own minimum, ■ source's, ● minimum of what is drawn."
-    )
+    gone = [1 - lowest(alpha).dist(theta_s) / own.dist(theta_s) for _, lowest in PANELS.values()]
+    alt = f"Contours at α = {alpha:g}. Nearer to the source than the target's own minimum was: the mixture's by "
+    alt += f"{gone[0]:.0%}, the penalty's by {gone[1]:.0%}. The mixture keeps its valley, the penalty grows rounder."
+    return tl.figures.show(fig, alt=alt, caption="★ truth, ◆ target's minimum, ■ source's, ● of what is drawn.")
 
 
 tl.figures.dial(picture, [0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1], label="α, the weight of the source", start=0.25)
 
 # %% [markdown]
-# On the left the valley keeps its shape all the way, as flats of both cities are built alike. On the right it grows
-# round: $R$ treats all directions alike, while the source's data know which of them matter. That is the price of giving
+# On the left half of the weight is about half of the way, and the valley keeps its shape, as flats of both cities are built
+# alike. On the right the dot runs ahead: $R$ pulls alike in all directions, and along its valley the target hardly objects.
+# So the surface grows round, while the source's data would have known which directions matter. That is the price of giving
 # the data away. Where they may not be kept, $R$ is what one has.
 #
 # ## The same as a constraint, and its dual

@@ -107,13 +107,17 @@ def _as_python(source: str) -> str:
         return source
 
 
-def _calls(source: str) -> Iterator[ast.Call]:
-    """The calls in a cell's code; none where it is not Python."""
+def parsed(source: str) -> ast.Module:
+    """Return a cell's code as a tree; an empty one where it is not Python."""
     try:
-        tree = ast.parse(_as_python(_split_cell_magic(source)[1]))
+        return ast.parse(_as_python(_split_cell_magic(source)[1]))
     except SyntaxError:
-        return
-    yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+        return ast.Module([], [])
+
+
+def _calls(source: str) -> Iterator[ast.Call]:
+    """The calls in a cell's code."""
+    yield from (node for node in ast.walk(parsed(source)) if isinstance(node, ast.Call))
 
 
 def _silences_everything(call: ast.Call) -> bool:

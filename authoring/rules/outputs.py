@@ -4,16 +4,12 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from authoring.rules.base import EXECUTED, Document, Findings, rule
-from authoring.rules.markdown import prose
 
-MIN_ALT_CHARACTERS = 20
 MAX_TEXT_CHARACTERS = 10_000
 MAX_OUTPUT_BYTES = 500_000
 
@@ -31,15 +27,6 @@ def image_output(document: Document) -> Findings:
         for mime in output.get("data", {}):
             if mime.startswith("image/"):
                 yield position, f"{mime} has no alt text in JupyterLab; show an HTML <figure><img alt=…> instead"
-
-
-@rule()
-def alt_text(document: Document) -> Findings:
-    """Who cannot see a picture needs to be told what it shows."""
-    for position, text in _texts_with_pictures(document):
-        for found in _alt_texts(text):
-            if len(found.strip()) < MIN_ALT_CHARACTERS:
-                yield position, f"a picture's alt text is {found!r}; say what it shows, in {MIN_ALT_CHARACTERS} or more"
 
 
 @rule(*EXECUTED)
@@ -102,35 +89,3 @@ def _text(output: NotebookNode) -> str:
     data = output.get("data", {})
     parts += [value if isinstance(value, str) else json.dumps(value) for value in data.values()]
     return "\n".join(parts)
-
-
-def _texts_with_pictures(document: Document) -> Iterator[tuple[int, str]]:
-    """Markdown (code in it left out) and HTML that a reader sees."""
-    for position, cell in document.cells("markdown"):
-        yield position, prose(cell.source, keep_links=True)
-    for position, _, output in document.outputs():
-        data = output.get("data", {})
-        yield position, data.get("text/html", "")
-        yield position, data.get("text/markdown", "")
-
-
-def _alt_texts(text: str) -> list[str]:
-    """The alternative texts of all pictures in HTML or Markdown; empty where one has none."""
-    parser = _Pictures()
-    parser.feed(text)
-    return parser.found + re.findall(r"!\[([^\]]*)\]\(", text)
-
-
-class _Pictures(HTMLParser):
-    """Collects the alternative texts of <img> and <svg>."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        if tag == "img":
-            self.found.append(attributes.get("alt") or "")
-        elif tag == "svg" and attributes.get("aria-hidden") != "true":
-            self.found.append(attributes.get("aria-label") or "")

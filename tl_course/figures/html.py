@@ -51,14 +51,15 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> HtmlFigure:
     fig
         Any matplotlib figure; rendered at 100 dpi on the course's opaque light background.
     alt
-        What the picture shows and what follows from it, at least 20 characters; escaped for HTML here.
+        What the picture shows and what follows from it, at least 20 characters and not its title; escaped for HTML
+        here.
     caption
         Printed below: "you just ran" or "recorded, n seeds", units, the target's name.
 
     Raises
     ------
     ValueError
-        When ``alt`` is missing or too short to stand for a picture.
+        When ``alt`` is missing, too short to stand for a picture, or nothing but its title.
 
     Examples
     --------
@@ -73,6 +74,11 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> HtmlFigure:
         raise ValueError(
             f"alt={alt!r} has {len(alt)} characters: say in at least {SHORTEST_ALT} what the picture shows, "
             "for those who cannot see it."
+        )
+    title = " ".join(fig.get_suptitle().split())
+    if alt.casefold().rstrip(".") == title.casefold().rstrip("."):
+        raise ValueError(
+            f"alt={alt!r} only repeats the figure's title: say what the picture shows, for those who cannot see it."
         )
     buffer = io.BytesIO()
     with in_style():

@@ -84,7 +84,7 @@ def embeddings(
         for kind in kinds:
             chosen = points[(labels == index) & (names_of == kind)]
             face = color if kind == kinds[0] else "none"
-            ax.scatter(*chosen.T, s=26, marker=marker, facecolors=face, edgecolors=color, linewidths=1.1, alpha=0.75)
+            ax.scatter(*chosen.T, s=26, marker=marker, facecolors=face, edgecolors=color, linewidths=1.1, alpha=0.9)
     for index in np.unique(labels):
         middle = np.median(points[labels == index], axis=0)
         ax.annotate(
