@@ -340,6 +340,13 @@ def _swallows_once(x, factor):
             pass
 
 
+def test_what_a_question_prepares_is_no_part_of_an_answers_time(use):
+    """PyTorch's first optimiser imports for seconds; a slow machine must not turn that into a wrong answer."""
+    ready = []
+    use(prepare=lambda: ready.append(time.sleep(0.6)))
+    assert check(lambda x, factor: factor * x if ready else 0 * x).right
+
+
 @pytest.mark.parametrize("answer", [_hangs, _swallows_once])
 def test_a_slow_answer_is_stopped(use, answer):
     verdict = check(answer)

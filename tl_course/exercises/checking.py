@@ -102,6 +102,7 @@ def collect(question: Question, answer: object, cases: list[Case], *, seconds: f
     found: list[Evidence] = []
     seconds = question.seconds if seconds is None else seconds
     try:
+        question.prepare()
         with limit(seconds):
             answer = private(answer)
             for case in cases:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.exercises.networks import TinyResNet, pictures
-from tl_course.exercises.probes import letters, state
+from tl_course.exercises.probes import letters, load_optimizers, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -634,6 +634,7 @@ RESUME = Question(
         ),
     ),
     probe=_interrupted,
+    prepare=load_optimizers,
     atol=1e-8,
 )
 

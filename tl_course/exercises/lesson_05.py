@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.exercises.networks import TinyResNet, pictures, train
-from tl_course.exercises.probes import letters, state
+from tl_course.exercises.probes import letters, load_optimizers, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -155,6 +155,7 @@ FREEZE_BN = Question(
         ),
     ),
     probe=_two_epochs,
+    prepare=load_optimizers,
 )
 
 # --- requires_grad on a module: silent -----------------------------------------------------------------------------
@@ -251,6 +252,7 @@ THAW_HEAD = Question(
         ),
     ),
     probe=_as_planned,
+    prepare=load_optimizers,
 )
 
 # --- loud or silent ------------------------------------------------------------------------------------------------
@@ -427,6 +429,7 @@ TWO_STAGES = Question(
         ),
     ),
     probe=_stages,
+    prepare=load_optimizers,
 )
 
 # --- a test that leaves no trace -----------------------------------------------------------------------------------
@@ -565,6 +568,7 @@ FAIR_TEST = Question(
         ),
     ),
     probe=_predictions,
+    prepare=load_optimizers,
 )
 
 # --- the loop that never prints ------------------------------------------------------------------------------------
@@ -754,6 +758,7 @@ LAYER_RATES = Question(
         ),
     ),
     probe=_one_step,
+    prepare=load_optimizers,
 )
 
 QUESTIONS = (FREEZE_BN, LOUD_OR_SILENT, THAW_HEAD, TWO_STAGES, FAIR_TEST, REPORT, LAYER_RATES)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.exercises.probes import letters, state
+from tl_course.exercises.probes import letters, load_optimizers, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -501,6 +501,7 @@ HEAD_ONLY = Question(
         ),
     ),
     probe=_trained_head,
+    prepare=load_optimizers,
 )
 
 # --- precision, recall and F1 --------------------------------------------------------------------------------------

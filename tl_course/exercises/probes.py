@@ -103,6 +103,11 @@ def gradients(result: object, watched: list[torch.Tensor]) -> list[Data]:
     return plain([zero if one is None else one for one, zero in zip(found, zeros, strict=True)])
 
 
+def load_optimizers() -> None:
+    """Make one optimiser: the first of a process imports for seconds, which are no part of an answer's time."""
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1).step()
+
+
 def state(model: torch.nn.Module) -> dict[str, Data]:
     """Return every parameter and buffer of a model, by name."""
     return {name: plain(tensor) for name, tensor in model.state_dict().items()}

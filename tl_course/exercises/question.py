@@ -184,6 +184,8 @@ class Question:
         Numbers agree when |found − expected| ≤ atol + rtol·|expected|.
     seconds : float
         How long all cases together may take.
+    prepare : callable
+        Run before the clock starts: loads what the first run would have to wait for. See `probes.load_optimizers`.
     """
 
     slug: str
@@ -202,6 +204,7 @@ class Question:
     rtol: float = 1e-4
     atol: float = 1e-6
     seconds: float = 10.0
+    prepare: Callable[[], object] = lambda: None
 
     # --- in the learner's process ----------------------------------------------------------------------------------
 

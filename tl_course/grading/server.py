@@ -18,7 +18,7 @@ import types
 from collections.abc import Iterable
 from pathlib import Path
 
-from tl_course.exercises import Question, catalogue
+from tl_course.exercises import Question, catalogue, probes
 from tl_course.grading import sandbox, wire
 
 REQUEST, READY, MESSAGE, END, DIED = b"r", b"R", b"M", b"E", b"D"
@@ -75,11 +75,10 @@ def _serve_one(questions: dict[str, Question], answers: int) -> None:
 def _preload() -> None:
     """Load what cells are likely to import, and put all of it out of the garbage collector's way."""
     import IPython.core.inputtransformer2  # noqa: F401
-    import torch
 
     import tl_course.environment  # noqa: F401
 
-    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1).step()  # loads PyTorch's compiler, for seconds
+    probes.load_optimizers()
     gc.collect()
     gc.freeze()
 
