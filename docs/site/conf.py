@@ -73,6 +73,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
+html_show_search_summary = False  # a page opened from a folder may not fetch the pages it found
 html_show_sphinx = False
 html_context = {"default_mode": "auto"}
 html_theme_options = {
