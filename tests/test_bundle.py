@@ -15,7 +15,7 @@ from serving import Server, asset_of, contents, leftovers, only_index, registry_
 
 import tl_course.assets
 from tl_course import cli, course, environment, wheels
-from tl_course.assets import AssetError, bundle, fetch, fetching, registry, store
+from tl_course.assets import AssetError, bundle, fetch, fetching, for_profile, registry, store
 from tl_course.assets.bundle import check_target, held, pack
 
 SEEDS = (0, 1, 2)
@@ -377,6 +377,26 @@ def test_a_stick_that_is_really_full(known, tmp_path):
     ended = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *command], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1].startswith("AssetError: The disk of"), ended.stdout
+
+
+@pytest.mark.root
+@pytest.mark.assets
+@pytest.mark.full
+def test_a_lesson_runs_from_a_bundle_where_there_is_no_network(tmp_path):
+    """An empty cache, the bundle, and nothing but loopback, without which no kernel starts."""
+    pack(for_profile("mini"), tmp_path / "usb.zip", say=silent)
+    tl = f"{sys.executable} -m tl_course.cli"
+    script = (
+        f"set -e; ip link set lo up; {tl} fetch --from usb.zip; {tl} run 00 --out done; "
+        f"{sys.executable} -c \"import socket; socket.create_connection(('192.0.2.1', 80), 3)\" || echo alone"
+    )
+    env = {**os.environ, "TL_CACHE": str(tmp_path / "elsewhere"), "PYTHONPATH": str(course.root())}
+    command = ["unshare", "-n", "sh", "-c", script]
+    ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=900)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "passed" in ended.stdout
+    assert ended.stdout.endswith("alone\n")
+    assert [path.name for path in (tmp_path / "done").glob("*.ipynb")] == ["00_start_here.ipynb"]
 
 
 # --- taking one up that is not right --------------------------------------------------------------------------------

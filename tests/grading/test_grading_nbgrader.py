@@ -130,7 +130,6 @@ def test_submissions_come_under_the_name_that_nbgrader_asks_for(tl, tmp_path):
 
 PATCH = "\nimport tl_course as tl\ntl.check = lambda slug, answer: "
 WARNS = "import sys, warnings\n" + HEAD + "    warnings.warn('careful')\n    print('hm', file=sys.stderr)\n"
-BELOW_PYTHON = "import os\n" + HEAD + "    os.write(2, b'hm')\n" + RIGHT
 
 CLASS = {
     "right": (notebook, 13, 13),
@@ -140,7 +139,6 @@ CLASS = {
     "warns": (lambda: notebook(sum_or_mean=WARNS + RIGHT), 13, 13),
     "without-check": (lambda: without(notebook(), "sum_or_mean-check"), 13, 13),
     "replaced-check": (lambda: notebook(sum_or_mean=stub("02", "sum_or_mean") + PATCH + "None"), 12, 13),
-    "noise-below-python": (lambda: notebook(sum_or_mean=BELOW_PYTHON), 13, 12),
     "deleted-both": (lambda: without(without(notebook(), "sum_or_mean"), "sum_or_mean-check"), 12, 0),
     "ends-python": (lambda: notebook(sum_or_mean="import os\n" + HEAD + "    os._exit(0)\n"), 12, 0),
 }
