@@ -177,6 +177,7 @@ def graded(python, tmp_path_factory):
     def run(*arguments: str) -> str:
         """Run nbgrader from an environment that is not activated; returns exit code and what it said."""
         env = {**os.environ, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(course.root())}
+        env["JUPYTER_PATH"] = os.path.join(sys.prefix, "share", "jupyter")  # nbconvert's templates
         command = [python, "-m", "nbgrader", *arguments]
         done = subprocess.run(command, cwd=folder / "nb", capture_output=True, text=True, timeout=3000, env=env)
         return f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
