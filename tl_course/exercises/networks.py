@@ -108,3 +108,42 @@ class TinyVGG(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Turn pictures N×3×6×6 into N×classes logits."""
         return self.classifier(torch.flatten(self.avgpool(self.features(images)), 1))
+
+
+class TinyEncoder(nn.Module):
+    """The names of a BERT classifier with several layers, on a few hundred weights, in float64.
+
+    ``embeddings``, then ``layers``, each of which adds to what it is given, and the head ``classifier``.
+
+    Parameters
+    ----------
+    depth : int
+        Layers.
+    classes : int
+        Outputs of the head.
+    seed : int
+        Of the weights; global random state is left as it was.
+
+    Examples
+    --------
+    >>> TinyEncoder(depth=3, classes=2, seed=0)(torch.zeros(4, 5, dtype=torch.int64)).shape
+    torch.Size([4, 2])
+    """
+
+    WORDS, WIDTH = 20, 5
+
+    def __init__(self, depth: int, classes: int, seed: int):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.embeddings = nn.Embedding(self.WORDS, self.WIDTH)
+            self.layers = nn.ModuleList(nn.Linear(self.WIDTH, self.WIDTH) for _ in range(depth))
+            self.classifier = nn.Linear(self.WIDTH, classes)
+        self.double()
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Turn words N×L into N×classes logits."""
+        states = self.embeddings(words)
+        for layer in self.layers:
+            states = states + torch.tanh(layer(states))
+        return self.classifier(states.mean(dim=1))
