@@ -1,10 +1,15 @@
 // Small repairs for keyboards and screen readers, where the theme leaves something out.
 
-// Whatever scrolls sideways must be reachable by keyboard.
-for (const box of document.querySelectorAll("pre, .pst-scrollable-table-container, div.math")) {
-  if (box.scrollWidth > box.clientWidth) {
-    box.tabIndex = 0;
+// Whatever scrolls sideways must be reachable by keyboard; a formula grows when it is set, a box when the window turns.
+const reach = new ResizeObserver((boxes) => {
+  for (const { target } of boxes) {
+    if (target.scrollWidth > target.clientWidth) {
+      target.tabIndex = 0;
+    }
   }
+});
+for (const box of document.querySelectorAll("pre, .pst-scrollable-table-container, div.math")) {
+  reach.observe(box);
 }
 
 // What is read aloud must contain what is written: these have text of their own.
