@@ -28,6 +28,8 @@
 # > 1. Who makes fewer errors: a student that learns from the labels, or one that learns from the answers alone?
 # > 2. Now all pictures of a **3** are taken away from the student. In the test, how many in a hundred 3s will it call a
 # >    3? And if one number in the network may be changed afterwards?
+# > 3. A BERT of six layers is to become one of two. Student A begins with two layers *of the teacher*, student B with
+# >    two random ones. Then both learn from the teacher in the same way. How far apart do they end?
 #
 # Write down your answers. The first is not as easy as it looks.
 
@@ -48,6 +50,7 @@
 # %%
 import copy
 import dataclasses
+import time
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +58,7 @@ from torch import nn
 
 import tl_course as tl
 from tl_course.data import Split
-from tl_course.figures.style import BLUE, GREY, INK, VERMILION, headline
+from tl_course.figures.style import BLUE, GREY, INK, VERMILION, headline, spread
 from tl_course.losses import Distillation
 
 env = tl.setup()
@@ -159,8 +162,9 @@ def soft(temperature):
 tl.figures.dial(soft, [0.5, 1, 2, 4, 8, 20, 100], label="temperature T", start=4)
 
 # %% [markdown]
-# That this five looks like a three is knowledge that no label carries. Hinton called it *dark knowledge*. At $T = 1$ it hides in small numbers; a higher temperature brings it to light. Here is all of it at
-# $T = 4$, averaged over the digits of each class (its own place is left white).
+# That this five looks like a three is knowledge that no label carries. Hinton called it *dark knowledge*. At $T = 1$ it
+# hides in small numbers; a higher temperature brings it to light. Here is all of it at $T = 4$, averaged over the
+# digits of each class (its own place is left white).
 
 # %%
 told = torch.stack([(answers[task.train.labels == digit] / 4).softmax(dim=1).mean(dim=0) for digit in range(10)])
@@ -486,10 +490,10 @@ tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distille
 tl.records.claim("12.labels_say_nothing_of_the_unseen", profile="mini", target="labels")
 
 # %% [markdown]
-# That is the second question, and the test that smoothing cannot pass: smoothed labels give the 3 the same share
-# on every picture. The teacher gives it more on a five that is almost a three. Put together over thousands of pictures,
-# that is enough to draw the border of a digit that nobody showed. The student taught by labels needed its logit of the 3
-# for nothing but to be low, so an offset on it finds few 3s and spoils other digits.
+# That is the second question, and the test that smoothing cannot pass: smoothed labels give the 3 the same share on
+# every picture. The teacher gives it more on a five that is almost a three. Put together over thousands of pictures,
+# that is enough to draw the border of a digit that nobody showed. The student taught by labels needed its logit of the
+# 3 for nothing but to be low, so an offset on it finds few 3s and spoils other digits.
 #
 # In the paper, with sixty thousand digits, the student called [98.6 %](https://arxiv.org/abs/1503.02531) of the 3s
 # right after the offset, with [109](https://arxiv.org/abs/1503.02531) errors of ten thousand in all.
@@ -547,10 +551,93 @@ assert torch.allclose(25 * gap, terms["relations"]["distance"], atol=1e-4), "by 
 print(f"25 times {gap:.4f} is the term called distance")
 
 # %% [markdown]
+# ### Attention, on pictures
+#
+# Attention needs maps, so take photographs. The teacher is the `resnet_small` of lesson 05; the student, `resnet_tiny`,
+# has half its channels everywhere, and so about a quarter of its weights. Both read the pictures as the teacher's
+# weights want it.
+
+# %%
+name = tl.data.target()
+pictures = tl.data.load(name, train_per_class=10, seed=0)
+weights = {"cifar10": "imagenet_distilled", "mnist_m": "letters"}[name]
+big = tl.models.create("resnet_small", weights=weights, num_classes=10, seed=0)
+small = tl.models.create("resnet_tiny", num_classes=10, seed=0)
+small.preprocess = big.preprocess
+for title, each in {"teacher": big, "student": small}.items():
+    print(f"{title}: {tl.models.count_parameters(each).total:>9,} weights")
+
+# %% [markdown]
+# By hand once more, and once with the verb:
+
+
+# %%
+def third(net):
+    """What comes out of the third stage: N×C×8×8."""
+    x = net.relu(net.bn1(net.conv1(batch.inputs)))
+    return net.layer3(net.layer2(net.layer1(x)))
+
+
+batch = next(iter(tl.data.batches(pictures, small, batch_size=32, seed=0)))
+attention = tl.losses.AttentionTransfer(big, {"layer3": "layer3"})
+with torch.no_grad():
+    looks = [third(net.eval()).square().sum(dim=1) for net in (big, small)]
+    gap = torch.sub(*[F.normalize(look.flatten(1), dim=1) for look in looks]).norm(dim=1).mean()
+    assert torch.allclose(gap, attention(small, batch)["attention"], atol=1e-4), "by hand and by verb: one attention"
+
+# %% [markdown]
+# What does it ask for? Above, pictures; in the middle, where the teacher's third stage is strong; below, the student's,
+# which knows nothing yet.
+
+# %%
+fig, rows = tl.figures.axes(8.2, 4.2, 3, 8)
+shown = pictures.train.inputs[batch.index[:8]].permute(0, 2, 3, 1)
+for row, maps, title in zip(rows, (shown, *looks), ("picture", "teacher", "student"), strict=True):
+    for ax, image in zip(row, maps, strict=False):
+        ax.imshow(image, cmap="magma")
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+    row[0].set_ylabel(title)
+headline(fig, "Attention transfer: be strong where the teacher is strong")
+ALT = "Eight pictures; under each a map of 8 by 8 fields, bright where the teacher is strong; under it the student's."
+tl.figures.show(
+    fig, alt=ALT, caption=f"You just ran this: {pictures.title}, stage 3 of both networks, before training."
+)
+
+# %% [markdown]
+# ### Four kinds of teaching at equal steps
+#
+# Recorded on CIFAR-10: the student begins at random and learns from labels, alone or with one of the four terms. Every
+# student takes the same steps. Strengths were not tuned.
+
+# %% tags=["hide-input"]
+students = tl.records.read("12_students").select(profile="mini", target="cifar10")
+WAYS = {"teacher": "the teacher", "student": "labels alone", "distilled": "and the teacher's answers"}
+WAYS |= {"hints": "and hints", "attention": "and attention", "relations": "and relations"}
+fig, ax = tl.figures.axes(7.4, 3.0)
+for place, method in enumerate(WAYS):
+    style, cell = tl.figures.method_style(method), students.select(method=method).interval()
+    ax.errorbar(cell.mean, place, xerr=cell.half_width, color=style.color, marker=style.marker, capsize=3, ms=8)
+ax.set_yticks(range(len(WAYS)), WAYS.values())
+ax.set(ylim=(len(WAYS) - 0.5, -0.5), xlabel="accuracy on CIFAR-10 (fraction)")
+headline(fig, "Answers, hints and attention help a little; the teacher's head start is far away")
+ALT = ", ".join(f"{name} {students.select(method=method).mean:.0%}" for method, name in WAYS.items())
+SEEDS = f"Recorded: 100 labels a class, {len(students.seeds)} seeds, 95% t intervals."
+tl.figures.show(fig, alt=f"Mean accuracies: {ALT}.", caption=SEEDS)
+
+# %% tags=["claim"]
+tl.records.claim("12.answers_help_the_small_resnet", profile="mini", target="cifar10")
+
+# %% [markdown]
+# At equal steps the teacher's answers are worth some points, and the gap stays wide. The teacher did not become good by
+# its hundred labels a class: it *began* with ImageNet knowledge, and the student at random. A hundred steps of any loss
+# do not make up for that. Here, then, is the other way.
+
+# %% [markdown]
 # ## A BERT with two layers
 #
-# [DistilBERT](https://arxiv.org/abs/1910.01108) halved BERT. Its loss has three terms, five parts soft targets at $T=2$,
-# two parts of the supervised loss and one part for the *direction* of the last hidden states:
+# [DistilBERT](https://arxiv.org/abs/1910.01108) halved BERT. Its loss has three terms, five parts soft targets at
+# $T=2$, two parts of the supervised loss and one part for the *direction* of the last hidden states:
 #
 # $$5\,T^2\,\mathrm{KL}(q \,\Vert\, p) + 2\,\mathrm{CE} + \big(1 - \cos(h_S, h_T)\big) .$$
 #
@@ -577,6 +664,86 @@ for title, model in {"six layers": bert, "two layers": short}.items():
 
 # %% [markdown]
 # A third of the layers, but far more than a third of the weights: the table of words stays. What shrinks is the *time*.
+#
+# Fine-tuned on film reviews, the long BERT now teaches. One student begins with two of its layers (*copied*), one at
+# random, and both learn by the loss above. The control begins with the copied layers, too, and learns from *labels*
+# alone.
+
+# %% tags=["hide-input"]
+berts = tl.records.read("12_bert").select(profile="mini")
+LOOKS = {"teacher": (INK, "*"), "copied": (VERMILION, "P"), "random": (GREY, "o")}
+PUPILS = [("copied", "teacher"), ("copied", "labels"), ("random", "teacher")]
+LESSONS = {"teacher": "six layers, labels"} | {f"{a}, {by}": f"two {a} layers, {by}" for a, by in PUPILS}
+fig, ax = tl.figures.axes(7.4, 2.8)
+for place, method in enumerate(LESSONS):
+    color, marker = LOOKS[method.split(",")[0]]
+    cell = berts.select(method=method, setting="1000").interval()
+    ax.errorbar(cell.mean, place, xerr=cell.half_width, color=color, marker=marker, capsize=3, ms=8)
+ax.set_yticks(range(len(LESSONS)), LESSONS.values())
+ax.set(ylim=(len(LESSONS) - 0.5, -0.5), xlabel="accuracy on film reviews (fraction)")
+headline(fig, "The start decides, not the loss")
+ALT = "Mean accuracies: six layers highest, two copied layers a little below, two random layers at guessing."
+tl.figures.show(fig, alt=ALT, caption=f"Recorded: 1,000 labels, {len(berts.seeds)} seeds, 95% t intervals.")
+
+# %% tags=["claim"]
+tl.records.claim("12.the_start_decides", profile="mini")
+
+# %% [markdown]
+# The third question. Two random layers learn nothing from a thousand sentences, whoever teaches them: they guess. Two
+# copied ones are most of the way there. And whether they go on with the teacher or with labels makes no difference that
+# five seeds could show.
+
+# %% [markdown]
+# ## Size, seconds, accuracy in one picture
+#
+# Time is measured here and now, as a share of what the teacher takes for the same inputs, so that the machine matters
+# less.
+
+
+# %%
+def seconds(model, inputs):
+    """The fastest of five passes; the first of six only warms up."""
+    times = []
+    with torch.no_grad():
+        for _ in range(6):
+            start = time.perf_counter()
+            tl.models.logits(model.eval(), inputs)
+            times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+texts = bert.preprocess(["It was long, and I was never bored for a minute of it."] * 32)
+PAIRS = {"CIFAR-10": (big, small, batch.inputs), "film reviews": (bert, short, texts)}
+cost = {kind: seconds(student, inputs) / seconds(model, inputs) for kind, (model, student, inputs) in PAIRS.items()}
+size = {kind: [tl.models.count_parameters(model).total for model in pair[:2]] for kind, pair in PAIRS.items()}
+
+# %% [markdown]
+# The area of a mark is the number of weights, as a share of the teacher's.
+
+# %% tags=["hide-input"]
+fig, panels = tl.figures.axes(8.6, 3.8, 1, 2)
+SHOWN = {"CIFAR-10": (students, WAYS, "100"), "film reviews": (berts, LESSONS, "1000")}
+for ax, (kind, (found, names, setting)) in zip(panels, SHOWN.items(), strict=True):
+    heights = [found.select(method=method, setting=setting).mean for method in names]
+    labels = spread(heights, 0.06 * (max(heights) - min(heights)))
+    for (method, name), height, label in zip(names.items(), heights, labels, strict=True):
+        x, share, color, mark = 1, 1, INK, "*"
+        if method != "teacher":
+            x, share, color, mark = cost[kind], size[kind][1] / size[kind][0], BLUE, "o"
+        ax.scatter(x, height, s=400 * share, color=color, marker=mark)
+        ax.text(
+            *((x - 0.06, height) if mark == "*" else (x + 0.08, label)), name, ha="right" if mark == "*" else "left"
+        )
+    ax.set(title=kind, xlim=(0, 1.1), xlabel="time (share of the teacher's)", ylabel="accuracy (fraction)")
+
+# %% [markdown]
+# Students of one size take one time, so they stand above each other: what differs is where they began, and how they
+# were taught.
+
+# %%
+headline(fig, "A third of the time, for some points of accuracy, if the start is right")
+ALT = "Accuracy over time for teacher and students, pictures and texts."
+tl.figures.show(fig, alt=ALT, caption="Time: you just measured it. Accuracy: recorded, means over seeds.")
 
 # %% [markdown]
 # ## When it buys nothing, and what it does not do
