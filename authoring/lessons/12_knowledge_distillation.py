@@ -465,13 +465,13 @@ for ax, (name, run) in zip(panels, unseen.items(), strict=True):
     ax.axvline(0, color=INK, lw=1)
     ax.axvline(offsets[name, "by share"], color=BLUE, ls="--", label="offset, by share")
     ax.set(title=tl.figures.method_style(name).label, xlabel="wanting for a 3 (logits)")
-panels[0].set_ylabel("share of the digits (%)")
 
 # %% [markdown]
 # On the left, the 3s stand apart from the other digits, only too far to the right. On the right they are mixed, and no
 # line can part what is mixed.
 
 # %%
+panels[0].set_ylabel("share of the digits (%)")
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 headline(fig, "One student can tell 3s and sets the bar wrong; the other cannot")
 ALT = "Histograms of what is wanting for a 3. Taught by answers, 3s lie left of all others; taught by labels, both overlap."
@@ -734,6 +734,7 @@ for ax, (kind, (found, names, setting)) in zip(panels, SHOWN.items(), strict=Tru
         ax.text(
             *((x - 0.06, height) if mark == "*" else (x + 0.08, label)), name, ha="right" if mark == "*" else "left"
         )
+    ax.margins(y=0.12)
     ax.set(title=kind, xlim=(0, 1.1), xlabel="time (share of the teacher's)", ylabel="accuracy (fraction)")
 
 # %% [markdown]
