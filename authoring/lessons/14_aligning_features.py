@@ -394,7 +394,9 @@ ax.set(xlabel="step", ylabel="discriminator's loss (nats)", ylim=(0, None))
 ax.legend(frameon=False, ncols=4)
 headline(fig, "With its gradient reversed into the features, the discriminator stays nearer to chance")
 last = "; ".join(f"λ = {strength} ends at {dials[strength].history[-1]['domain']:.2f}" for strength in (0, 0.3, 1))
-tl.figures.show(fig, alt=f"The discriminator's loss over steps: {last}; chance is 0.69.", caption="You just ran this.")
+tl.figures.show(
+    fig, alt=f"The discriminator's loss over steps: {last}; chance is {np.log(2):.2f}.", caption="You just ran this."
+)
 
 # %% [markdown]
 # ## At chance: aligned, or dead?
@@ -508,7 +510,7 @@ tl.figures.image_grid(
 # The network is a small convolutional one with **BatchNorm** (批归一化), and that makes a question of its own: *whose*
 # mean and variance? `batch_norm=` of CORAL, MMD and DANN has three answers.
 #
-# | | in training | at test time |
+# | `batch_norm` | in training | at test time |
 # |---|---|---|
 # | `"joint"` | one batch of both domains, one set of statistics | the mixture's, as in training |
 # | `"separate"` | each domain by its own statistics | the mean of the two, which neither was trained with |
