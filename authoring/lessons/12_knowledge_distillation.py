@@ -620,7 +620,7 @@ for place, method in enumerate(WAYS):
     ax.errorbar(cell.mean, place, xerr=cell.half_width, color=style.color, marker=style.marker, capsize=3, ms=8)
 ax.set_yticks(range(len(WAYS)), WAYS.values())
 ax.set(ylim=(len(WAYS) - 0.5, -0.5), xlabel="accuracy on CIFAR-10 (fraction)")
-headline(fig, "Answers, hints and attention help a little; the teacher's head start is far away")
+headline(fig, "Answers help a little; the teacher's head start stays far away")
 ALT = ", ".join(f"{name} {students.select(method=method).mean:.0%}" for method, name in WAYS.items())
 SEEDS = f"Recorded: 100 labels a class, {len(students.seeds)} seeds, 95% t intervals."
 tl.figures.show(fig, alt=f"Mean accuracies: {ALT}.", caption=SEEDS)
@@ -742,7 +742,7 @@ for ax, (kind, (found, names, setting)) in zip(panels, SHOWN.items(), strict=Tru
 # were taught.
 
 # %%
-headline(fig, "A third of the time, for some points of accuracy, if the start is right")
+headline(fig, "A fraction of the time for a part of the accuracy; the start decides how large")
 ALT = "Accuracy over time for teacher and students, pictures and texts."
 tl.figures.show(fig, alt=ALT, caption="Time: you just measured it. Accuracy: recorded, means over seeds.")
 
