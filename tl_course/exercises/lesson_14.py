@@ -127,8 +127,8 @@ CORAL = Question(
     reference=_coral,
     why=(
         "Zero where the covariances are equal, wherever the means are, and its gradient brings the spreads of both "
-        "batches together. It never asks which class a picture belongs to: that is why it may look at the target, and why it "
-        "can also bring together what does not belong together."
+        "batches together. It never asks which class a picture belongs to: that is why it may look at the target, "
+        "and why it can also bring together what does not belong together."
     ),
     wrong=(
         _by_value(
@@ -798,8 +798,8 @@ DANN = Question(
         ),
         Wrong(
             "domains swapped",
-            "Source and target have swapped their domain labels: here the target is 1. Nothing breaks by it, and that is the "
-            "trouble: whoever reads the discriminator's answers afterwards reads them the wrong way round.",
+            "Source and target have swapped their domain labels: here the target is 1. Nothing breaks by it, and that is "
+            "the trouble: whoever reads the discriminator's answers afterwards reads them the wrong way round.",
             _dann(domain=lambda of_source, of_target: _domain_loss(of_target, of_source)),
             recognise=lambda found, expected, cases: _dann_as(
                 found, cases, _dann(domain=lambda s, t: _domain_loss(t, s))
