@@ -798,8 +798,8 @@ DANN = Question(
         ),
         Wrong(
             "domains swapped",
-            "Source and target have swapped their domain labels: here the target is 1. Nothing breaks by it, and that is "
-            "the trouble: whoever reads the discriminator's answers afterwards reads them the wrong way round.",
+            "Source and target have swapped their domain labels: here the target is 1. Nothing breaks by it, and that "
+            "is the trouble: whoever reads the discriminator's answers afterwards reads them the wrong way round.",
             _dann(domain=lambda of_source, of_target: _domain_loss(of_target, of_source)),
             recognise=lambda found, expected, cases: _dann_as(
                 found, cases, _dann(domain=lambda s, t: _domain_loss(t, s))
