@@ -104,6 +104,13 @@ def test_macs_counted_by_hooks_agree(name):
 def test_small_networks_are_small(name):
     info = models.MODELS[name]
     assert 1.5e6 < info.parameters < 1.8e6
+
+
+def test_the_students_resnet_is_a_quarter_of_its_teacher():
+    teacher, student = models.MODELS["resnet_small"], models.MODELS["resnet_tiny"]
+    assert 3.8 < teacher.parameters / student.parameters < 4.2
+    assert 3.8 < teacher.macs / student.macs < 4.2
+    assert models.create("resnet_tiny").preprocess == models.create("resnet_small").preprocess
     with_thousand = full_size_on_meta(name).state_dict()
     head = models.head_of(full_size_on_meta(name))[1]
     numbers = sum(tensor.numel() for tensor in with_thousand.values()) + (head.in_features + 1) * 990
@@ -339,9 +346,11 @@ def test_the_copy_of_a_model_embeds_with_its_own_weights(carry):
 
 def test_unknown_names_and_weights_are_refused():
     with pytest.raises(ValueError, match="resnet_small"):
-        models.create("resnet_tiny")
+        models.create("resnet_smal")
     with pytest.raises(ValueError, match="letters or imagenet_distilled"):
         models.create("resnet_small", weights="imagenet")
+    with pytest.raises(ValueError, match=r"choose None \(random\)\."):
+        models.create("resnet_tiny", weights="letters")
 
 
 @pytest.mark.parametrize("name", SMALL)
