@@ -146,7 +146,7 @@ def write(workspace: Path) -> Stop | None:
 def beside_the_readme(words: str) -> dict[str, str]:
     """Return glossary and help as they lie at the top of the repository, by their names.
 
-    >>> pages = beside_the_readme('[[term]]\nen = "head"\nzh = "分类头"\nmeaning = "The part that names classes."')
+    >>> pages = beside_the_readme('[[term]]\\nen = "head"\\nzh = "分类头"\\nmeaning = "The part that names classes."')
     >>> sorted(pages)
     ['GLOSSARY.md', 'HELP.md']
     """
