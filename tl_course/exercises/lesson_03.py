@@ -10,16 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.exercises.networks import TinyResNet, pictures
-from tl_course.exercises.probes import letters, load_optimizers, state
+from tl_course.exercises.probes import letters, load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 LESSON = "03"
-
-
-def _need_function(answer: object, signature: str) -> None:
-    if not callable(answer) or isinstance(answer, nn.Module):
-        raise Unfit(f"It is {type(answer).__name__}, and a function was asked for: write `def {signature}:`.")
 
 
 # --- what must be in the file --------------------------------------------------------------------------------------
@@ -127,7 +122,7 @@ def _written(case: Case) -> io.BytesIO:
 
 def _loaded(answer: object, case: Case) -> Data:
     """Let the answer load a file into a model; show the model, what the file did, and whether there was an error."""
-    _need_function(answer, "answer_safe_load(model, file)")
+    need_function(answer, "answer_safe_load(model, file)")
     model, file = TinyResNet(3, seed=case["seed"] // 2), _written(case)
     _opened.clear()
     refused = False
@@ -262,7 +257,7 @@ def _labels_against(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _pairs(answer: object, case: Case) -> Data:
-    _need_function(answer, "answer_rotations(images)")
+    need_function(answer, "answer_rotations(images)")
     made = answer(tensors(case)["images"])
     if not isinstance(made, tuple | list) or len(made) != 2:
         raise Unfit("Give back two tensors: the turned pictures, and their labels.")
@@ -349,7 +344,7 @@ def _four_of_each(photographs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _both_sides(answer: object, case: Case) -> Data:
-    _need_function(answer, "answer_split_first(photographs, held, turn)")
+    need_function(answer, "answer_split_first(photographs, held, turn)")
     sides = answer(tensors(case)["photographs"], case["held"], _four_of_each)
     if not isinstance(sides, tuple | list) or len(sides) != 2:
         raise Unfit("Give back two sides, training and test, each a pair of pictures and labels.")
@@ -481,7 +476,7 @@ def _steps(model: nn.Module, optimizer: torch.optim.Optimizer, case: Case, count
 
 def _interrupted(answer: object, case: Case) -> Data:
     """Train, halve the rate, interrupt; let the answer go on with new objects; train them, and look at old and new."""
-    _need_function(answer, "answer_resume(model, optimizer, make)")
+    need_function(answer, "answer_resume(model, optimizer, make)")
 
     def make(seed: int = case["seed"] // 3) -> tuple[nn.Module, torch.optim.Optimizer]:
         model = TinyResNet(4, seed)

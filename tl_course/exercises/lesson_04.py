@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tl_course import environment
 from tl_course.exercises.networks import SIDE, TinyVGG
-from tl_course.exercises.probes import gradients, letters, state
+from tl_course.exercises.probes import gradients, letters, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -31,11 +31,6 @@ def _vggs(seed: int) -> list[Case]:
     ]
 
 
-def _need_function(answer: object, signature: str) -> None:
-    if not callable(answer) or isinstance(answer, nn.Module):
-        raise Unfit(f"It is {type(answer).__name__}, and a function was asked for: write `def {signature}:`.")
-
-
 def _close(found: Data, expected: Data) -> bool:
     return np.shape(found) == np.shape(expected) and bool(np.allclose(found, expected, rtol=1e-4, atol=1e-5))
 
@@ -45,7 +40,7 @@ def _close(found: Data, expected: Data) -> bool:
 
 def _renewed(answer: object, case: Case) -> Data:
     """Let the answer put a new head in; give every new layer known numbers, and see what the net answers."""
-    _need_function(answer, "answer_vgg_head(model, num_classes)")
+    need_function(answer, "answer_vgg_head(model, num_classes)")
     given, model = tensors(case), TinyVGG(5, case["hidden"], case["seed"])
     old = {id(weight): weight.shape for weight in model.parameters()}
     result = answer(model, case["classes"])
@@ -234,7 +229,7 @@ HEAD_PARAMETERS = Question(
 
 def _looked_at(answer: object, case: Case) -> Data:
     """Ask for features of a net in train mode; then see whether the net still answers as before."""
-    _need_function(answer, "answer_cut_head(model, images)")
+    need_function(answer, "answer_cut_head(model, images)")
     given, model = tensors(case), TinyVGG(5, case["hidden"], case["seed"]).train()
     features = answer(model, given["images"])
     if not isinstance(features, Tensor):
@@ -501,7 +496,7 @@ def _convolutions(seed: int) -> list[Case]:
 
 def _on_grey(answer: object, case: Case) -> Data:
     """Ask for the layer, and look at grey pictures through it."""
-    _need_function(answer, "answer_grey_layer(conv)")
+    need_function(answer, "answer_grey_layer(conv)")
     torch.manual_seed(case["seed"])
     conv = nn.Conv2d(3, 4, 3, stride=case["stride"], padding=case["padding"], bias=case["bias"])
     torch.manual_seed(0)
@@ -753,7 +748,7 @@ def _epochs(seed: int) -> list[Case]:
 
 def _steps_taken(answer: object, case: Case) -> Data:
     """Note which pictures go through the backbone, and what each training step is given."""
-    _need_function(answer, "answer_compute_once(look, step, images, labels, orders, size)")
+    need_function(answer, "answer_compute_once(look, step, images, labels, orders, size)")
     given = tensors(case)
     images, orders = given["images"], [torch.tensor(order) for order in case["orders"]]
     seen, steps = [0] * len(images), []

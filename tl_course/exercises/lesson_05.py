@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.exercises.networks import TinyResNet, pictures, train
-from tl_course.exercises.probes import letters, load_optimizers, state
+from tl_course.exercises.probes import letters, load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -20,11 +20,6 @@ BACKBONE = ("conv1", "bn1", "layer1", "layer2")
 def _pictures(seed: int) -> list[Case]:
     rng = np.random.default_rng(seed)
     return [{"seed": int(rng.integers(2**31)), **pictures(rng, 10, 4)} for _ in range(2)]
-
-
-def _need_function(answer: object, signature: str) -> None:
-    if not callable(answer) or isinstance(answer, nn.Module):
-        raise Unfit(f"It is {type(answer).__name__}, and a function was asked for: write `def {signature}:`.")
 
 
 def _close(found: Data, expected: Data) -> bool:
@@ -41,7 +36,7 @@ def _same_state(found: dict, expected: dict, *endings: str) -> bool:
 
 def _two_epochs(answer: object, case: Case) -> Data:
     """Train for two epochs, with the answer called at the start of each, after ``model.train()``."""
-    _need_function(answer, "answer_freeze_bn(model)")
+    need_function(answer, "answer_freeze_bn(model)")
     given, model = tensors(case), TinyResNet(4, case["seed"])
     for _ in range(2):
         model.train()
@@ -163,7 +158,7 @@ FREEZE_BN = Question(
 
 def _as_planned(answer: object, case: Case) -> Data:
     """Let the answer choose what learns, then train in eval mode, so that nothing but weights can move."""
-    _need_function(answer, "answer_thaw_head(model)")
+    need_function(answer, "answer_thaw_head(model)")
     given, model = tensors(case), TinyResNet(4, case["seed"])
     answer(model)
     model.eval()
@@ -327,7 +322,7 @@ def _two_tasks(seed: int) -> list[Case]:
 
 def _stages(answer: object, case: Case) -> Data:
     """Give the answer a model, both data sets, a new head and a function that trains; return the weights at the end."""
-    _need_function(answer, "answer_two_stages(model, source, target, new_head, train)")
+    need_function(answer, "answer_two_stages(model, source, target, new_head, train)")
     given, model = tensors(case), TinyResNet(5, case["seed"])
     source = (given["source_images"], given["source_labels"])
     target = (given["target_images"], given["target_labels"])
@@ -441,7 +436,7 @@ def _in_both_modes(seed: int) -> list[Case]:
 
 def _predictions(answer: object, case: Case) -> Data:
     """Ask for predictions; then see what is left of the model, and which mode it is in, by what it does."""
-    _need_function(answer, "answer_fair_test(model, images)")
+    need_function(answer, "answer_fair_test(model, images)")
     given, model = tensors(case), TinyResNet(4, case["seed"])
     train(model, given["images"], given["labels"])
     model.train(case["training"])
@@ -675,7 +670,7 @@ def _rates(seed: int) -> list[Case]:
 
 def _one_step(answer: object, case: Case) -> Data:
     """Give every parameter the gradient 1, take one step, and see how far each one went."""
-    _need_function(answer, "answer_layer_rates(model, rate, decay)")
+    need_function(answer, "answer_layer_rates(model, rate, decay)")
     model = TinyResNet(4, case["seed"])
     optimizer = answer(model, case["rate"], case["decay"])
     if not callable(getattr(optimizer, "step", None)):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.exercises.probes import letters, load_optimizers, state
+from tl_course.exercises.probes import letters, load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -387,11 +387,7 @@ def _sentences(seed: int) -> list[Case]:
 
 def _trained_head(answer: object, case: Case) -> Data:
     """Let the answer prepare a model of two classes for three, then take four steps with its optimiser."""
-    if not callable(answer) or isinstance(answer, nn.Module):
-        raise Unfit(
-            f"It is {type(answer).__name__}, and a function was asked for: "
-            "write `def answer_head_only(model, new_head, rate):`."
-        )
+    need_function(answer, "answer_head_only(model, new_head, rate)")
     given, model = tensors(case), TinyBert(2, case["seed"]).eval()
     head = nn.Linear(6, 3, dtype=torch.float64)
     head.load_state_dict({"weight": given["head"], "bias": torch.zeros(3, dtype=torch.float64)})

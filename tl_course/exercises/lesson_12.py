@@ -11,18 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl_course.exercises.networks import TinyEncoder, TinyResNet, pictures, train
-from tl_course.exercises.probes import gradients, load_optimizers, state, value, with_gradients
+from tl_course.exercises.probes import gradients, load_optimizers, need_function, state, value, with_gradients
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 LESSON = "12"
 
 Recogniser = Callable[[list[Data], list[Data], list[Case]], bool]
-
-
-def _need_function(answer: object, signature: str) -> None:
-    if not callable(answer) or isinstance(answer, nn.Module):
-        raise Unfit(f"It is {type(answer).__name__}, and a function was asked for: write `def {signature}:`.")
 
 
 def _close(found: Data, expected: Data) -> bool:
@@ -331,7 +326,7 @@ def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
 
 def _three_lessons(answer: object, case: Case) -> Data:
     """Train a teacher, let the answer take three steps with a student, and see what became of both."""
-    _need_function(answer, "answer_asked_teacher(student, teacher, images, divergence, optimizer)")
+    need_function(answer, "answer_asked_teacher(student, teacher, images, divergence, optimizer)")
     given = tensors(case)
     teacher, student = TinyResNet(4, case["seed"]), TinyResNet(4, case["seed"] + 1)
     train(teacher, given["images"], given["labels"])
@@ -462,7 +457,7 @@ def _without_one(seed: int) -> list[Case]:
 
 def _with_bias(answer: object, case: Case) -> Data:
     """Add what the answer gives back to the logits of the unseen class, and show which rows are then called so."""
-    _need_function(answer, "answer_unseen_digit(logits, unseen, count)")
+    need_function(answer, "answer_unseen_digit(logits, unseen, count)")
     bias = answer(*tensors(case).values())
     try:
         bias = float(bias)
@@ -610,7 +605,7 @@ def _networks(seed: int) -> dict[str, nn.Module]:
 
 def _after_hints(answer: object, case: Case) -> Data:
     """Let the answer train, and return the weights of all three."""
-    _need_function(answer, "answer_learned_regressor(student, teacher, regressor, images, rate)")
+    need_function(answer, "answer_learned_regressor(student, teacher, regressor, images, rate)")
     made = _networks(case["seed"])
     answer(made["student"], made["teacher"], made["regressor"], tensors(case["images"]), case["rate"])
     return {key: tensor for name, network in made.items() for key, tensor in _weights(name, network).items()}
@@ -871,7 +866,7 @@ def _batches(seed: int) -> list[Case]:
 
 def _pulls(answer: object, case: Case) -> Data:
     """The table, and the gradient of a weighted sum of it."""
-    _need_function(answer, "answer_equal_rows(x)")
+    need_function(answer, "answer_equal_rows(x)")
     given = tensors(case)
     x = given["x"].requires_grad_()
     table = answer(x)
@@ -1073,7 +1068,7 @@ def _two_encoders(seed: int) -> list[Case]:
 
 def _started(answer: object, case: Case) -> Data:
     """Let the answer fill a student from its teacher; then train the student, and see whether the teacher moves."""
-    _need_function(answer, "answer_student_layers(teacher, student)")
+    need_function(answer, "answer_student_layers(teacher, student)")
     given = tensors(case)
     teacher = TinyEncoder(case["deep"], 3, case["seed"])
     student = answer(teacher, TinyEncoder(case["shallow"], 3, case["seed"] + 1))

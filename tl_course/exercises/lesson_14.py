@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl_course.exercises.networks import TinyResNet, pictures
-from tl_course.exercises.probes import gradients, letters, state, value, with_gradients
+from tl_course.exercises.probes import gradients, letters, need_function, state, value, with_gradients
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
@@ -25,11 +25,6 @@ def _close(found: Data, expected: Data) -> bool:
     return np.shape(found) == np.shape(expected) and bool(
         np.allclose(found, expected, rtol=1e-4, atol=1e-6, equal_nan=True)
     )
-
-
-def _need_function(answer: object, signature: str) -> None:
-    if not callable(answer) or isinstance(answer, nn.Module):
-        raise Unfit(f"It is {type(answer).__name__}, and a function was asked for: write `def {signature}:`.")
 
 
 def _arguments(case: Case) -> list:
@@ -237,7 +232,7 @@ def _measured_width(source: Tensor, target: Tensor) -> Tensor:
 
 def _loss_with_measured_width(answer: object, case: Case) -> Data:
     """The loss, and its gradient by both samples, from which the width was measured."""
-    _need_function(answer, "answer_mmd(source, target, width)")
+    need_function(answer, "answer_mmd(source, target, width)")
     given = [tensor.requires_grad_() for tensor in _arguments(case)]
     loss = answer(*given, _measured_width(*given))
     found = gradients(loss, given)
@@ -469,7 +464,7 @@ def _before_and_behind(seed: int) -> list[Case]:
 
 def _both_sides(answer: object, case: Case) -> Data:
     """What passes the reversal, and what flows back: behind it, in front of it, and past it."""
-    _need_function(answer, "answer_reverse(features, strength)")
+    need_function(answer, "answer_reverse(features, strength)")
     given = tensors(case)
     weights = [given["backbone"].requires_grad_(), given["discriminator"].requires_grad_()]
 
@@ -610,7 +605,7 @@ def _three_networks(seed: int) -> tuple[nn.Module, nn.Module, nn.Module]:
 
 def _one_step(answer: object, case: Case) -> Data:
     """The loss of one step and what it does to the three networks; and once more with other labels in the target."""
-    _need_function(answer, "answer_dann(backbone, head, discriminator, source, target, strength)")
+    need_function(answer, "answer_dann(backbone, head, discriminator, source, target, strength)")
     given, networks = tensors(case), _three_networks(case["seed"])
     source = given["source_x"], given["source_y"]
     loss = answer(*networks, source, (given["target_x"], given["target_y"]), case["strength"])
@@ -857,7 +852,7 @@ def _two_domains(seed: int) -> list[Case]:
 
 def _a_pass(answer: object, case: Case) -> Data:
     """The answers for both domains, what flows back from each, and what is left in the model."""
-    _need_function(answer, "answer_joint_norm(model, source, target)")
+    need_function(answer, "answer_joint_norm(model, source, target)")
     given = tensors(case)
 
     def run() -> tuple[nn.Module, list[Tensor]]:

@@ -36,6 +36,25 @@ def call(answer: object, case: dict[str, Data]) -> Data:
     return result
 
 
+def need_function(answer: object, signature: str) -> None:
+    """Refuse what is no function; a network is callable, and no answer either. For probes of a question's own.
+
+    Raises
+    ------
+    Unfit
+        With the line that the answer should begin with.
+
+    Examples
+    --------
+    >>> need_function(len, "answer_length(texts)")
+    >>> need_function(3, "answer_length(texts)")
+    Traceback (most recent call last):
+    tl_course.exercises.values.Unfit: It is int, and a function was asked for: write `def answer_length(texts):`.
+    """
+    if not callable(answer) or isinstance(answer, torch.nn.Module):
+        raise Unfit(f"It is {type(answer).__name__}, and a function was asked for: write `def {signature}:`.")
+
+
 def value(answer: object, case: dict[str, Data]) -> Data:
     """Take the answer itself. For predictions.
 
