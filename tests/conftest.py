@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -12,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from serving import Server
 
 from authoring import browsing
-from tl_course import course, environment, running
+from tl_course import cli, course, environment, running
 
 # Where the tests are started in the background of a script, Ctrl-C is switched off for them and all their children;
 # the tests of Ctrl-C need it.
@@ -37,6 +38,20 @@ def _own_settings(request, monkeypatch, tmp_path_factory):
 def server():
     with Server() as running:
         yield running
+
+
+@pytest.fixture
+def tl(monkeypatch, capsys):
+    """Run the command line in this process: returns exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture

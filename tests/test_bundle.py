@@ -44,20 +44,6 @@ def _known(seed, monkeypatch, tmp_path):
     return registry_
 
 
-@pytest.fixture
-def tl(monkeypatch, capsys):
-    """Run the command line in this process: returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
-
-
 def elsewhere(monkeypatch, tmp_path) -> Path:
     """Go to another machine: an empty cache, and no server."""
     cache = tmp_path / "elsewhere"

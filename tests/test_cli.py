@@ -18,21 +18,6 @@ LESSON = "notebooks/00_first.ipynb"
 
 
 @pytest.fixture
-def tl(monkeypatch, capsys):
-    """Run the command line in this process: returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        code = end.value.code
-        captured = capsys.readouterr()
-        return code or 0, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def tiny(monkeypatch):
     """A registry of two small assets on a server of this machine."""
     with Server() as server:

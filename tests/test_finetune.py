@@ -3,14 +3,13 @@
 import csv
 import html.parser
 import os
-import sys
 
 import numpy
 import pytest
 import torch
 from PIL import Image
 
-from tl_course import cli, models, training
+from tl_course import models, training
 from tl_course.data.folders import read_image
 from tl_course.recipes import finetuning, images, planning, recipe
 
@@ -18,20 +17,12 @@ SMALL = ("--model", "resnet_small", "--weights", "none", "--size", "16", "--step
 
 
 @pytest.fixture
-def tl(monkeypatch, capsys, tmp_path):
+def tl(tl, monkeypatch, tmp_path):
     """Run the command line in this process, in a folder of its own: returns exit code, stdout, stderr."""
     monkeypatch.setenv("TL_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recipe, "PROBE_STEPS", 40)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
+    return tl
 
 
 def photograph(path, brightness: int, seed: int = 0, side: int = 40) -> None:

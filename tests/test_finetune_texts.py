@@ -1,7 +1,6 @@
 """`tl-course finetune` and `tl-course predict` on tables of texts: clean, unbalanced with copies, and broken ones."""
 
 import csv
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import torch
 from tasks import tiny_bert
 from test_finetune import Page
 
-from tl_course import cli, models
+from tl_course import models
 from tl_course.models.zoo import equip
 from tl_course.recipes import planning, recipe, texts
 
@@ -18,7 +17,7 @@ QUICK = ("--steps", "2")
 
 
 @pytest.fixture
-def tl(monkeypatch, capsys, tmp_path):
+def tl(tl, monkeypatch, tmp_path):
     """Run the command line in this process, in a folder of its own, with a BERT of two small layers."""
 
     def create(name, **options):
@@ -29,15 +28,7 @@ def tl(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("TL_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(recipe, "PROBE_STEPS", 40)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
+    return tl
 
 
 def phrases(count: int, seed: int, word: str) -> list[str]:

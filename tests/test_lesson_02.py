@@ -4,7 +4,6 @@ The lesson asserts, on one seed, that hand, autograd and package agree. Here its
 held against the package, against torch and scipy, and against what its prose says and no cell checks.
 """
 
-import ast
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from lessons import functions_of
 from scipy.optimize import minimize
 from torch import nn
 
-from authoring import sources
 from tl_course.environment import generator
 from tl_course.losses import L2SP, l2_sp, transfer_risk
 
@@ -36,14 +35,7 @@ def _undisturbed():
 
 @pytest.fixture
 def lesson():
-    """The names that the lesson's functions see: its imports and functions, and none of its experiments."""
-    (path,) = (sources.ROOT / "authoring" / "lessons").glob("02_*.py")
-    names, kept = {"alpha": 0.5}, (ast.FunctionDef, ast.Import, ast.ImportFrom)
-    for cell in sources.read(path).cells:
-        if cell.cell_type == "code":
-            body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
-            exec(compile(ast.Module(body, type_ignores=[]), path.name, "exec"), names)
-    return names
+    return functions_of("02", alpha=0.5)
 
 
 def _draw(seed, *shape):

@@ -1,14 +1,13 @@
 """Lesson 12: its functions against the package, its record scripts and brute force, on other seeds than it shows."""
 
-import ast
 import dataclasses
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
+from lessons import functions_of
 
-from authoring import sources
 from authoring.records.common import Cell, load
 from tl_course.data import Split, Task
 from tl_course.losses import relational_distance, soft_target_divergence
@@ -19,14 +18,7 @@ digits, unseen = load("12_digits"), load("12_unseen")
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The names that the lesson's functions see: its imports and functions, and none of its experiments."""
-    (path,) = (sources.ROOT / "authoring" / "lessons").glob("12_*.py")
-    names, kept = {"MISSING": unseen.MISSING}, (ast.FunctionDef, ast.Import, ast.ImportFrom)
-    for cell in sources.read(path).cells:
-        if cell.cell_type == "code":
-            body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
-            exec(compile(ast.Module(body, type_ignores=[]), path.name, "exec"), names)
-    return names
+    return functions_of("12", MISSING=unseen.MISSING)
 
 
 def generator(seed):

@@ -1,15 +1,14 @@
 """Lesson 13: its functions against the package, its record scripts and brute force, on other seeds than it shows."""
 
-import ast
 from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from lessons import functions_of
 from sklearn.linear_model import LogisticRegression
 
-from authoring import sources
 from authoring.records.common import Cell, load
 from tl_course.adaptation import TrAdaBoost, effective_sample_size
 from tl_course.data import Split
@@ -19,14 +18,7 @@ SEEDS = range(4)
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The names that the lesson's functions see: its imports and functions, and none of its experiments."""
-    (path,) = (sources.ROOT / "authoring" / "lessons").glob("13_*.py")
-    names, kept = {}, (ast.FunctionDef, ast.Import, ast.ImportFrom)
-    for cell in sources.read(path).cells:
-        if cell.cell_type == "code":
-            body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
-            exec(compile(ast.Module(body, type_ignores=[]), path.name, "exec"), names)
-    return names
+    return functions_of("13")
 
 
 @pytest.fixture(scope="module")

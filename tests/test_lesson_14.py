@@ -1,6 +1,5 @@
 """Lesson 14: its functions against the package, its records' scripts, and its bound by brute force."""
 
-import ast
 import dataclasses
 import math
 
@@ -8,8 +7,8 @@ import numpy as np
 import pytest
 import tasks
 import torch
+from lessons import functions_of
 
-from authoring import sources
 from authoring.records.common import Cell, load
 from tl_course import losses
 from tl_course.data import Split, Task, batches
@@ -20,14 +19,7 @@ SEEDS = range(4)
 
 @pytest.fixture(scope="module")
 def lesson():
-    """The names that the lesson's functions see: its imports, functions and classes, and none of its experiments."""
-    (path,) = (sources.ROOT / "authoring" / "lessons").glob("14_*.py")
-    names, kept = {}, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-    for cell in sources.read(path).cells:
-        if cell.cell_type == "code":
-            body = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
-            exec(compile(ast.Module(body, type_ignores=[]), path.name, "exec"), names)
-    return names
+    return functions_of("14")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The start page: what it says is what lies in the learner's folder; and a lesson can be made fresh again."""
 
 import json
-import sys
 
 import nbformat
 import pytest
@@ -10,7 +9,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from authoring import generated
 from authoring.sources import Lesson
 from authoring.timings import Timing
-from tl_course import cli, course, startpage
+from tl_course import course, startpage
 from tl_course.course import CourseError, make_workspace, reset
 from tl_course.exercises import notes
 from tl_course.startpage import Stop, page, stops
@@ -156,18 +155,6 @@ def test_a_terminal_that_does_not_know_the_environment_gets_the_whole_path(work,
 
 
 # --- the commands -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tl(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def test_start_goes_on_where_the_learner_is(tl, work):

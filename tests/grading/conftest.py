@@ -1,11 +1,8 @@
 """One server for all tests: it takes seconds to start."""
 
-import sys
-
 import pytest
 from classroom import QUICK
 
-from tl_course import cli
 from tl_course.exercises import catalogue
 from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, extract, worksheet
@@ -32,19 +29,5 @@ def marks(nursery, sheet):
         found, sound = mark(extract(notebook, sheet), sheet, nursery.run, limits)
         assert sound
         return {one.question: one for one in found}
-
-    return run
-
-
-@pytest.fixture
-def tl(monkeypatch, capsys):
-    """Run the command line in this process: returns exit code, stdout, stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tl-course", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
 
     return run

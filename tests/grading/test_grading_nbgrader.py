@@ -160,6 +160,7 @@ def python(tmp_path_factory) -> str:
     ]
     command = [sys.executable, "-m", "pip", "--python", made, "install", "-q", "-c", "constraints.txt", extra]
     done = subprocess.run(command, cwd=course.root(), capture_output=True, text=True, timeout=900)
+    assert "ResolutionImpossible" not in done.stderr, "constraints.txt and nbgrader exclude each other"
     if done.returncode:
         pytest.skip(f"nbgrader is not installed, and pip cannot install it: {done.stderr.strip().splitlines()[-1]}")
     return made
