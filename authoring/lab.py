@@ -40,8 +40,6 @@ _INFORMATION = re.compile(
 )
 _CONTINUED = re.compile(r"    |\s*$")
 _AT_REST = re.compile(r"^(?!No Kernel).+ \| Idle$")
-_FAILED = "application/vnd.jupyter.error"
-_STDERR = "application/vnd.jupyter.stderr"
 
 
 class LabError(RuntimeError):
@@ -83,9 +81,20 @@ class Lab:
         return told
 
     def end_kernels(self) -> None:
-        """Shut every kernel down, and give its memory back."""
-        for session in json.loads(self._ask("GET", "/api/sessions")):
+        """Shut every kernel down, and give its memory back.
+
+        One that is still starting is waited for: ended in the midst of its imports it would say so on stderr.
+        """
+        deadline = time.monotonic() + PATIENCE / 1000
+        while any(one["kernel"]["execution_state"] == "starting" for one in self._sessions()):
+            if time.monotonic() > deadline:
+                raise LabError(f"a kernel was still starting after {PATIENCE // 1000} s.")
+            time.sleep(0.1)
+        for session in self._sessions():
             self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def _sessions(self) -> list[dict]:
+        return json.loads(self._ask("GET", "/api/sessions"))
 
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
@@ -106,7 +115,7 @@ def serve(folder: Path) -> Iterator[Lab]:
     lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(16), folder / "workspace", folder / "stderr.log")
     command = [sys.executable, "-m", "tl_course.cli", "start", "--no-browser", "--workspace", str(lab.workspace)]
     command += ["--port", lab.url.rpartition(":")[2], "--"]
-    command += [f"--IdentityProvider.token={lab.token}", "--ServerApp.port_retries=0"]
+    command += [f"--IdentityProvider.token={lab.token}", "--ServerApp.port_retries=0", "--expose-app-in-browser"]
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with lab.log.open("wb") as log, (folder / "stdout.log").open("wb") as out:
         server = subprocess.Popen(
@@ -163,6 +172,21 @@ def _end(server: subprocess.Popen) -> None:
         server.wait()
 
 
+# What the notebook in front holds. The page is no witness: cells far from what is seen are not drawn.
+_CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].map((cell, place) => ({
+    place, code: cell.type === 'code', count: cell.executionCount ?? null, at_rest: cell.executionState !== 'running',
+    source: cell.sharedModel.getSource(), outputs: cell.type === 'code' ? cell.outputs.toJSON() : [],
+})).filter(cell => cell.code)"""
+_SHOW = """place => {
+    const notebook = jupyterapp.shell.currentWidget.content;
+    notebook.widgets[place].node.dataset.place = place;
+    notebook.mode = 'command';
+    notebook.activeCellIndex = place;
+    notebook.activate();
+    return notebook.scrollToItem(place, 'smart');
+}"""
+
+
 class Notebook:
     """A notebook, open in JupyterLab and with its kernel at rest.
 
@@ -180,10 +204,17 @@ class Notebook:
         page.goto(lab.address(path))
         self.wait_until_at_rest()
 
-    @property
-    def code(self) -> Locator:
-        """Return the code cells."""
-        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+    def cells(self) -> list[dict]:
+        """Return the code cells: ``source``, ``count``, ``outputs``, whether ``at_rest``, and their ``place``."""
+        return self.page.evaluate(_CELLS)
+
+    def show(self, position: int) -> Locator:
+        """Choose one code cell and scroll to it, which draws it, and return it."""
+        place = self.cells()[position]["place"]
+        self.page.evaluate(_SHOW, place)
+        cell = self.page.locator(f'.jp-NotebookPanel:not(.lm-mod-hidden) [data-place="{place}"]')
+        cell.locator(".jp-Cell-inputWrapper").wait_for(state="attached")
+        return cell
 
     def wait_until_at_rest(self, seconds: float = PATIENCE / 1000) -> None:
         """Wait until a kernel is there and has nothing to do: the notebook's own sign says so too early."""
@@ -192,48 +223,41 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell from the menu, and wait for the last."""
-        before = self.prompts()
+        before = self.cells()
         choose(self.page, "Run", "Run All Cells")
-        self._wait_for({position: prompt for position, prompt in enumerate(before) if prompt is not None})
+        self._wait_for({place: cell["count"] for place, cell in enumerate(before) if cell["source"].strip()})
 
     def run(self, position: int) -> Locator:
         """Run one code cell, wait for it, and return it."""
-        before = self.prompts()[position]
-        cell = self.code.nth(position)
-        cell.locator(".jp-InputPrompt").click()
+        before = self.cells()[position]["count"]
+        cell = self.show(position)
         self.page.keyboard.press("Control+Enter")
         self._wait_for({position: before})
         return cell
 
-    def prompts(self) -> list[str | None]:
-        """Return what stands beside each code cell, ``[3]:`` after the third run; None beside an empty cell."""
-        return self.code.evaluate_all(
-            """cells => cells.map(cell => cell.querySelector('.cm-content')?.textContent.trim() === ''
-                ? null : cell.querySelector('.jp-InputPrompt').textContent)"""
-        )
-
     def write(self, position: int, code: str) -> None:
         """Put code into a code cell, in the place of what it holds."""
-        self.code.nth(position).locator(".cm-content").click()
+        self.show(position).locator(".cm-content").click()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(code)
 
-    def _wait_for(self, before: dict[int, str | None]) -> None:
+    def _wait_for(self, before: dict[int, int | None]) -> None:
         """Wait until every one of these cells has a new number, or one has failed."""
         deadline = time.monotonic() + SECONDS_TO_RUN
         while time.monotonic() < deadline:
-            now = self.prompts()
-            ran = (re.fullmatch(r"\[\d+\]:?", now[one] or "") and now[one] != old for one, old in before.items())
+            now = self.cells()
+            ran = (now[one]["count"] not in (None, old) and now[one]["at_rest"] for one, old in before.items())
             if all(ran) or self.complaints():
                 self.wait_until_at_rest(SECONDS_TO_RUN)
                 return
-            self.page.wait_for_timeout(100)
-        raise LabError(f"{SECONDS_TO_RUN} s were not enough; beside the cells stands {now}.")
+            self.page.wait_for_timeout(200)
+        raise LabError(f"{SECONDS_TO_RUN} s were not enough; beside the cells stands {[one['count'] for one in now]}.")
 
     def complaints(self) -> list[str]:
         """Return what cells said that a lesson must not: errors, and anything on stderr."""
-        kinds = ", ".join(f'[data-mime-type="{kind}"]' for kind in (_FAILED, _STDERR))
-        return self.page.locator(kinds).all_inner_texts()
+        said = [output for cell in self.cells() for output in cell["outputs"]]
+        errors = [f"{one['ename']}: {one['evalue']}" for one in said if one["output_type"] == "error"]
+        return errors + ["".join(one["text"]) for one in said if one.get("name") == "stderr"]
 
 
 def choose(page: Page, menu: str, *entries: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from authoring import browsing, lab, sources
 
-sys.path.insert(0, str(sources.ROOT / "tests" / "browser"))
+sys.path.insert(0, str(sources.ROOT / "tests" / "in_browser"))
 
 from slicing import needed
 from test_lab_in_browser import code_cells, dials, lesson
