@@ -212,6 +212,7 @@ BAD = {
     "column without a name": Bad("table-header", "no name", _prose("| | b |\n|---|---|\n| x | y |")),
     "table without header cells": Bad("table-header", "<th>", notebook=_html("<table><tr><td>1</td></tr></table>")),
     "faint colour": Bad("faint-mark", "#bbbbbb", _replace(CODE, 'ax.plot([1, 2], color="#BBBBBB")')),
+    "faint for its opacity": Bad("faint-mark", "#a5a9ac", _replace(CODE, "ax.scatter(x, y, color=GREY, alpha=0.6)")),
     "faint list": Bad("faint-mark", "#dddddd", _replace(CODE, 'ax.barh(names, x, color=["#DDDDDD", "#000000"])')),
     "colour alone in a loop": Bad(
         "colour-alone", "differ in colour", _replace(CODE, "for x, color in runs:\n    ax.plot(x, color=color)")

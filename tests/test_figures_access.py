@@ -53,8 +53,7 @@ def fig(request, monkeypatch):
 def over_background(color) -> str:
     """A colour with its opacity, as it looks on the background."""
     *rgb, opacity = mpl.colors.to_rgba(color)
-    back = mpl.colors.to_rgb(style.BACKGROUND)
-    return mpl.colors.to_hex([opacity * a + (1 - opacity) * b for a, b in zip(rgb, back, strict=True)])
+    return style.over(mpl.colors.to_hex(rgb), opacity)
 
 
 def faint(color, background=style.BACKGROUND, ratio=3.0) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from matplotlib.colors import is_color_like, to_hex
+from matplotlib.colors import is_color_like
 
 from authoring.rules.base import LESSONS, Document, Findings, rule
 from authoring.rules.code import parsed
@@ -64,7 +64,7 @@ def table_header(document: Document) -> Findings:
 def faint_mark(document: Document) -> Findings:
     """A mark below 3:1 on the figures' background is lost on a projector, and on many eyes.
 
-    Opacity is left to the author: points of a cloud add up where they meet, and a pale line may stand behind its mean.
+    What counts is the colour as it looks there, its opacity included; a thin line or a small point is pale enough.
     """
     for position, cell in document.cells("code"):
         for call in _drawing(parsed(cell.source), _MARKS):
@@ -117,7 +117,9 @@ def _varies(dump: str) -> bool:
 
 
 def _colors(call: ast.Call) -> Iterator[str]:
-    """The colours of a call as far as they can be read off: written out, or constants of the course's style."""
+    """The colours of a call as they look, as far as they can be read off: written out, or constants of the style."""
+    opacity = next((word.value for word in call.keywords if word.arg == "alpha"), None)
+    share = opacity.value if isinstance(opacity, ast.Constant) and isinstance(opacity.value, int | float) else 1.0
     outlined = any(word.arg in {"edgecolor", "edgecolors", "ec"} for word in call.keywords)
     for word in call.keywords:
         if word.arg not in _COLOR or outlined:
@@ -125,7 +127,7 @@ def _colors(call: ast.Call) -> Iterator[str]:
         for node in ast.walk(word.value):
             name = node.value if isinstance(node, ast.Constant) else getattr(style, getattr(node, "id", ""), None)
             if isinstance(name, str) and name != "none" and is_color_like(name):
-                yield to_hex(name)
+                yield style.over(name, share)
 
 
 def _texts_with_pictures(document: Document) -> Iterator[tuple[int, str]]:

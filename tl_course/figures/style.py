@@ -92,6 +92,16 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def over(color: str, opacity: float, background: str = BACKGROUND) -> str:
+    """The colour that is seen where one of some opacity lies over a background.
+
+    >>> over("#000000", 0.5, "#FFFFFF")
+    '#808080'
+    """
+    mixed = zip(mpl.colors.to_rgb(color), mpl.colors.to_rgb(background), strict=True)
+    return mpl.colors.to_hex([opacity * front + (1 - opacity) * back for front, back in mixed])
+
+
 def readable(color: str, background: str = BACKGROUND, ratio: float = 4.6) -> str:
     """The colour, mixed with ink until it is readable as text on a light background.
 
