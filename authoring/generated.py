@@ -1,6 +1,6 @@
 """The parts of notebooks and README that are made from the lessons that exist, so that no link can be forgotten.
 
-* a line of links at the top and bottom of every lesson and every worksheet;
+* the links at the top and bottom of every lesson and every worksheet;
 * the sentence that replaces ``{{budget}}`` in a lesson's Markdown: seconds, memory, the reader's minutes;
 * the table of lessons, which stands in the README between ``<!-- lessons -->`` and ``<!-- /lessons -->``.
 """
@@ -21,22 +21,23 @@ _README = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
 
 
 def navigation(lesson: Lesson, lessons: Sequence[Lesson], exercises: Path) -> str:
-    """Return the line of links of a lesson: back, its own name, its exercises where they exist, forward, and help.
+    """Return the links of a lesson: its own name, its exercises where they exist and help; below, back and forward.
 
     The links are relative to ``notebooks/``; a copy of the course keeps them alive by keeping the folders' names.
     """
     position = [other.stem for other in lessons].index(lesson.stem)
-    parts = []
+    here = [f"**Lesson {lesson.number}**"]
+    if (exercises / f"{lesson.stem}.ipynb").is_file():
+        here.append(f"[Exercises](../exercises/{lesson.stem}.ipynb)")
+    ways = []
     if position > 0:
         before = lessons[position - 1]
-        parts.append(f"[← {before.number} {before.title}]({before.stem}.ipynb)")
-    parts.append(f"**Lesson {lesson.number}**")
-    if (exercises / f"{lesson.stem}.ipynb").is_file():
-        parts.append(f"[Exercises](../exercises/{lesson.stem}.ipynb)")
+        ways.append(f"[← {before.number} {before.title}]({before.stem}.ipynb)")
     if position + 1 < len(lessons):
         after = lessons[position + 1]
-        parts.append(f"[{after.number} {after.title} →]({after.stem}.ipynb)")
-    return " · ".join([*parts, HELP])
+        ways.append(f"[{after.number} {after.title} →]({after.stem}.ipynb)")
+    # The first line is short: over its right half lie JupyterLab's buttons for the chosen cell.
+    return "<br>\n".join(" · ".join(line) for line in ([*here, HELP], ways) if line)
 
 
 def budget(lesson: Lesson, timing: Timing | None) -> str:
@@ -50,7 +51,7 @@ def budget(lesson: Lesson, timing: Timing | None) -> str:
 
 def lesson_table(lessons: Sequence[Lesson], timings: Mapping[str, Timing]) -> str:
     """Return the Markdown table of the lessons that exist."""
-    rows = ["| | lesson | what it is about | seconds to run |", "|---|---|---|---:|"]
+    rows = ["| no. | lesson | what it is about | seconds to run |", "|---|---|---|---:|"]
     for lesson in lessons:
         seconds = timings[lesson.stem].seconds if lesson.stem in timings else "–"
         link = f"[{_cell(lesson.title)}](notebooks/{lesson.stem}.ipynb)"

@@ -206,8 +206,8 @@ def _is_right(question: Question, answer: object, seed: int) -> bool:
     return question.judge(exercises.collect(question, answer, cases, seconds=SECONDS), cases).right
 
 
-def examine(worksheet: Worksheet) -> dict[str, tuple[int, list[Mutant]]]:
-    """Return for each question the number of its mutants and those that survive."""
+def examine(worksheet: Worksheet, every: int = 1) -> dict[str, tuple[int, list[Mutant]]]:
+    """Return for each question how many of its mutants were tried, each or one in so many, and those that survive."""
     names: dict = {"__name__": "worksheet"}
     result = {}
     by_slug = {question.slug: question for question in worksheet.questions}
@@ -216,7 +216,7 @@ def examine(worksheet: Worksheet) -> dict[str, tuple[int, list[Mutant]]]:
             if slug:
                 question = by_slug[slug]
                 question.evidence(question.reference, question.inputs(0)[0])  # PyTorch loads much when first used
-                tried = mutants(slug, code)
+                tried = mutants(slug, code)[::every]
                 result[slug] = (len(tried), [one for one in tried if survives(one, question, names)])
             exec(compile(code, f"<{worksheet.stem}>", "exec"), names)
     return result

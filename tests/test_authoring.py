@@ -121,12 +121,12 @@ def test_links_go_to_what_exists(tmp_path):
     lessons = Course(tmp_path).lessons
     lines = [generated.navigation(lesson, lessons, tmp_path / "exercises") for lesson in lessons]
     help_ = "[Glossary](../GLOSSARY.md) · [Stuck?](../HELP.md)"
-    assert lines[0] == f"**Lesson 00** · [01 01_B →](01_b.ipynb) · {help_}"
+    assert lines[0] == f"**Lesson 00** · {help_}<br>\n[01 01_B →](01_b.ipynb)"
     assert lines[1] == (
-        "[← 00 00_A](00_a.ipynb) · **Lesson 01** · [Exercises](../exercises/01_b.ipynb) · [02 02_C →](02_c.ipynb)"
-        f" · {help_}"
+        f"**Lesson 01** · [Exercises](../exercises/01_b.ipynb) · {help_}<br>\n"
+        "[← 00 00_A](00_a.ipynb) · [02 02_C →](02_c.ipynb)"
     )
-    assert lines[2] == f"[← 01 01_B](01_b.ipynb) · **Lesson 02** · {help_}"
+    assert lines[2] == f"**Lesson 02** · {help_}<br>\n[← 01 01_B](01_b.ipynb)"
 
 
 # -------------------------------------------------------------------------------------------------- build

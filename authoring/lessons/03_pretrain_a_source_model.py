@@ -150,7 +150,7 @@ print(f"{len(losses)} steps in {seconds:.0f} s: the loss went from {losses[0]:.2
 # %%
 fig, ax = tl.figures.axes(7.4, 3.2)
 smooth = torch.tensor(losses).unfold(0, 20, 1).mean(dim=1)
-ax.plot(losses, color=GREY, alpha=0.45, linewidth=1, label="one batch of 32")
+ax.plot(losses, color=GREY, linewidth=0.5, label="one batch of 32")
 ax.plot(range(19, len(losses)), smooth, color=VERMILION, label="mean of 20 batches")
 ax.axhline(log(letters.num_classes), color=INK, linestyle="--", linewidth=1.2, label="guessing: ln 37")
 ax.set(xlabel="step", ylabel="cross-entropy", ylim=(0, None))

@@ -43,7 +43,7 @@ import torch
 import torch.nn.functional as F
 
 import tl_course as tl
-from tl_course.figures.style import BLUE, GREY, PURPLE, VERMILION, headline
+from tl_course.figures.style import BLUE, GREY, INK, PURPLE, VERMILION, headline
 
 env = tl.setup()
 
@@ -438,6 +438,80 @@ tl.records.claim("05.far_wants_large_rates", target="mnist_m", profile="mini")
 # belongs to the *pair* of source and target: try powers of ten and choose on validation. Nor is forgetting wrong in
 # itself, if nobody will ask the old question again. For whoever needs both from one network, lesson 02's L2-SP was made.
 #
+# ### Two dials: how much is frozen, and how fast the rest moves
+#
+# A rate of nothing at all is **freezing** (冻结). So there are two choices: down to which group of layers everything
+# stands still, and at which rate the layers between there and the head move. The record took every combination, from the
+# ImageNet network, on both targets.
+#
+# > **Predict.** Where would you put the two dials near the source? And far from it? Which of the two mistakes costs more:
+# > a wrong rate with nothing frozen, or a wrong rate with nearly everything frozen?
+
+# %%
+frozen = tl.records.read("05_frozen_layers").select(profile="mini")
+speeds, depths = list(frozen.settings), ["nothing", "layer1", "layer2", "layer3", "layer4"]
+PLACES = {"cifar10": "near: CIFAR-10", "mnist_m": "far: MNIST-M"}
+
+
+def reached(place, depth, rate):
+    """The recorded accuracies on one target, with so much frozen and the rest at this rate."""
+    return frozen.select(target=place, method=f"frozen_{depth}", setting=rate).interval()
+
+
+# %% [markdown]
+# For each target, accuracy over the frozen groups. The chosen rate is thick, the ring is where you are.
+
+
+# %%
+def one_target(ax, place, depth, rate):
+    """Accuracy over the frozen groups, at the chosen rate and, thin, at the others."""
+    for other in speeds:
+        means = [reached(place, each, other).mean for each in depths]
+        if other != rate:
+            ax.plot(means, color=GREY, lw=1, label="_another rate")
+            continue
+        bands = [reached(place, each, rate) for each in depths]
+        ax.fill_between(range(len(depths)), [b.low for b in bands], [b.high for b in bands], color=VERMILION, alpha=0.15)
+        ax.plot(means, color=VERMILION, lw=2.4, marker="o", zorder=3, label=f"the rest at rate {rate}; grey: other rates")
+        ax.plot(depths.index(depth), means[depths.index(depth)], "o", ms=15, mfc="none", mec=INK, mew=1.6, zorder=4)
+    ax.set(title=PLACES[place], xlabel="frozen, from the input up to", ylim=(0, 1))
+    ax.set_xticks(range(len(depths)), depths, fontsize=9)
+
+
+# %% [markdown]
+# Begin with nothing frozen and a rate that is too large for one of the two. Then go right with the first dial.
+
+
+# %%
+def both(depth, rate):
+    """Near and far, at one position of the dials."""
+    fig, panels = tl.figures.axes(8.6, 3.7, 1, 2, sharey=True)
+    for ax, place in zip(panels, PLACES, strict=True):
+        one_target(ax, place, depth, rate)
+    panels[0].set_ylabel("test accuracy")
+    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center")
+    said = ", ".join(f"{where.partition(':')[0]} {reached(place, depth, rate).mean:.0%}" for place, where in PLACES.items())
+    headline(fig, f"Frozen: {depth}, the rest at {rate}: {said}")
+    return tl.figures.show(fig, alt=f"Frozen up to {depth}, the rest at {rate}: {said}.", caption=FROZEN)
+
+
+FROZEN = f"Recorded: 30 labels a class, 30 steps, {len(frozen.seeds)} seeds; bands are 95% t intervals."
+tl.figures.dial(both, {"frozen up to": depths, "rate of the rest": speeds}, start=("nothing", "1e-2"))
+
+# %% tags=["claim"]
+tl.records.claim("05.near_freezing_protects", target="cifar10", profile="mini")
+
+# %% tags=["claim"]
+tl.records.claim("05.near_small_rate_needs_no_freezing", target="cifar10", profile="mini")
+
+# %% tags=["claim"]
+tl.records.claim("05.far_freezing_hurts", target="mnist_m", profile="mini")
+
+# %% [markdown]
+# Freezing and a small rate say the same thing: *trust the source*. So the two dials stand in for each other near it, where
+# that trust is earned: a rate that is too large does less harm the more is frozen. Far from it every frozen group is
+# missed. And the further the first dial goes, the less the second one matters: frozen layers have no rate to choose.
+#
 # ### Forgotten without a single step
 #
 # Look at rate 0: no weight of the backbone moves, and something is lost. It is BatchNorm (批归一化), whose running
@@ -616,7 +690,7 @@ except IndexError as error:
 # the same data (lesson 03 takes them apart): one stage, run twice.
 
 # %% [markdown] tags=["instructor"]
-# **For the instructor.** Fifteen minutes to the live run, twenty for record and costs, fifteen for the dial, ten for the
+# **For the instructor.** Fifteen minutes to the live run, twenty for record and costs, fifteen for the dials, ten for the
 # bugs. Collect the six-way order on the board before the live cell; people tend to put plain fine-tuning first and the
 # probe last. Ask before the dial: *what would you have to keep in order to measure forgetting?* (The old head.) A usual
 # wrong answer there: "with a small enough rate nothing is forgotten", which BatchNorm contradicts. For the silent bug

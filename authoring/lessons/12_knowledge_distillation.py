@@ -54,11 +54,12 @@ import time
 
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import to_hex
 from torch import nn
 
 import tl_course as tl
 from tl_course.data import Split
-from tl_course.figures.style import BLUE, GREY, INK, VERMILION, headline, spread
+from tl_course.figures.style import BLUE, GREY, INK, VERMILION, headline, ink_on, spread
 from tl_course.losses import Distillation
 
 env = tl.setup()
@@ -169,12 +170,11 @@ tl.figures.dial(soft, [0.5, 1, 2, 4, 8, 20, 100], label="temperature T", start=4
 # %%
 told = torch.stack([(answers[task.train.labels == digit] / 4).softmax(dim=1).mean(dim=0) for digit in range(10)])
 told.fill_diagonal_(float("nan"))
-top = float(told.nan_to_num(0).max())
 fig, ax = tl.figures.axes(5.6, 4.4)
-ax.imshow(told, cmap="Blues", vmin=0)
+drawn = ax.imshow(told, cmap="Blues", vmin=0)
 for row, column in torch.eye(10).logical_not().nonzero().tolist():
     share, looks = float(told[row, column]), {"ha": "center", "va": "center", "fontsize": 9}
-    ax.text(column, row, f"{100 * share:.0f}", color=INK if share < top / 2 else "w", **looks)
+    ax.text(column, row, f"{100 * share:.0f}", color=ink_on(to_hex(drawn.to_rgba(share))), **looks)
 ax.set(xticks=range(10), yticks=range(10), xlabel="what the teacher also thinks of (%)", ylabel="the label")
 ax.grid(False)
 headline(fig, "The teacher tells which digits look alike")
@@ -725,7 +725,7 @@ fig, panels = tl.figures.axes(8.6, 3.8, 1, 2)
 SHOWN = {"CIFAR-10": (students, WAYS, "100"), "film reviews": (berts, LESSONS, "1000")}
 for ax, (kind, (found, names, setting)) in zip(panels, SHOWN.items(), strict=True):
     heights = [found.select(method=method, setting=setting).mean for method in names]
-    labels = spread(heights, 0.06 * (max(heights) - min(heights)))
+    labels = spread(heights, 0.1 * (max(heights) - min(heights)))
     for (method, name), height, label in zip(names.items(), heights, labels, strict=True):
         x, share, color, mark = 1, 1, INK, "*"
         if method != "teacher":
@@ -734,7 +734,7 @@ for ax, (kind, (found, names, setting)) in zip(panels, SHOWN.items(), strict=Tru
         ax.text(
             *((x - 0.06, height) if mark == "*" else (x + 0.08, label)), name, ha="right" if mark == "*" else "left"
         )
-    ax.margins(y=0.12)
+    ax.margins(y=0.22)
     ax.set(title=kind, xlim=(0, 1.1), xlabel="time (share of the teacher's)", ylabel="accuracy (fraction)")
 
 # %% [markdown]

@@ -134,7 +134,7 @@ for name, w in {"source_only": np.ones(200), "true_weights": true}.items():
 
 # %%
 fig, ax = tl.figures.axes(7.4, 4.2)
-ax.scatter(*x_t.T, s=9, color=GREY, alpha=0.6, label="target, no labels")
+ax.scatter(*x_t.T, s=6, color=GREY, label="target, no labels")
 for side, mark, color in ((0, "o", BLUE), (1, "^", VERMILION)):
     looks = {"marker": mark, "facecolors": "none", "edgecolors": color, "label": f"source, class {side}"}
     ax.scatter(*x_s[y_s == side].T, s=22 * true[y_s == side], **looks)
@@ -352,7 +352,7 @@ ax.axvline(0, color=GREY, lw=1)
 for row, way in enumerate(weighers):
     style, part = tl.figures.method_style(way), texts.select(method=way)
     gains = [100 * (part.select(setting=pair).mean - plain.select(setting=pair).mean) for pair in [*pairs, "all"]]
-    ax.scatter(gains[:-1], [row] * len(pairs), color=style.color, marker=style.marker, alpha=0.6)
+    ax.scatter(gains[:-1], [row] * len(pairs), color=style.color, marker=style.marker, s=22)
     ax.scatter(gains[-1], row, color=INK, marker="|", s=500)
 ax.set(ylim=(2.6, -0.6), xlabel="gain over source only (points of balanced accuracy)")
 ax.set_yticks(range(3), [tl.figures.method_style(way).label for way in weighers])

@@ -614,7 +614,7 @@ for ax, (setting, label) in zip(panels, marks.items(), strict=True):
     for way in ways[:-1]:
         style, part = tl.figures.method_style(way.split()[0]), everything.select(method=way)
         score, truth = (part.select(setting=kind).values for kind in (setting, "target"))
-        ax.scatter(list(score.values()), list(truth.values()), color=style.color, marker=style.marker, alpha=0.7)
+        ax.scatter(list(score.values()), list(truth.values()), color=style.color, marker=style.marker, s=22)
         x, y = x + list(score.values()), y + list(truth.values())
     ranks[label] = np.corrcoef(np.argsort(np.argsort(x)), np.argsort(np.argsort(y)))[0, 1]
     ax.set(xlabel=label)

@@ -122,7 +122,8 @@ def test_a_class_of_every_kind(lent, tmp_path):
     assert "very same" not in text
     assert "The wrong way round" in text
     summary = (tmp_path / "grades-summary.html").read_text(encoding="utf-8")
-    assert "2 × multiplied" in summary
+    assert "2 × multiplied</strong>: The wrong way round" in summary
+    assert "1 × exited</strong>, for instance: It ended the Python process" in summary
     assert "<b>Ned" not in summary
     assert not left_behind()
     assert set(glob.glob(f"{tempfile.gettempdir()}/tl-grading-*")) - before <= {str(lent.nursery.scratch)}

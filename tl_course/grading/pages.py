@@ -122,15 +122,14 @@ def _counts(question: Question, marks: list[Mark]) -> list[object]:
 
 
 def _common(question: Question, marks: list[Mark]) -> str:
-    """The commonest mistakes in one question, with what teaches about those that have a name."""
+    """The commonest mistakes in one question: what teaches about those that have a name, an instance of the others."""
     found = Counter(mark.reason for mark in marks if mark.status == WRONG)
     if not found:
         return ""
-    said = {wrong.name: wrong.message for wrong in question.wrong}
+    said = {mark.reason: f", for instance: {mark.message}" for mark in marks if mark.status == WRONG and mark.message}
+    said |= {wrong.name: f": {wrong.message}" for wrong in question.wrong}
     items = [
-        f"<li><strong>{count} × {escape(reason or 'other')}</strong>"
-        + (f": {_prose(said[reason])}" if reason in said else "")
-        + "</li>"
+        f"<li><strong>{count} × {escape(reason or 'other')}</strong>{_prose(said.get(reason, ''))}</li>"
         for reason, count in found.most_common(COMMON)
     ]
     return f"<section><h2>{escape(question.title)}</h2><ul>{''.join(items)}</ul></section>"
