@@ -134,7 +134,7 @@ def pretrain(model, task, epochs, batch_size=32, peak=2e-3):
 # Here is what you wrote your first number for. This is the live experiment, and takes most of the lesson's seconds.
 
 # %%
-EPOCHS = 4
+EPOCHS = 3
 
 model = tl.models.create("resnet_small", num_classes=letters.num_classes, seed=0)
 began = time.perf_counter()
