@@ -83,18 +83,10 @@ class Lab:
     def end_kernels(self) -> None:
         """Shut every kernel down, and give its memory back.
 
-        One that is still starting is waited for: ended in the midst of its imports it would say so on stderr.
+        Wait until they are at rest before: one that is ended in the midst of its imports says so on stderr.
         """
-        deadline = time.monotonic() + PATIENCE / 1000
-        while any(one["kernel"]["execution_state"] == "starting" for one in self._sessions()):
-            if time.monotonic() > deadline:
-                raise LabError(f"a kernel was still starting after {PATIENCE // 1000} s.")
-            time.sleep(0.1)
-        for session in self._sessions():
+        for session in json.loads(self._ask("GET", "/api/sessions")):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
-
-    def _sessions(self) -> list[dict]:
-        return json.loads(self._ask("GET", "/api/sessions"))
 
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
@@ -202,7 +194,7 @@ class Notebook:
     def __init__(self, page: Page, lab: Lab, path: str):
         self.page = page
         page.goto(lab.address(path))
-        self.wait_until_at_rest()
+        wait_until_at_rest(page)
 
     def cells(self) -> list[dict]:
         """Return the code cells: ``source``, ``count``, ``outputs``, whether ``at_rest``, and their ``place``."""
@@ -215,11 +207,6 @@ class Notebook:
         cell = self.page.locator(f'.jp-NotebookPanel:not(.lm-mod-hidden) [data-place="{place}"]')
         cell.locator(".jp-Cell-inputWrapper").wait_for(state="attached")
         return cell
-
-    def wait_until_at_rest(self, seconds: float = PATIENCE / 1000) -> None:
-        """Wait until a kernel is there and has nothing to do: the notebook's own sign says so too early."""
-        status = self.page.locator("#jp-main-statusbar").get_by_text(_AT_REST)
-        status.wait_for(timeout=seconds * 1000)
 
     def run_all(self) -> None:
         """Run every cell from the menu, and wait for the last."""
@@ -248,7 +235,7 @@ class Notebook:
             now = self.cells()
             ran = (now[one]["count"] not in (None, old) and now[one]["at_rest"] for one, old in before.items())
             if all(ran) or self.complaints():
-                self.wait_until_at_rest(SECONDS_TO_RUN)
+                wait_until_at_rest(self.page, SECONDS_TO_RUN)
                 return
             self.page.wait_for_timeout(200)
         raise LabError(f"{SECONDS_TO_RUN} s were not enough; beside the cells stands {[one['count'] for one in now]}.")
@@ -258,6 +245,11 @@ class Notebook:
         said = [output for cell in self.cells() for output in cell["outputs"]]
         errors = [f"{one['ename']}: {one['evalue']}" for one in said if one["output_type"] == "error"]
         return errors + ["".join(one["text"]) for one in said if one.get("name") == "stderr"]
+
+
+def wait_until_at_rest(page: Page, seconds: float = PATIENCE / 1000) -> None:
+    """Wait until a kernel is there and has nothing to do: the notebook's own sign says so too early."""
+    page.locator("#jp-main-statusbar").get_by_text(_AT_REST).wait_for(timeout=seconds * 1000)
 
 
 def choose(page: Page, menu: str, *entries: str) -> None:

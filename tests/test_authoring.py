@@ -278,7 +278,7 @@ def test_the_table_of_lessons_and_the_readme(tmp_path, executions):
     assert once.splitlines() == [
         "Before",
         "<!-- lessons -->",
-        "| | lesson | what it is about | seconds to run |",
+        "| no. | lesson | what it is about | seconds to run |",
         "|---|---|---|---:|",
         r"| 00 | [One \| two](notebooks/00_good.ipynb) | What a lesson looks like. | 15 |",
         "| 01 | [Three](notebooks/01_three.ipynb) | What a lesson looks like. | – |",

@@ -61,6 +61,7 @@ def test_the_course_opens_on_its_start_page(page, learner, picture):
     light(page)
     path.locator("tbody a").first.click()
     page.locator(".jp-NotebookPanel .jp-Notebook h1").first.wait_for()
+    lab.wait_until_at_rest(page)
 
 
 def dark(page) -> None:
