@@ -1,26 +1,25 @@
 """Record 05_frozen_layers: how much of the backbone to freeze, and how fast the rest of it may move.
 
-``resnet_small`` with ``imagenet_distilled`` weights is fine-tuned on 30 labels a class, validation included, for 30
-steps of 64 pictures, as in record 05_learning_rate: AdamW, one-cycle schedule, and a new head that always learns at the
-same rate. ``frozen_G`` freezes the groups of layers from the input up to G, with ``tl.models.freeze``, so that their
-BatchNorm stands still too; ``frozen_nothing`` freezes none. ``setting`` is the rate of the layers between G and the
-head; with all of them frozen it means nothing, and one training serves all rates.
+``resnet_small`` with ``imagenet_distilled`` weights is fine-tuned by the function of record 05_learning_rate, on as many
+labels, in as many steps, with a new head that always learns at one rate. ``frozen_G`` freezes the groups of layers from
+the input up to G, with ``tl.models.freeze``, so that their BatchNorm stands still too; ``frozen_nothing`` freezes none.
+``setting`` is the rate of the layers between G and the head; with all of them frozen it means nothing, and one training
+serves all rates.
 
-``value`` is the accuracy on 500 test pictures. The seed draws labels, head and order of the batches. Seconds are
-processor seconds of the training on one thread.
+``value`` is the accuracy on the test pictures of that record. The seed draws labels, head and order of the batches.
+Seconds are processor seconds of the training on one thread.
 """
 
 import time
 from functools import cache
 
 import tl_course as tl
-from authoring.records.common import Cell, product
+from authoring.records.common import Cell, load, product
 
-BUDGET, STEPS, BATCH = 30, 30, 64
-HEAD_RATE = 1e-2
+sweep = load("05_learning_rate")
+
 RATES = ("1e-4", "1e-3", "1e-2")
 DEPTHS = ("nothing", "layer1", "layer2", "layer3", "layer4")
-HELD_OUT = 500
 
 CELLS = product(["cifar10", "mnist_m"], [f"frozen_{depth}" for depth in DEPTHS], RATES, range(3))
 CHEAP = False
@@ -29,23 +28,12 @@ CHEAP = False
 @cache
 def tuned(target: str, depth: str, rate: str | None, seed: int) -> tuple[float, float]:
     """Accuracy of the network that was trained with so much of it frozen, and the seconds of the training."""
-    task = tl.data.load(target, train_per_class=BUDGET, test=HELD_OUT, seed=seed)
+    task = tl.data.load(target, train_per_class=sweep.BUDGET, test=sweep.HELD_OUT, seed=seed)
     model = tl.models.create("resnet_small", weights="imagenet_distilled", num_classes=task.num_classes, seed=seed)
     if depth != "nothing":
         tl.models.freeze(model, until=depth)
     start = time.process_time()
-    run = tl.training.fit(
-        model,
-        task,
-        steps=STEPS,
-        batch_size=BATCH,
-        lr=float(rate or HEAD_RATE),
-        head_lr=HEAD_RATE,
-        schedule="one_cycle",
-        evaluate_every=STEPS,
-        seed=seed,
-        progress=False,
-    )
+    run = sweep.fine_tuned(model, task, float(rate or 0), seed)
     seconds = time.process_time() - start
     return run.evaluate("test").value, seconds
 

@@ -38,6 +38,22 @@ CELLS = [
 CHEAP = False
 
 
+def fine_tuned(model: nn.Module, task: Task, rate: float, seed: int) -> tl.training.Run:
+    """Train a network whose new head learns at its own rate; a rate of 0 stands for a backbone without gradients."""
+    return tl.training.fit(
+        model,
+        task,
+        steps=STEPS,
+        batch_size=BATCH,
+        lr=rate or HEAD_RATE,
+        head_lr=HEAD_RATE,
+        schedule="one_cycle",
+        evaluate_every=STEPS,
+        seed=seed,
+        progress=False,
+    )
+
+
 @cache
 def held_out(source: str) -> Task:
     """The task whose test pictures say what was kept of a source."""
@@ -73,18 +89,7 @@ def tuned(target: str, source: str, rate: str, seed: int) -> tuple[float, float,
         model.requires_grad_(False)  # and not tl.models.freeze, which would put BatchNorm in eval
     tl.models.replace_head(model, task.num_classes, seed=seed)
     start = time.process_time()
-    run = tl.training.fit(
-        model,
-        task,
-        steps=STEPS,
-        batch_size=BATCH,
-        lr=float(rate) or HEAD_RATE,
-        head_lr=HEAD_RATE,
-        schedule="one_cycle",
-        evaluate_every=STEPS,
-        seed=seed,
-        progress=False,
-    )
+    run = fine_tuned(model, task, float(rate), seed)
     seconds = time.process_time() - start
     kept = (answers(model, old_head, source) == said_before(source)).float().mean().item()
     return run.evaluate("test").value, kept, seconds

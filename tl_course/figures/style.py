@@ -99,7 +99,7 @@ def over(color: str, opacity: float, background: str = BACKGROUND) -> str:
     '#808080'
     """
     mixed = zip(mpl.colors.to_rgb(color), mpl.colors.to_rgb(background), strict=True)
-    return mpl.colors.to_hex([opacity * front + (1 - opacity) * back for front, back in mixed])
+    return mpl.colors.to_hex([back + (front - back) * opacity for front, back in mixed])
 
 
 def readable(color: str, background: str = BACKGROUND, ratio: float = 4.6) -> str:
