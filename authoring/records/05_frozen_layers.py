@@ -2,9 +2,9 @@
 
 ``resnet_small`` with ``imagenet_distilled`` weights is fine-tuned by the function of record 05_learning_rate, on as
 many labels, in as many steps, with a new head that always learns at one rate. ``frozen_G`` freezes the groups of
-layers from the input up to G, with ``tl.models.freeze``, so that their BatchNorm stands still too; ``frozen_nothing`` freezes
-none. ``setting`` is the rate of the layers between G and the head; with all of them frozen it means nothing, and one
-training serves all rates.
+layers from the input up to G, with ``tl.models.freeze``, so that their BatchNorm stands still too; ``frozen_nothing``
+freezes none. ``setting`` is the rate of the layers between G and the head; with all of them frozen it means nothing,
+and one training serves all rates.
 
 ``value`` is the accuracy on the test pictures of that record. The seed draws labels, head and order of the batches.
 Seconds are processor seconds of the training on one thread.
