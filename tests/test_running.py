@@ -11,6 +11,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tl_course import startpage
 from tl_course.running import _merge_streams, execute, save
 
 MEGABYTE = 10**6
@@ -50,6 +51,16 @@ def test_runs_in_this_interpreter_whatever_kernelspec_the_user_has(run, tmp_path
 def test_passes_folder_and_environment(run, tmp_path):
     _, notebook = run("import os; print(os.getcwd(), os.environ['TL_TEST'])", env={"TL_TEST": "yes"})
     assert text_of(notebook.cells[1]).split() == [str(tmp_path), "yes"]
+
+
+@pytest.mark.parametrize("policy", [None, "ACTIVE"])
+def test_idle_threads_sleep_unless_the_user_wants_it_otherwise(run, monkeypatch, policy):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    _, notebook = run("import os; print(os.environ['OMP_WAIT_POLICY'])")
+    assert text_of(notebook.cells[1]).strip() == (policy or "PASSIVE")
+    assert startpage.jupyter_environment()["OMP_WAIT_POLICY"] == (policy or "PASSIVE")
 
 
 def test_the_users_startup_files_do_not_run(run, tmp_path, monkeypatch):

@@ -224,6 +224,20 @@ def seed_worker(worker_id: int) -> None:
 # --- where things are -------------------------------------------------------------------------------------------
 
 
+def for_kernels() -> dict[str, str]:
+    """Return this process's environment variables for a kernel that will compute: its idle threads sleep.
+
+    OpenMP's threads wait for one another after every layer. By default they do so at full speed, and where another
+    program (a second notebook, a browser) holds one of the cores, a training step then takes several times as long
+    (``benchmarks/waiting_threads.py``). The policy is read when PyTorch is loaded, so ``tl.setup()`` would be too late.
+    An ``OMP_WAIT_POLICY`` that is already set stays.
+
+    >>> "OMP_WAIT_POLICY" in for_kernels()
+    True
+    """
+    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+
+
 def cache_dir() -> Path:
     """Return the folder for downloaded files: ``TL_CACHE`` if set, else the platform's cache folder.
 

@@ -27,6 +27,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from tl_course import environment
+
 SAMPLE_SECONDS = 0.1
 ERROR_CHARACTERS = 300
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -156,8 +158,8 @@ def _kernel(client: NotebookClient, cwd: Path, env: Mapping[str, str]) -> Iterat
         client.km = manager
         meter = None
         try:
-            environment = {**os.environ, "IPYTHONDIR": private, **env}
-            with client.setup_kernel(cwd=str(cwd), env=environment, cleanup_kc=False):
+            variables = {**environment.for_kernels(), "IPYTHONDIR": private, **env}
+            with client.setup_kernel(cwd=str(cwd), env=variables, cleanup_kc=False):
                 meter = _MemoryMeter(manager.provisioner.pid)
                 with meter:
                     yield meter

@@ -262,11 +262,11 @@ _HELP = """\
 
 
 def jupyter_environment() -> dict[str, str]:
-    """Return the environment for JupyterLab: this process's, and Markdown shown as pages.
+    """Return the environment for JupyterLab: that of kernels, and Markdown shown as pages.
 
     >>> str(JUPYTER_CONFIG) in jupyter_environment()["JUPYTER_CONFIG_PATH"]
     True
     """
     others = os.environ.get("JUPYTER_CONFIG_PATH")
     folders = [others] if others else []
-    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join([*folders, str(JUPYTER_CONFIG)])}
+    return {**environment.for_kernels(), "JUPYTER_CONFIG_PATH": os.pathsep.join([*folders, str(JUPYTER_CONFIG)])}
