@@ -2,6 +2,8 @@
 
 ``answers_NN.py`` beside this file holds the answers to lesson NN's questions: RIGHT, WRONG by name, and NO_ANSWERS,
 wrong ones without a name. A question that lacks them fails here.
+
+`make check` tries the reference, and of each question the first answer of a kind on one draw; `make test` tries all.
 """
 
 import ast
@@ -20,7 +22,7 @@ from tl_course.exercises import Evidence, Question, decode, encode
 QUESTIONS = exercises.questions()
 ANSWERS = {number: importlib.import_module(f"answers_{number}") for number in exercises.lessons()}
 COURSE = Course()
-SEEDS = (0, 1)
+SEEDS = (0, pytest.param(1, marks=pytest.mark.slow))
 MANY_SEEDS = range(100, 120)
 
 
@@ -38,9 +40,14 @@ def ask(question, answer, seed):
     return question.judge(arrived, cases)
 
 
-def listed(table, minimum=0):
+def unless_first(number):
+    """`make check` tries the first of a kind."""
+    return [pytest.mark.slow] if number else []
+
+
+def listed(table):
     return [
-        pytest.param(question, answer, id=f"{question.slug}-{number}")
+        pytest.param(question, answer, id=f"{question.slug}-{number}", marks=unless_first(number))
         for question in QUESTIONS
         for number, answer in enumerate(getattr(ANSWERS[question.lesson], table).get(question.slug, []))
     ]
@@ -48,9 +55,9 @@ def listed(table, minimum=0):
 
 def named():
     return [
-        pytest.param(question, name, answer, id=f"{question.slug}-{name}")
+        pytest.param(question, name, answer, id=f"{question.slug}-{name}", marks=unless_first(number))
         for question in QUESTIONS
-        for name, answer in ANSWERS[question.lesson].WRONG.get(question.slug, {}).items()
+        for number, (name, answer) in enumerate(ANSWERS[question.lesson].WRONG.get(question.slug, {}).items())
     ]
 
 
@@ -115,6 +122,7 @@ def test_wrong_answers_get_their_own_message(question, name, answer, seed):
     assert verdict.message == next(wrong.message for wrong in question.wrong if wrong.name == name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
 def test_the_questions_own_wrong_answers_get_their_own_message(question):
     for wrong in question.wrong:
