@@ -12,6 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tl_course import startpage
+from tl_course.environment import SPIN_COUNT
 from tl_course.running import _merge_streams, execute, save
 
 MEGABYTE = 10**6
@@ -53,14 +54,18 @@ def test_passes_folder_and_environment(run, tmp_path):
     assert text_of(notebook.cells[1]).split() == [str(tmp_path), "yes"]
 
 
-@pytest.mark.parametrize("policy", [None, "ACTIVE"])
-def test_idle_threads_sleep_unless_the_user_wants_it_otherwise(run, monkeypatch, policy):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if policy:
-        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
-    _, notebook = run("import os; print(os.environ['OMP_WAIT_POLICY'])")
-    assert text_of(notebook.cells[1]).strip() == (policy or "PASSIVE")
-    assert startpage.jupyter_environment()["OMP_WAIT_POLICY"] == (policy or "PASSIVE")
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [({}, str(SPIN_COUNT)), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_idle_threads_soon_sleep_unless_the_user_wants_it_otherwise(run, monkeypatch, theirs, expected):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    _, notebook = run("import os; print(os.environ.get('GOMP_SPINCOUNT'))")
+    assert text_of(notebook.cells[1]).strip() == str(expected)
+    assert startpage.jupyter_environment().get("GOMP_SPINCOUNT") == expected
 
 
 def test_the_users_startup_files_do_not_run(run, tmp_path, monkeypatch):
