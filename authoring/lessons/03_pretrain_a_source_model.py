@@ -24,7 +24,7 @@
 #
 # > **Predict.**
 # >
-# > 1. A small ResNet with random weights sees **two thousand printed letters**, four times each. Then it is asked about
+# > 1. A small ResNet with random weights sees **fifteen hundred printed letters**, twice each. Then it is asked about
 # >    new letters, on photographs it has never met. There are 37 kinds. How many in a hundred does it get right?
 # > 2. Training moves all of its weights. Which turn further away from where they started: those of the **first** layer,
 # >    which sees the pixels, or those of the **last** ones?
@@ -96,7 +96,7 @@ tl.figures.concept_map(
 # turned, sheared, and laid over photographs. The test letters lie over *other* photographs.
 
 # %%
-letters = tl.data.load("letters", count=2000, test_count=1000, validation=0)
+letters = tl.data.load("letters", count=1500, test_count=500, validation=0)
 print(letters)
 tl.figures.image_grid(
     letters.train.inputs[:16],
@@ -113,7 +113,7 @@ tl.figures.image_grid(
 
 
 # %%
-def pretrain(model, task, epochs, batch_size=32, peak=2e-3):
+def pretrain(model, task, epochs, batch_size=16, peak=2e-3):
     """Train all of a network on a labelled source and return the loss of every step."""
     loader = tl.data.batches(task, model.to(env.device), batch_size=batch_size, seed=env.seed)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
@@ -134,7 +134,7 @@ def pretrain(model, task, epochs, batch_size=32, peak=2e-3):
 # Here is what you wrote your first number for. This is the live experiment, and takes most of the lesson's seconds.
 
 # %%
-EPOCHS = 3
+EPOCHS = 2
 
 model = tl.models.create("resnet_small", num_classes=letters.num_classes, seed=0)
 began = time.perf_counter()
@@ -150,7 +150,7 @@ print(f"{len(losses)} steps in {seconds:.0f} s: the loss went from {losses[0]:.2
 # %%
 fig, ax = tl.figures.axes(7.4, 3.2)
 smooth = torch.tensor(losses).unfold(0, 20, 1).mean(dim=1)
-ax.plot(losses, color=GREY, linewidth=0.5, label="one batch of 32")
+ax.plot(losses, color=GREY, linewidth=0.5, label="one batch of 16")
 ax.plot(range(19, len(losses)), smooth, color=VERMILION, label="mean of 20 batches")
 ax.axhline(log(letters.num_classes), color=INK, linestyle="--", linewidth=1.2, label="guessing: ln 37")
 ax.set(xlabel="step", ylabel="cross-entropy", ylim=(0, None))
@@ -177,7 +177,7 @@ def accuracy(network, task):
 
 shipped = tl.models.create("resnet_small", weights="letters")
 ours, theirs = accuracy(model, letters), accuracy(shipped, letters)
-print("yours, 2,000 letters    ", ours)
+print("yours, 1,500 letters    ", ours)
 print("shipped, 10,000 letters ", theirs)
 assert theirs.value > ours.value > 5 / letters.num_classes
 
@@ -189,11 +189,11 @@ assert theirs.value > ours.value > 5 / letters.num_classes
 # networks take a few steps each, and their losses must agree step for step.
 
 # %%
-few = tl.data.load("letters", count=2000, test_count=1000, train_per_class=10, validation=0)
+few = tl.data.load("letters", count=1500, test_count=500, train_per_class=5, validation=0)
 left, right = (tl.models.create("resnet_small", num_classes=few.num_classes, seed=1).train() for _ in range(2))
 by_hand = pretrain(left, few, epochs=1)
 recipe = {"lr": 2e-3, "weight_decay": 0.05, "schedule": "one_cycle", "seed": env.seed, "progress": False}
-run = tl.training.fit(right, few, epochs=1, batch_size=32, log_every=1, **recipe)
+run = tl.training.fit(right, few, epochs=1, batch_size=16, log_every=1, **recipe)
 
 apart = [abs(mine - entry["train_loss"]) for mine, entry in zip(by_hand, run.history, strict=True)]
 print("the losses by hand and by fit differ by", " ".join(f"{difference:.0e}" for difference in apart))
@@ -343,7 +343,7 @@ def mosaic(network):
 
 # %%
 start = tl.models.create("resnet_small", num_classes=letters.num_classes, seed=0)
-networks = {"random start": start, "after 2,000 letters (yours)": model, "after 10,000 letters (shipped)": shipped}
+networks = {"random start": start, "after 1,500 letters (yours)": model, "after 10,000 letters (shipped)": shipped}
 fig, panels = tl.figures.axes(9.6, 2.2, 1, len(networks))
 for ax, (name, network) in zip(panels, networks.items(), strict=True):
     ax.imshow(mosaic(network))

@@ -55,7 +55,7 @@ env = tl.setup()
 # %%
 name = tl.data.target()
 AUGMENT = {"cifar10": ("flip", "crop"), "mnist_m": ("crop",)}[name]
-task = tl.data.load(name, train_per_class=10, seed=0, augment=AUGMENT)
+task = tl.data.load(name, train_per_class=10, test=1000, seed=0, augment=AUGMENT)
 print(task)
 print("labels used:", task.labels_used, "- training pictures are changed by", " and ".join(task.augment))
 
@@ -151,7 +151,7 @@ assert apart < 0.1, "the loop by hand and fit must take the same steps"
 # %%
 onlookers = torch.randperm(len(task.test), generator=tl.environment.generator(0))[:200]
 watched = dataclasses.replace(task, validation=task.test.subset(onlookers))
-recipe = {"batch_size": 64, "schedule": "one_cycle", "evaluate_every": 10, "log_every": 10, "progress": False}
+recipe = {"batch_size": 32, "schedule": "one_cycle", "evaluate_every": 10, "log_every": 10, "progress": False}
 
 
 def pretrained(seed=0):
@@ -159,21 +159,17 @@ def pretrained(seed=0):
     return tl.models.create("resnet_small", weights="imagenet_distilled", num_classes=task.num_classes, seed=seed)
 
 
-def probe(network, steps):
-    """Train the head, in its place, on features of the frozen backbone that are computed once."""
-    points = tl.data.features(network, dataclasses.replace(watched, augment=()))
-    return tl.training.fit(network.fc, points, steps=steps, lr=1e-2, **recipe)
-
-
 # %% [markdown]
-# The probe's features are computed once, of the pictures as they are.
-
+# The probe's features are computed once, of the pictures as they are, and before its seconds are counted.
 
 # %%
+points = tl.data.features(pretrained(), dataclasses.replace(watched, augment=()))
+
+
 def live(method, steps=60):
     """Train in one of the three ways."""
     if method == "linear_probe":
-        return probe(pretrained(), steps)
+        return tl.training.fit(pretrained().fc, points, steps=steps, lr=1e-2, **recipe)
     blank = tl.models.create("resnet_small", num_classes=task.num_classes, seed=0)
     network = blank if method == "scratch" else pretrained()
     return tl.training.fit(network, watched, steps=steps, lr=1e-3, **recipe)
@@ -562,10 +558,8 @@ assert all("running" in key or "tracked" in key for key in report.moved(old)), "
 # nearly the same. **And which optimiser?** On cached features we can afford every answer: three seeds, two optimisers, five
 # rates.
 
+
 # %%
-points = tl.data.features(pretrained(), dataclasses.replace(task, augment=()))
-
-
 def head_alone(seed=0, std=None, **options):
     """Test accuracy of a new head on the cached features."""
     head = tl.models.replace_head(pretrained(), task.num_classes, seed=seed, std=std)

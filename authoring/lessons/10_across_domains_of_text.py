@@ -196,7 +196,7 @@ for domain in DOMAINS:
 #
 # Fine-tuning four networks takes minutes. In seconds you can do it with **frozen features** (lesson 09): run BERT once
 # over some sentences of each domain, mean-pool, and train nothing but a logistic regression. Four hundred labels of each
-# domain, half of them negative and half positive, and five hundred test sentences.
+# domain, half of them negative and half positive, and two hundred test sentences.
 
 
 # %%
@@ -215,7 +215,7 @@ def drawn(split, count, seed=0):
 model = tl.models.create("minilm", weights="pretrained")
 points = {}
 for domain, task in tasks.items():
-    order = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(0))[:500]
+    order = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(0))[:200]
     small = replace(task, train=drawn(task.train, 400), validation=task.validation[:0], test=task.test.subset(order))
     tasks[domain] = small
     points[domain] = tl.data.features(model, small, batch_size=64)
@@ -270,7 +270,7 @@ for k, domain in enumerate(DOMAINS):
 # %% [markdown]
 # ## The matrix, in earnest
 #
-# One draw and five hundred sentences a column: differences of a few points mean nothing in what you just ran. Here is the
+# One draw and two hundred sentences a column: differences of a few points mean nothing in what you just ran. Here is the
 # grown-up version. The **whole network was fine-tuned** on a thousand labels of each domain, with three seeds, and tested
 # on all test texts.
 

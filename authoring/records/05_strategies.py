@@ -4,9 +4,10 @@
 hand, ``setting`` the labels a class, validation included. The seed draws the labels, the new head, the order of the
 batches and, from scratch, the whole network.
 
-Within a budget every method takes equally many steps of 64 pictures, with AdamW and a one-cycle schedule, and sees
-them augmented as the target allows (shifted, and mirrored on CIFAR-10). The probe is the exception: its features are
-computed once, so it sees the pictures as they are. "Probe, then fine-tune" spends a third of its steps on that probe.
+Within a budget every method takes equally many steps of equally many pictures, 32 with ten labels a class and 64 with a
+hundred, with AdamW and a one-cycle schedule, and sees them augmented as the target allows (shifted, and mirrored on
+CIFAR-10). The probe is the exception: its features are computed once, so it sees the pictures as they are. "Probe, then
+fine-tune" spends a third of its steps on that probe.
 
 The rates below were chosen for each method apart among a few (from scratch 1e-3 to 3e-3, probe 3e-3 and 1e-2,
 fine-tuning 3e-4 to 3e-3, probe-then-fine-tune 1e-4 to 1e-3, layer-wise and gradual 3e-3 and 1e-2), by accuracy on 1,000
@@ -24,7 +25,7 @@ from authoring.records.common import Cell, product
 from tl_course.data import Task
 
 STEPS = {10: 60, 100: 150}
-BATCH = 64
+BATCH = {10: 32, 100: 64}
 AUGMENT = {"cifar10": ("flip", "crop"), "mnist_m": ("crop",)}
 RATES = {"scratch": 1e-3, "linear_probe": 1e-2, "fine_tune": 1e-3, "layer_wise": 3e-3, "gradual": 3e-3, "lp_ft": 1e-3}
 LAYER_DECAY = 0.5
@@ -36,7 +37,8 @@ CHEAP = False
 
 def train(model: nn.Module, task: Task, method: str, steps: int, seed: int, **options) -> tl.training.Run:
     """Train with what all methods share, and the rate of one."""
-    settings = {"batch_size": BATCH, "schedule": "one_cycle", "evaluate_every": steps, "progress": False}
+    batch = BATCH[task.labels_used // task.num_classes]
+    settings = {"batch_size": batch, "schedule": "one_cycle", "evaluate_every": steps, "progress": False}
     return tl.training.fit(model, task, steps=steps, lr=RATES[method], seed=seed, **settings | options)
 
 

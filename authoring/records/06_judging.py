@@ -27,7 +27,7 @@ from authoring.records.common import Cell
 from tl_course.data import Task
 from tl_course.environment import generator
 
-BUDGET, TEST, BATCH, STEPS, PROBE_STEPS = 50, 1000, 50, 64, 200
+BUDGET, TEST, BATCH, STEPS, PROBE_STEPS = 50, 1000, 50, 32, 200
 RATE, PROBE_RATE = 1e-3, 1e-2
 BINS, TEMPERATURES = 10, torch.linspace(0.5, 5, 91)
 MODES = {"train_shuffled": 50, "train_sorted": 50, "train_pairs": 2, "train_single": 1}
