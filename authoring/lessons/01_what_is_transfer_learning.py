@@ -24,7 +24,7 @@
 # hundred in all, twenty of which you set aside for validation. You also have a small network that learned to tell
 # printed **letters** apart. It has never seen a digit.
 #
-# > **Predict** the accuracy on a thousand new digits (guessing gives one in ten right) of
+# > **Predict** the accuracy on five hundred new digits (guessing gives one in ten right) of
 # >
 # > 1. the network trained **from scratch** (从零训练), with random weights at the start;
 # > 2. a **linear probe** (线性探针): the letters network stays as it is, only a new last layer is trained;
@@ -120,7 +120,7 @@ tl.figures.show(
 
 # %%
 source = tl.data.load("letters", count=400, test_count=100)
-target = tl.data.load("mnist_m", train_per_class=10, seed=0)
+target = tl.data.load("mnist_m", train_per_class=10, test=500, seed=0)
 print(source)
 print(target)
 print("labels used on the target:", target.labels_used)
@@ -330,7 +330,7 @@ for method, rate in rates.items():
     print(f"{method:<12} training digits {seen:.0%}, new digits {accuracy[method]}, {runs[method].seconds:.0f} s")
 
 # %% [markdown]
-# Compare with your first three numbers. The brackets are intervals for a thousand test digits. How did each of them
+# Compare with your first three numbers. The brackets are intervals for five hundred test digits. How did each of them
 # learn?
 
 # %%

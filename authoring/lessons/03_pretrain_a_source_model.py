@@ -155,7 +155,7 @@ ax.plot(range(19, len(losses)), smooth, color=VERMILION, label="mean of 20 batch
 ax.axhline(log(letters.num_classes), color=INK, linestyle="--", linewidth=1.2, label="guessing: ln 37")
 ax.set(xlabel="step", ylabel="cross-entropy", ylim=(0, None))
 ax.legend(loc="lower left", frameon=False)
-headline(fig, "The source stage: from guessing to reading, in one sitting")
+headline(fig, "The source stage: it leaves guessing behind, in one sitting")
 alt = f"The loss over {len(losses)} steps starts near guessing, {log(37):.1f}, and comes down to {smooth[-1]:.1f}."
 tl.figures.show(fig, alt=alt, caption=f"You just ran this: {letters.title}, one seed.")
 

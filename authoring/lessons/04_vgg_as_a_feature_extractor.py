@@ -45,7 +45,7 @@ from torch import nn
 import tl_course as tl
 
 env = tl.setup()
-task = tl.data.load(tl.data.target(), train_per_class=100, test=1000, seed=0)
+task = tl.data.load(tl.data.target(), train_per_class=100, test=500, seed=0)
 print(task)
 
 # %% [markdown]

