@@ -11,7 +11,8 @@ fine-tune" spends a third of its steps on that probe.
 
 The rates below were chosen for each method apart among a few (from scratch 1e-3 to 3e-3, probe 3e-3 and 1e-2,
 fine-tuning 3e-4 to 3e-3, probe-then-fine-tune 1e-4 to 1e-3, layer-wise and gradual 3e-3 and 1e-2), by accuracy on 1,000
-to 2,000 other training pictures of CIFAR-10 under a seed that is not used here; they serve both targets and budgets.
+to 2,000 other training pictures of CIFAR-10 under a seed that is not used here, all in batches of 64; they serve both
+targets and budgets.
 Seconds are processor seconds on one thread (the machine had other work), features included, loading and testing not.
 """
 
