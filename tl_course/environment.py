@@ -233,8 +233,9 @@ def for_kernels() -> dict[str, str]:
     OpenMP's threads wait for one another after every layer. GNU's, which PyTorch has on Linux, spin for milliseconds
     before they sleep, and where another program (a second notebook, a browser) holds one of the cores, a training step
     then takes up to several times as long; to sleep at once makes it slower on a quiet machine. A short spin lies
-    between, near the better of the two in either case (``benchmarks/waiting_threads.py`` measures all three). The count is read when PyTorch is loaded, so ``tl.setup()`` would
-    be too late. What is already set stays, ``OMP_WAIT_POLICY`` too, which would otherwise be overruled.
+    between, near the better of the two in either case (``benchmarks/waiting_threads.py`` measures all three). The count
+    is read when PyTorch is loaded, so ``tl.setup()`` would be too late. What is already set stays, ``OMP_WAIT_POLICY``
+    too, which would otherwise be overruled.
 
     >>> int(for_kernels().get("GOMP_SPINCOUNT", SPIN_COUNT)) >= 0
     True
