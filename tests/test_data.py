@@ -240,6 +240,14 @@ def test_training_and_test_backgrounds_come_from_different_photographs():
     assert len(photos.TRAIN_PHOTOS) + len(photos.TEST_PHOTOS) == 12
 
 
+@pytest.mark.parametrize("name", ["china", "flower"])
+def test_the_photographs_of_scikit_learn_are_what_it_loads(name):
+    from sklearn.datasets import load_sample_image
+
+    (photo,) = photos.photographs((name,))
+    assert torch.equal(photo, torch.tensor(load_sample_image(f"{name}.jpg")).movedim(-1, 0))
+
+
 @pytest.mark.parametrize("test", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_patch_is_cut_from_one_of_its_photographs(seed, test):

@@ -7,8 +7,12 @@ than those of training, so that a model cannot pass by knowing a background.
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from tl_course.environment import generator
@@ -32,10 +36,11 @@ def photographs(names: tuple[str, ...] = TRAIN_PHOTOS) -> tuple[Tensor, ...]:
 
 def _photograph(name: str) -> Tensor:
     import skimage.data
-    from sklearn.datasets import load_sample_image
 
     if name in ("china", "flower"):
-        pixels = load_sample_image(f"{name}.jpg")
+        # The file, where `sklearn.datasets.load_sample_image` has it: to import that takes longer than all else here.
+        (package,) = find_spec("sklearn").submodule_search_locations
+        pixels = np.array(Image.open(Path(package, "datasets", "images", f"{name}.jpg")))
     else:
         pixels = getattr(skimage.data, "immunohistochemistry" if name == "ihc" else name)()
     image = torch.tensor(pixels)
