@@ -10,7 +10,7 @@ from transformers import BertConfig, BertTokenizer
 
 from authoring import sources
 from authoring.records.common import load
-from tl_course import models
+from tl_course import models, records
 from tl_course.data import TextPreprocess
 from tl_course.environment import generator
 from tl_course.models.heads import seeded
@@ -97,6 +97,18 @@ def test_a_higher_threshold_never_raises_recall_and_may_lower_precision(cells, s
     assert recalls == sorted(recalls, reverse=True)
     lost = function(cells, "at", likely=torch.tensor([0.6, 0.9]), positive=torch.tensor([True, False]))
     assert lost(0.7)[0] < lost(0.5)[0]
+
+
+def test_the_two_losses_are_equal_by_macro_f1_and_neither_by_weighted_f1_nor_by_that_of_neutral():
+    scores = records.read("09_class_weights").select(profile="mini")
+    plain, weighted = (
+        {setting: scores.select(method=method, setting=setting).mean for setting in scores.settings}
+        for method in ("plain", "weighted")
+    )
+    assert abs(plain["macro_f1"] - weighted["macro_f1"]) < 0.01
+    assert plain["weighted_f1"] - weighted["weighted_f1"] > 0.02
+    assert plain["neutral_recall"] == 0, "so its F1 is 0"
+    assert weighted["neutral_precision"] * weighted["neutral_recall"] > 0
 
 
 def test_calling_everything_positive_has_an_f1_of_two_thirds():
