@@ -96,7 +96,7 @@ tl.figures.concept_map(
 # turned, sheared, and laid over photographs. The test letters lie over *other* photographs.
 
 # %%
-letters = tl.data.load("letters", count=1500, test_count=500, validation=0)
+letters = tl.data.load("letters", count=1500, test_count=300, validation=0)
 print(letters)
 tl.figures.image_grid(
     letters.train.inputs[:16],
@@ -189,7 +189,7 @@ assert theirs.value > ours.value > 5 / letters.num_classes
 # networks take a few steps each, and their losses must agree step for step.
 
 # %%
-few = tl.data.load("letters", count=1500, test_count=500, train_per_class=5, validation=0)
+few = tl.data.load("letters", count=400, test_count=100, train_per_class=5, validation=0)
 left, right = (tl.models.create("resnet_small", num_classes=few.num_classes, seed=1).train() for _ in range(2))
 by_hand = pretrain(left, few, epochs=1)
 recipe = {"lr": 2e-3, "weight_decay": 0.05, "schedule": "one_cycle", "seed": env.seed, "progress": False}

@@ -111,12 +111,12 @@ optimizer = torch.optim.SGD(
 )
 
 # %% [markdown]
-# Then four epochs (轮次), two steps each, in the precision that `tl.setup` chose.
+# Then two epochs (轮次), two steps each, in the precision that `tl.setup` chose.
 
 # %%
 loader = tl.data.batches(task, by_hand, batch_size=40, seed=0)
 by_hand.train()
-for _ in range(4):
+for _ in range(2):
     for batch in loader:
         with torch.autocast("cpu", torch.bfloat16, enabled=env.precision == "bf16"):
             loss = F.cross_entropy(by_hand(batch.inputs), batch.labels)
@@ -124,14 +124,14 @@ for _ in range(4):
         loss.backward()
         optimizer.step()
 by_hand.eval()
-print(f"{4 * len(loader)} steps, loss of the last batch {loss:.3f}")
+print(f"{2 * len(loader)} steps, loss of the last batch {loss:.3f}")
 
 # %% [markdown]
 # With the package's verb, the same is one call. Both must arrive at the same weights; we compare how far they are apart
 # with how far they went.
 
 # %%
-settings = {"steps": 4 * len(loader), "batch_size": 40, "optimizer": "sgd", "schedule": "constant", "seed": 0}
+settings = {"steps": 2 * len(loader), "batch_size": 40, "optimizer": "sgd", "schedule": "constant", "seed": 0}
 tl.training.fit(with_fit, task, lr=1e-3, head_lr=1e-2, progress=False, **settings)
 
 start, one, other = (
@@ -149,7 +149,7 @@ assert apart < 0.1, "the loop by hand and fit must take the same steps"
 
 
 # %%
-onlookers = torch.randperm(len(task.test), generator=tl.environment.generator(0))[:200]
+onlookers = torch.randperm(len(task.test), generator=tl.environment.generator(0))[:120]
 watched = dataclasses.replace(task, validation=task.test.subset(onlookers))
 recipe = {"batch_size": 32, "schedule": "one_cycle", "evaluate_every": 10, "log_every": 10, "progress": False}
 
@@ -196,7 +196,7 @@ tl.figures.learning_curves(
     runs,
     y=["validation_accuracy"],
     title="From a pretrained start the curves rise sooner and end higher",
-    caption=f"You just ran this: {task.title}, 10 labels a class, one seed, 200 pictures looking on.",
+    caption=f"You just ran this: {task.title}, 10 labels a class, one seed, {len(onlookers)} pictures looking on.",
 )
 
 # %% [markdown]
@@ -530,9 +530,9 @@ def letters_right():
 
 # %%
 before = letters_right()
-loader = tl.data.batches(task, old.train(), batch_size=40, seed=0)
+loader = tl.data.batches(task, old.train(), batch_size=20, seed=0)
 with torch.no_grad():
-    for _ in range(10):
+    for _ in range(4):
         for batch in loader:
             old(batch.inputs)
 print(f"letters named rightly: {before:.0%} before, {letters_right():.0%} after 20 batches of {task.title} passed by")

@@ -312,14 +312,14 @@ minilm = tl.models.create("minilm", weights="pretrained")
 
 
 def embedded(domain, test):
-    """A domain's texts as features: 200 of each class to train on, and some for the test."""
-    task = tl.data.load("sentiment", domain=domain, train_per_class=200, validation=0.0, test=test, seed=0)
+    """A domain's texts as features: 150 of each class to train on, and some for the test."""
+    task = tl.data.load("sentiment", domain=domain, train_per_class=150, validation=0.0, test=test, seed=0)
     points = tl.data.features(minilm, task, pooling="mean")
     return [(part.inputs.numpy().astype(float), part.labels.numpy()) for part in (points.train, points.test)]
 
 
 (reviews, reviews_y), _ = embedded("products", test=2)
-(tweets, tweets_y), (tweets_test, tweets_test_y) = embedded("tweets", test=300)
+(tweets, tweets_y), (tweets_test, tweets_test_y) = embedded("tweets", test=200)
 print(reviews.shape, tweets.shape, tweets_test.shape)
 
 # %% [markdown]
