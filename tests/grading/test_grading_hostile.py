@@ -1,5 +1,6 @@
 """Hostile answers get what their honest cells earned, with a reason, and leave nothing behind."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from classroom import HOSTILE, POINTS, QUICK, left_behind, notebook
 
+from tl_course.grading.nursery import Nursery, private_folders
 from tl_course.grading.sandbox import COVERED, IN_MEMORY, NO_NETWORK
 
 
@@ -76,6 +78,25 @@ def test_answers_the_class_and_the_graders_home_cannot_be_seen(marks, walls, tmp
     assert not any(name in text for name in ("solutions", "tests", "authoring", "True"))
     question = course / "tl_course" / "exercises" / "lesson_02.py"
     assert marks(notebook(sum_or_mean=look(f"len(open({str(question)!r}).read())")))["sum_or_mean"].printed == "0\n"
+
+
+def test_homes_of_the_grader_are_closed_whatever_home_says(monkeypatch, tmp_path):
+    pwd = pytest.importorskip("pwd")
+    account = Path(pwd.getpwuid(os.getuid()).pw_dir).resolve()
+    inside = account / "inside"
+    for home in (account, tmp_path, inside):
+        monkeypatch.setenv("HOME", str(home))
+        found = private_folders()
+        assert len(found) == len(set(found))
+        assert not any(one in other.parents for one in found for other in found)
+        assert tmp_path.resolve() in found or home != tmp_path
+        assert account in found or account.parent == account or not account.is_dir()
+
+
+def test_a_python_in_the_accounts_home_runs_where_home_is_another(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with contextlib.closing(Nursery("02", None)) as elsewhere:
+        assert elsewhere.trial(QUICK).end == "exit"
 
 
 def test_the_environment_is_not_the_graders(marks, monkeypatch):

@@ -242,9 +242,16 @@ def answers_on_disk() -> list[Path]:
 
 
 def private_folders() -> list[Path]:
-    """Folders of which the learner's process sees only what it needs: the grader's home, and the course's clone."""
-    clone, home = PACKAGE.parent, Path.home().resolve()
-    found = [home] if home.parent != home and home.is_dir() else []
-    if (clone / "solutions").is_dir() and not clone.is_relative_to(home):
-        found.append(clone)
-    return found
+    """Folders of which the learner's process sees only what it needs: the grader's home, and the course's clone.
+
+    The home is that of the account, and that which ``HOME`` names where it is another; none lies in another one.
+    """
+    homes = {Path.home().resolve()}
+    with contextlib.suppress(ImportError, KeyError):  # Windows keeps no such list, a container's user may not be on it
+        import pwd
+
+        homes.add(Path(pwd.getpwuid(os.getuid()).pw_dir).resolve())
+    places = {home for home in homes if home.parent != home and home.is_dir()}
+    if (PACKAGE.parent / "solutions").is_dir():
+        places.add(PACKAGE.parent)
+    return sorted(place for place in places if not places.intersection(place.parents))
