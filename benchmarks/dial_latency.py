@@ -13,12 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from authoring import browsing, lab, sources
-
-sys.path.insert(0, str(sources.ROOT / "tests" / "in_browser"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "in_browser")]  # neither is installed with the package
 
 from slicing import needed
 from test_lab_in_browser import code_cells, dials, lesson
+
+from authoring import browsing, lab
 
 GOAL = 150
 # from the key press to the first frame after the other picture is there and decoded
