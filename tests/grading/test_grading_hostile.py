@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import pwd
 import subprocess
 import sys
 import time
@@ -81,7 +82,6 @@ def test_answers_the_class_and_the_graders_home_cannot_be_seen(marks, walls, tmp
 
 
 def test_homes_of_the_grader_are_closed_whatever_home_says(monkeypatch, tmp_path):
-    pwd = pytest.importorskip("pwd")
     account = Path(pwd.getpwuid(os.getuid()).pw_dir).resolve()
     inside = account / "inside"
     for home in (account, tmp_path, inside):
