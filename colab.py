@@ -85,7 +85,7 @@ def main() -> None:
     """Install, let this process find the clone, and fetch."""
     install()
     sys.path.insert(0, str(ROOT))  # an installation is seen only by processes that start after it
-    if subprocess.call([sys.executable, "-m", "tl_course.cli", "fetch"], cwd=ROOT):
+    if subprocess.call([sys.executable, "-m", "tl_course.app.cli", "fetch"], cwd=ROOT):
         sys.exit("The files could not be fetched; what stands above is why.")
     print("Ready: the course's cells run in this runtime.")
 

@@ -22,7 +22,8 @@ from nbformat import NotebookNode
 from authoring import assemble, generated, outputs, sources, timings, worksheets
 from authoring.sources import Lesson
 from authoring.worksheets import Worksheet
-from tl_course import exercises, running, startpage
+from tl_course import exercises
+from tl_course.app import running, startpage
 
 CELL_TIMEOUT_SECONDS = 600
 SETTINGS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from authoring.sources import Lesson
 from authoring.timings import Timing
-from tl_course import startpage
+from tl_course.app import startpage
 
 BUDGET = "{{budget}}"
 HELP = f"[Glossary](../{startpage.GLOSSARY}) · [Stuck?](../{startpage.HELP})"

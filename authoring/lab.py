@@ -105,7 +105,7 @@ def serve(folder: Path) -> Iterator[Lab]:
         If it does not answer in time; with what it wrote.
     """
     lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(16), folder / "workspace", folder / "stderr.log")
-    command = [sys.executable, "-m", "tl_course.cli", "start", "--no-browser", "--workspace", str(lab.workspace)]
+    command = [sys.executable, "-m", "tl_course.app.cli", "start", "--no-browser", "--workspace", str(lab.workspace)]
     command += ["--port", lab.url.rpartition(":")[2], "--"]
     command += [f"--IdentityProvider.token={lab.token}", "--ServerApp.port_retries=0", "--expose-app-in-browser"]
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

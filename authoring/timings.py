@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tl_course.running import Result
+from tl_course.app.running import Result
 
 
 @dataclass(frozen=True)

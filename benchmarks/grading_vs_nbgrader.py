@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tl_course import course
+from tl_course.app import course
 from tl_course.grading.export import hand_over, write_course
 from tl_course.grading.notebooks import source_of
 
@@ -68,7 +68,7 @@ def points(table: Path, student: str, score: str) -> dict[str, float]:
 def by_course(folder: Path) -> tuple[tuple[float, float], dict[str, float]]:
     for path in folder.glob("grades*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    command = [sys.executable, "-m", "tl_course.cli", "grade", "in", "--exercise", NUMBER]
+    command = [sys.executable, "-m", "tl_course.app.cli", "grade", "in", "--exercise", NUMBER]
     return timed(command, folder), points(folder / "grades-totals.csv", "student", "points")
 
 

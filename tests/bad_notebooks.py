@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from authoring.build import Course
-from tl_course import running
+from tl_course.app import running
 
 STEM = "00_good"
 ALT = "Two bars, the left one twice as high as the right one"

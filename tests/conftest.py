@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from serving import Server
 
 from authoring import browsing
-from tl_course import cli, course, environment, running
+from tl_course import environment
+from tl_course.app import cli, course, running
 
 # Where the tests are started in the background of a script, Ctrl-C is switched off for them and all their children;
 # the tests of Ctrl-C need it.

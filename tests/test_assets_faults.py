@@ -288,7 +288,7 @@ def test_a_disk_that_fills_up_while_converting_is_told_as_such(tmp_path, monkeyp
 # --- no network ---------------------------------------------------------------------------------------------------
 
 
-CLI = [sys.executable, "-m", "tl_course.cli"]
+CLI = [sys.executable, "-m", "tl_course.app.cli"]
 
 
 def test_nobody_listens(tmp_path, monkeypatch):

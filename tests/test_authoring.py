@@ -11,7 +11,7 @@ from authoring import build, generated, outputs, sources, tags, timings
 from authoring.build import BuildError, Course
 from authoring.sources import SourceError
 from authoring.timings import Timing
-from tl_course.running import Result
+from tl_course.app.running import Result
 
 
 def lesson(title="Small", code="print(6 * 7)", **tagged):

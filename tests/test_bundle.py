@@ -14,7 +14,8 @@ import pytest
 from serving import Server, asset_of, contents, leftovers, only_index, registry_file, right, silent, url_source, wheel
 
 import tl_course.assets
-from tl_course import cli, course, environment, wheels
+from tl_course import environment
+from tl_course.app import cli, course, wheels
 from tl_course.assets import AssetError, bundle, fetch, fetching, for_profile, registry, store
 from tl_course.assets.bundle import check_target, held, pack
 
@@ -258,7 +259,7 @@ def slow(member, target, advance):
         sys.stdin.read()
     return real(member, target, advance)
 bundle.Member.copy = slow
-from tl_course import cli
+from tl_course.app import cli
 cli.registry = lambda: known
 known = registry(Path(sys.argv.pop(1)))
 cli.main()
@@ -371,7 +372,7 @@ def test_a_stick_that_is_really_full(known, tmp_path):
 def test_a_lesson_runs_from_a_bundle_where_there_is_no_network(tmp_path):
     """An empty cache, the bundle, and nothing but loopback, without which no kernel starts."""
     pack(for_profile("mini"), tmp_path / "usb.zip", say=silent)
-    tl = f"{sys.executable} -m tl_course.cli"
+    tl = f"{sys.executable} -m tl_course.app.cli"
     script = (
         f"set -e; ip link set lo up; {tl} fetch --from usb.zip; {tl} run 00 --out done; "
         f"{sys.executable} -c \"import socket; socket.create_connection(('192.0.2.1', 80), 3)\" || echo alone"

@@ -13,7 +13,8 @@ from serving import asset_of, file_of, leftovers, right, silent, url_source
 from test_data import FORMS, form, pixels, write_images, write_parquet, write_tar  # noqa: F401
 
 import tl_course as tl
-from tl_course import assets, doctor, environment
+from tl_course import assets, environment
+from tl_course.app import doctor
 from tl_course.assets import AssetError, Source, fetch, fetching, local_cifar10, registry, sources, store
 
 CIFAR10 = registry()["cifar10"]
@@ -83,7 +84,7 @@ def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):
 
 def test_the_command_line_brings_and_lists(tmp_path, pixels):  # noqa: F811
     place = form("images", tmp_path, pixels)
-    command = [sys.executable, "-m", "tl_course.cli", "fetch"]
+    command = [sys.executable, "-m", "tl_course.app.cli", "fetch"]
     done = subprocess.run([*command, "cifar10", "--from", str(place)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "50 training and 20 test pictures" in done.stdout

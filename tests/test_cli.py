@@ -10,9 +10,10 @@ import pytest
 from serving import Server, asset_of, contents, leftovers, right, url_source
 
 import tl_course.assets
-from tl_course import cli, course, environment
+from tl_course import environment
+from tl_course.app import cli, course
+from tl_course.app.doctor import BROKEN, GOOD, Finding
 from tl_course.assets import fetching, registry
-from tl_course.doctor import BROKEN, GOOD, Finding
 
 LESSON = "notebooks/00_first.ipynb"
 
@@ -142,7 +143,7 @@ def test_a_failing_fetch_is_exit_code_2_and_what_can_be_had_is_had(tl, tiny):
 @pytest.mark.parametrize(("state", "code", "last"), [(GOOD, 0, "Ready."), (BROKEN, 1, "1 broken.")])
 def test_doctor_ends_with_a_verdict(tl, monkeypatch, state, code, last):
     findings = [Finding("x", state, "as it is", "do that" if state == BROKEN else "")]
-    monkeypatch.setattr("tl_course.doctor.examine", lambda deep: findings)
+    monkeypatch.setattr("tl_course.app.doctor.examine", lambda deep: findings)
     ended, out, _ = tl("doctor")
     assert ended == code
     assert out.splitlines()[-1] == last
@@ -188,7 +189,7 @@ def test_run_some_lessons_into_a_folder(tl, tiny, clone, executed, tmp_path):
 
 
 def test_a_failing_lesson_is_exit_code_1_and_its_error_is_shown_as_it_is(tl, tiny, clone, executed, monkeypatch):
-    from tl_course import running
+    from tl_course.app import running
 
     def execute(path, out, **options):
         return running.Result(1.0, 10**8, False, "E: [/2] [bold]")
@@ -221,7 +222,7 @@ def test_ctrl_c_in_run_says_so_and_keeps_the_finished_ones(tl, tiny, clone, exec
 RUN = """
 import sys
 from pathlib import Path
-from tl_course import cli, course
+from tl_course.app import cli, course
 course.root = lambda: Path(sys.argv.pop(1))
 root = course.root()
 course.root = lambda: root

@@ -57,12 +57,12 @@ def test_a_step_that_fails_is_one_sentence(monkeypatch, step):
 
     def call(command, **options):
         begun.append(command[2])
-        return int({"pip": "pip", "fetch": "tl_course.cli"}[step] == command[2])
+        return int({"pip": "pip", "fetch": "tl_course.app.cli"}[step] == command[2])
 
     monkeypatch.setattr(subprocess, "call", call)
     with pytest.raises(SystemExit, match=r"what .* above is why"):
         colab.main()
-    assert begun == (["pip"] if step == "pip" else ["pip", "tl_course.cli"])
+    assert begun == (["pip"] if step == "pip" else ["pip", "tl_course.app.cli"])
 
 
 def test_a_runtime_that_must_be_restarted_is_told(monkeypatch):

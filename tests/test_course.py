@@ -6,8 +6,8 @@ import sys
 import nbformat
 import pytest
 
-from tl_course import course
-from tl_course.course import CourseError, Row, lessons, make_workspace, run
+from tl_course.app import course
+from tl_course.app.course import CourseError, Row, lessons, make_workspace, run
 
 # --- which lessons ------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def test_a_clone_without_lessons(clone):
 
 
 def test_a_package_that_stands_alone(monkeypatch, tmp_path):
-    monkeypatch.setattr(course, "__file__", str(tmp_path / "site-packages" / "tl_course" / "course.py"))
+    monkeypatch.setattr(course, "PACKAGE", tmp_path / "site-packages" / "tl_course")
     with pytest.raises(CourseError, match="clone the course's repository"):
         course.root()
 
@@ -250,5 +250,5 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scrap(tmp_path, monkeypat
 def test_reading_lessons_needs_no_torch():
     import subprocess
 
-    code = "import sys, tl_course.course; print('torch' in sys.modules)"
+    code = "import sys, tl_course.app.course; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

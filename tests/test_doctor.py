@@ -9,9 +9,10 @@ from importlib import metadata
 import pytest
 from serving import asset_of, contents, right
 
-from tl_course import doctor, environment
+from tl_course import environment
+from tl_course.app import doctor
+from tl_course.app.doctor import BROKEN, GOOD, WARNING, Finding, examine, report
 from tl_course.assets import store
-from tl_course.doctor import BROKEN, GOOD, WARNING, Finding, examine, report
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from authoring.instructor.material import Material
 from authoring.instructor.pages import PageError
 from authoring.instructor.timetables import Frame
 from authoring.sources import Lesson
-from tl_course.running import Result
+from tl_course.app.running import Result
 
 ROOT = sources.ROOT
 FIGURE = '<figure><img alt="A line that falls." src="data:x"><figcaption>You just ran.</figcaption></figure>'

@@ -14,7 +14,8 @@ from authoring import lint
 from authoring.build import Course
 from authoring.rules import RULES
 from authoring.rules.markdown import prose
-from tl_course import records, running
+from tl_course import records
+from tl_course.app import running
 
 NEEDS_AN_EXERCISE = {"title", "exercise-with-outputs"}
 """Rules that no lesson can break alone: a lesson without a title is refused before it is a notebook."""

@@ -10,7 +10,7 @@ import pytest
 
 from authoring import lint, tags
 from authoring.build import Course
-from tl_course import course, startpage
+from tl_course.app import course, startpage
 
 COURSE = Course()
 FILES = lint.find(COURSE.root)

@@ -11,9 +11,9 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tl_course import startpage
+from tl_course.app import startpage
+from tl_course.app.running import _merge_streams, execute, save
 from tl_course.environment import SPIN_COUNT
-from tl_course.running import _merge_streams, execute, save
 
 MEGABYTE = 10**6
 
@@ -154,7 +154,7 @@ def test_ctrl_c_ends_the_kernel_and_is_passed_on(tmp_path):
     source = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\nopen('ready', 'w')\ntime.sleep(99)"
     save(new_notebook(cells=[new_code_cell(source)]), tmp_path / "in.ipynb")
     script = (
-        "from tl_course.running import execute\n"
+        "from tl_course.app.running import execute\n"
         "try:\n    execute('in.ipynb', 'out.ipynb', timeout=None, cwd='.')\n"
         "except KeyboardInterrupt:\n    print('interrupted')\n"
     )

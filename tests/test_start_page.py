@@ -9,10 +9,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from authoring import generated
 from authoring.sources import Lesson
 from authoring.timings import Timing
-from tl_course import course, startpage
-from tl_course.course import CourseError, make_workspace, reset
+from tl_course.app import course, startpage
+from tl_course.app.course import CourseError, make_workspace, reset
+from tl_course.app.startpage import Stop, page, stops
 from tl_course.exercises import notes
-from tl_course.startpage import Stop, page, stops
 
 FIRST, SECOND = "00_first.ipynb", "01_second.ipynb"
 

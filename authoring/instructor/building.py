@@ -12,7 +12,7 @@ from authoring import tags
 from authoring.instructor import pages, slides
 from authoring.instructor.material import Material
 from authoring.sources import Lesson
-from tl_course import running
+from tl_course.app import running
 
 MARK = ".tl_course_instructor"
 """A file that says: this folder was made here, and may be made anew."""

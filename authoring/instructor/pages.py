@@ -9,7 +9,7 @@ from pathlib import Path
 from authoring.instructor import notes, timetables
 from authoring.instructor.material import Material
 from authoring.sources import Lesson
-from tl_course import startpage
+from tl_course.app import startpage
 from tl_course.assets import Asset, for_profile, registry
 from tl_course.assets.store import megabytes
 

@@ -49,7 +49,7 @@ env = tl.setup()
 # that is not *good* comes with its remedy. In a terminal, `tl-course doctor` says the same.
 
 # %%
-from tl_course.doctor import examine, report
+from tl_course.app.doctor import examine, report
 
 print(report(examine()))
 

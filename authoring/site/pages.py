@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from authoring import mutants
 from authoring.site import records, reference, terms
 from authoring.site.content import Content, Stop, Term
-from tl_course import exercises, startpage
+from tl_course import exercises
+from tl_course.app import startpage
 
 
 def cell(text: str) -> str:

@@ -297,7 +297,7 @@ def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
     asleep = f"import subprocess\nsubprocess.run(['sleep', '{MARKER}'])"
     put(tmp_path / "in" / "Dee.ipynb", notebook(spring=asleep))
     out, state = tmp_path / "g.csv", tmp_path / "g-state"
-    command = [sys.executable, "-m", "tl_course.cli", "grade", str(tmp_path / "in"), "--exercise", "02"]
+    command = [sys.executable, "-m", "tl_course.app.cli", "grade", str(tmp_path / "in"), "--exercise", "02"]
     command += ["--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120

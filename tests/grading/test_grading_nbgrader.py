@@ -15,7 +15,7 @@ import venv
 import pytest
 from classroom import HEAD, RIGHT, notebook, put, stub, without
 
-from tl_course import course
+from tl_course.app import course
 from tl_course.exercises import catalogue
 from tl_course.grading import Job, export, grade
 from tl_course.grading.export import CONFIG, hand_over, marked, source, write_course

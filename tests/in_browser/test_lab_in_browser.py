@@ -11,7 +11,8 @@ import pytest
 from slicing import needed
 
 from authoring import lab, sources
-from tl_course import course, exercises, startpage
+from tl_course import exercises
+from tl_course.app import course, startpage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from pathlib import Path
 
-from tl_course import course
 from tl_course.exercises import catalogue
 from tl_course.grading import submissions
 from tl_course.grading.notebooks import EXERCISES, grade_id, pick, source_of, worksheet
@@ -70,7 +69,7 @@ def write_course(folder: Path, numbers: Sequence[str] = (), *, force: bool = Fal
     if not (folder / CONFIG).exists():
         write_whole(folder / CONFIG, _CONFIG_TEXT)
     for sheet in sheets:
-        worked = course.root() / "solutions" / sheet.name
+        worked = EXERCISES.with_name("solutions") / sheet.name
         made = source(json.loads(sheet.read_bytes()), json.loads(worked.read_bytes()))
         _put(folder / "source" / sheet.stem / sheet.name, made, force)
     return [sheet.stem for sheet in sheets]

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_course import course, environment
+from tl_course import environment
+from tl_course.app import course
 
 PAGE = "START.md"
 GLOSSARY = "GLOSSARY.md"
@@ -175,13 +176,13 @@ def glossary(words: str, *, back: str = PAGE) -> str:
 def command() -> str:
     """Return what to type for ``tl-course`` in a new terminal, which need not know this environment.
 
-    >>> command().split()[-1].endswith(("tl-course", "tl_course.cli"))
+    >>> command().split()[-1].endswith(("tl-course", "tl_course.app.cli"))
     True
     """
     if shutil.which("tl-course"):
         return "tl-course"
     script = Path(sys.executable).with_name("tl-course")
-    return environment.shorten_home(script) if script.is_file() else f"{sys.executable} -m tl_course.cli"
+    return environment.shorten_home(script) if script.is_file() else f"{sys.executable} -m tl_course.app.cli"
 
 
 def page(path: Sequence[Stop], *, with_glossary: bool = False) -> str:
@@ -241,7 +242,7 @@ def help_page(command: str = "tl-course", *, back: str = PAGE) -> str:
 def help_text(command: str = "tl-course", *, words: str = GLOSSARY) -> str:
     """Return what helps, as a list in Markdown; ``command`` is what to type, ``words`` the glossary's file.
 
-    >>> "`python -m tl_course.cli doctor`" in help_text("python -m tl_course.cli")
+    >>> "`python -m tl_course.app.cli doctor`" in help_text("python -m tl_course.app.cli")
     True
     """
     return _HELP.replace("COMMAND", command).replace("WORDS", words)

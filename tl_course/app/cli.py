@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tl_course import course, environment
+from tl_course import environment
+from tl_course.app import course
 from tl_course.assets import (
     AssetError,
     check_target,
@@ -63,7 +64,7 @@ def _stop(message: str, code: int = 2) -> NoReturn:
 @app.command()
 def doctor(deep: Annotated[bool, typer.Option("--deep", help="Hash every cached file (slower).")] = False) -> None:
     """Say what this machine has, what is wrong, and how to mend it. Exit code 1 when something is broken."""
-    from tl_course.doctor import BROKEN, examine, report
+    from tl_course.app.doctor import BROKEN, examine, report
 
     findings = examine(deep=deep)
     print(report(findings))
@@ -113,7 +114,7 @@ def bundle(
     wanted = _wanted(names or [], profile, everything)
     check_target(out, force)  # before anything is downloaded
 
-    from tl_course.wheels import download
+    from tl_course.app.wheels import download
 
     def say(line: str) -> None:
         print(line, flush=True)
@@ -192,7 +193,7 @@ def start(
     only_copy: Annotated[bool, typer.Option("--only-copy", help="Copy the files and stop.")] = False,
 ) -> None:
     """Copy lessons and exercises into your workspace (never over your work) and open JupyterLab at its start page."""
-    from tl_course import startpage
+    from tl_course.app import startpage
 
     workspace = _workspace(workspace)
     for line in course.make_workspace(workspace):

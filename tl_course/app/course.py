@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import tl_course
 from tl_course import environment
 
+PACKAGE = Path(tl_course.__file__).resolve().parent
 MANIFEST = ".tl_course.json"
 
 
@@ -28,7 +30,7 @@ def root() -> Path:
     CourseError
         When the package stands alone, without the lessons beside it.
     """
-    folder = Path(__file__).resolve().parent.parent
+    folder = PACKAGE.parent
     if not (folder / "notebooks").is_dir():
         raise CourseError(
             "The lessons are not beside the package: clone the course's repository and install it from there with "
@@ -93,7 +95,7 @@ def run(paths: list[Path], out: Path, *, force: bool = False, timeout: int = 600
     (Row, bool)
         The row, and whether it was kept from an earlier run.
     """
-    from tl_course.running import execute
+    from tl_course.app.running import execute
 
     with _explained(f"The folder {out} for the executed lessons", "--out"):
         out.mkdir(parents=True, exist_ok=True)
@@ -133,8 +135,7 @@ def _digest(notebook: Path) -> str:
     parts += [data.target(), data.cifar10.describe()]  # the photographs a lesson runs on
     digest = hashlib.sha256("\n".join(parts).encode())
     digest.update("".join(_code(notebook)).encode())
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("*")):
+    for path in sorted(PACKAGE.rglob("*")):
         if path.suffix in {".py", ".toml", ".csv", ".json", ".safetensors"}:
             digest.update(path.read_bytes())
     return digest.hexdigest()

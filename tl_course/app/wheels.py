@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from tl_course import course
+from tl_course.app import course
 
 
 def download(say: Callable[[str], object] = print) -> Path:
