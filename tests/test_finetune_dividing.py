@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tl_course.data.task import SPLITS
-from tl_course.recipes import dividing
-from tl_course.recipes.dividing import Examples, cut, divide, hold_out, settle
+from tl_course.recipes import splitting
+from tl_course.recipes.splitting import Examples, cut, hold_out, settle, split_examples
 
 SEEDS = [0, 1, 2]
 
@@ -24,14 +24,14 @@ def examples(count: int, seed: int, *, classes: int = 3, copies: int = 0, groups
 @pytest.mark.parametrize("groups", [0, 40])
 def test_no_copy_and_no_group_stands_on_two_sides(seed, groups):
     given = examples(300, seed, copies=80, groups=groups)
-    division = divide(given, most_training=1000, seed=seed)
+    split = split_examples(given, most_training=1000, seed=seed)
     seen, homes = {}, {}
     for part in SPLITS:
-        for position in division.positions[part].tolist():
+        for position in split.positions[part].tolist():
             assert seen.setdefault(given.keys[position], position) == position
             if groups:
                 assert homes.setdefault(given.groups[position], part) == part
-    settled = division.settled
+    settled = split.settled
     lost = sum(len(members) - 1 for members in settled.disputed)
     ties = len(set(given.keys)) - len(seen)
     assert len(seen) + settled.copies + lost + ties == 300
@@ -41,22 +41,22 @@ def test_no_copy_and_no_group_stands_on_two_sides(seed, groups):
 @pytest.mark.parametrize("groups", [0, 60])
 def test_every_class_keeps_its_share_on_every_side(seed, groups):
     given = examples(900, seed, groups=groups)
-    division = divide(given, most_training=1000, seed=seed)
+    split = split_examples(given, most_training=1000, seed=seed)
     total = given.labels.bincount()
     for part, share in (("train", 0.64), ("validation", 0.16), ("test", 0.2)):
-        counts = given.labels[division.positions[part]].bincount(minlength=3)
+        counts = given.labels[split.positions[part]].bincount(minlength=3)
         torch.testing.assert_close(counts / total, torch.full((3,), share), atol=0.1 if groups else 0.01, rtol=0)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_smallest_classes_that_can_be_divided_are_on_every_side(seed):
     given = Examples(torch.tensor([0] * 50 + [1] * 3), ("a", "b"), range(53), ["train"] * 53)
-    division = divide(given, most_training=100, seed=seed)
-    assert all((given.labels[division.positions[part]] == 1).sum() == 1 for part in SPLITS)
+    split = split_examples(given, most_training=100, seed=seed)
+    assert all((given.labels[split.positions[part]] == 1).sum() == 1 for part in SPLITS)
 
 
 def test_the_test_does_not_depend_on_the_seed_and_validation_does():
-    one, other = (divide(examples(200, 0), most_training=200, seed=seed).positions for seed in (1, 2))
+    one, other = (split_examples(examples(200, 0), most_training=200, seed=seed).positions for seed in (1, 2))
     assert set(one["test"].tolist()) == set(other["test"].tolist())
     assert set(one["validation"].tolist()) != set(other["validation"].tolist())
 
@@ -65,11 +65,11 @@ def test_ready_parts_stay_and_a_copy_stays_on_the_side_of_the_test():
     parts = ["train"] * 20 + ["test"] * 10
     keys = [*range(20), 0, 1, 2, *range(20, 27)]
     given = Examples(torch.arange(30) % 2, ("a", "b"), keys, parts)
-    division = divide(given, most_training=100)
-    assert sorted(division.positions["test"].tolist()) == list(range(20, 30))
-    learned = set(division.positions["train"].tolist()) | set(division.positions["validation"].tolist())
+    split = split_examples(given, most_training=100)
+    assert sorted(split.positions["test"].tolist()) == list(range(20, 30))
+    learned = set(split.positions["train"].tolist()) | set(split.positions["validation"].tolist())
     assert learned == set(range(3, 20))
-    assert division.settled.across == 6
+    assert split.settled.across == 6
 
 
 @pytest.mark.parametrize(
@@ -108,23 +108,23 @@ def test_a_large_part_is_cut_in_proportion_and_no_rare_class_is_lost(seed):
 
 
 def test_what_is_not_used_is_counted(monkeypatch):
-    monkeypatch.setattr(dividing, "MOST", {"validation": 20, "test": 30})
-    division = divide(examples(1000, 0), most_training=100)
-    assert {part: len(positions) for part, positions in division.positions.items()} == {
+    monkeypatch.setattr(splitting, "MOST", {"validation": 20, "test": 30})
+    split = split_examples(examples(1000, 0), most_training=100)
+    assert {part: len(positions) for part, positions in split.positions.items()} == {
         "train": 100,
         "validation": 20,
         "test": 30,
     }
-    assert sum(division.unused.values()) == 850
+    assert sum(split.unused.values()) == 850
 
 
 def test_too_few_different_examples_of_a_class_are_named():
     given = Examples(torch.tensor([0] * 10 + [1] * 4), ("a", "b"), [*range(10), 10, 10, 10, 11], ["train"] * 14)
     with pytest.raises(ValueError, match="Class 'b' of the data has only 2 examples; add some"):
-        divide(given, most_training=10)
+        split_examples(given, most_training=10)
 
 
 def test_one_group_alone_cannot_be_divided():
     given = Examples(torch.arange(20) % 2, ("a", "b"), range(20), ["train"] * 20, ["me"] * 20)
     with pytest.raises(ValueError, match="; give more examples, or more groups"):
-        divide(given, most_training=10)
+        split_examples(given, most_training=10)

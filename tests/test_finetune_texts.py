@@ -107,13 +107,13 @@ def test_groups_stay_together(tl, tmp_path):
     lines = [[*row, f"author {number % 20}"] for number, row in enumerate(rows(40, 40))]
     file = write(tmp_path / "mine.csv", lines, head=("review", "stars", "who"))
     table = texts.look_over(file, "review", "stars", "who")
-    material = texts.read(table, tiny_bert().preprocess, most_training=1000)
+    prepared = texts.read(table, tiny_bert().preprocess, most_training=1000)
     author = {text: who for text, _, who in lines}
     authors = [
-        {author[text] for text in getattr(material.task, part).inputs} for part in ("train", "validation", "test")
+        {author[text] for text in getattr(prepared.task, part).inputs} for part in ("train", "validation", "test")
     ]
     assert sum(map(len, authors)) == len(set.union(*authors)) == 20
-    assert "Texts with the same 'who' stand on one side: 20 groups." in material.facts
+    assert "Texts with the same 'who' stand on one side: 20 groups." in prepared.facts
 
 
 def test_another_script_is_told_and_a_long_text_is_cut_and_counted(tmp_path):
@@ -125,15 +125,15 @@ def test_another_script_is_told_and_a_long_text_is_cut_and_counted(tmp_path):
     model = tiny_bert()
     plan = planning.shortened(planning.Plan("minilm", None, "", 128, 1e9, 100), model, 256)
     assert (plan.macs, model.preprocess.max_length) == (2e9, 256)
-    material = texts.read(table, model.preprocess, most_training=1000)
-    assert "Texts are cut at 256 tokens, which shortens 20 texts." in material.facts
-    assert not material.warnings
+    prepared = texts.read(table, model.preprocess, most_training=1000)
+    assert "Texts are cut at 256 tokens, which shortens 20 texts." in prepared.facts
+    assert not prepared.warnings
 
     few = [*rows(60, 60), ["очень хороший фильм", "5"], ["très bien joué", "5"]]
     table = texts.look_over(write(tmp_path / "few.csv", few), "review", "stars")
-    material = texts.read(table, preprocess, most_training=1000)
-    assert [warning for warning in material.warnings if warning.startswith("1 text mostly in another script")]
-    assert material.lists["In another script"] == ["lines 122"]
+    prepared = texts.read(table, preprocess, most_training=1000)
+    assert [warning for warning in prepared.warnings if warning.startswith("1 text mostly in another script")]
+    assert prepared.lists["In another script"] == ["lines 122"]
 
     lines = [[f"фильм номер {number}", "1" if number % 2 else "5"] for number in range(30)]
     table = texts.look_over(write(tmp_path / "russian.csv", lines), "review", "stars")

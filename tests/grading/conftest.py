@@ -6,12 +6,12 @@ from classroom import QUICK
 from tl_course.exercises import catalogue
 from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, extract, worksheet
-from tl_course.grading.nursery import Nursery
+from tl_course.grading.server_client import ServerClient
 
 
 @pytest.fixture(scope="session")
-def nursery():
-    made = Nursery("02", None)
+def client():
+    made = ServerClient("02", None)
     yield made
     made.close()
 
@@ -22,11 +22,11 @@ def sheet():
 
 
 @pytest.fixture
-def marks(nursery, sheet):
+def marks(client, sheet):
     """Mark a notebook of exercise 02; returns the marks by question."""
 
     def run(notebook: dict, limits=QUICK) -> dict:
-        found, sound = mark(extract(notebook, sheet), sheet, nursery.run, limits)
+        found, sound = mark(extract(notebook, sheet), sheet, client.run, limits)
         assert sound
         return {one.question: one for one in found}
 

@@ -26,24 +26,24 @@ WRONG = "def answer_sum_or_mean(rate, count):\n    return rate * count"
 class Borrowed:
     """The tests' server, lent to a grading that would start and end its own."""
 
-    def __init__(self, nursery):
-        self.nursery, self.runs = nursery, 0
+    def __init__(self, client):
+        self.client, self.runs = client, 0
 
     def run(self, steps, limits):
         self.runs += 1
-        return self.nursery.run(steps, limits)
+        return self.client.run(steps, limits)
 
     def trial(self, limits):
-        return self.nursery.trial(limits)
+        return self.client.trial(limits)
 
     def close(self):
         pass
 
 
 @pytest.fixture
-def lent(nursery, monkeypatch):
-    made = Borrowed(nursery)
-    monkeypatch.setattr(job, "Nursery", lambda *arguments: made)
+def lent(client, monkeypatch):
+    made = Borrowed(client)
+    monkeypatch.setattr(job, "ServerClient", lambda *arguments: made)
     return made
 
 
@@ -126,7 +126,7 @@ def test_a_class_of_every_kind(lent, tmp_path):
     assert "1 × exited</strong>, for instance: It ended the Python process" in summary
     assert "<b>Ned" not in summary
     assert not left_behind()
-    assert set(glob.glob(f"{tempfile.gettempdir()}/tl-grading-*")) - before <= {str(lent.nursery.scratch)}
+    assert set(glob.glob(f"{tempfile.gettempdir()}/tl-grading-*")) - before <= {str(lent.client.scratch)}
 
 
 def test_a_file_that_is_too_large_is_not_read(lent, tmp_path):
@@ -281,10 +281,10 @@ def test_mistakes_in_a_call_are_one_sentence(tl, small, monkeypatch, arguments, 
     assert sorted(path.name for path in small.submissions.parent.iterdir()) == ["in"]
 
 
-def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, nursery):
-    from tl_course.grading.nursery import Attempt, Nursery
+def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, client):
+    from tl_course.grading.server_client import Attempt, ServerClient
 
-    monkeypatch.setattr(Nursery, "run", lambda *a: Attempt([], "died"))
+    monkeypatch.setattr(ServerClient, "run", lambda *a: Attempt([], "died"))
     code, _, err = tl("grade", small.submissions, "--exercise", "02", "--out", small.out)
     assert code == 2
     assert "cannot run here" in err

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from classroom import HOSTILE, POINTS, QUICK, left_behind, notebook
 
-from tl_course.grading.nursery import Nursery, private_folders
 from tl_course.grading.sandbox import COVERED, IN_MEMORY, NO_NETWORK
+from tl_course.grading.server_client import ServerClient, private_folders
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_answer_costs_nobody_anything_but_itself(kind, marks, nursery):
+def test_a_hostile_answer_costs_nobody_anything_but_itself(kind, marks, client):
     source, points, reasons = HOSTILE[kind]
     found = marks(notebook(sum_or_mean=source))
 
@@ -27,7 +27,7 @@ def test_a_hostile_answer_costs_nobody_anything_but_itself(kind, marks, nursery)
     assert found["sum_or_mean"].message
     assert sum(one.points for one in found.values()) == POINTS["02"] - 1 + points
     assert not left_behind()
-    assert emptied(nursery.scratch)
+    assert emptied(client.scratch)
 
 
 def emptied(folder: Path, seconds: float = 10) -> bool:
@@ -95,7 +95,7 @@ def test_homes_of_the_grader_are_closed_whatever_home_says(monkeypatch, tmp_path
 
 def test_a_python_in_the_accounts_home_runs_where_home_is_another(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    with contextlib.closing(Nursery("02", None)) as elsewhere:
+    with contextlib.closing(ServerClient("02", None)) as elsewhere:
         assert elsewhere.trial(QUICK).end == "exit"
 
 
@@ -126,8 +126,8 @@ def test_one_submission_leaves_nothing_for_the_next(marks, walls):
 
 
 @pytest.fixture
-def walls(nursery):
-    return nursery.trial(QUICK).walls
+def walls(client):
+    return client.trial(QUICK).walls
 
 
 BARE = """

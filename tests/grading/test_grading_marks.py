@@ -16,8 +16,8 @@ from tl_course.exercises import catalogue, encode
 from tl_course.grading import Job, grade
 from tl_course.grading.marking import judged, mark
 from tl_course.grading.notebooks import EXERCISES, extract, worksheet
-from tl_course.grading.nursery import Attempt, Nursery
 from tl_course.grading.sandbox import COVERED
+from tl_course.grading.server_client import Attempt, ServerClient
 
 
 def test_the_solution_gets_full_marks_and_the_stub_none(marks):
@@ -147,17 +147,17 @@ def test_where_nothing_can_be_run_a_person_has_to_look(sheet):
     assert {one.status for one in found} == {"unchecked"}
 
 
-def test_a_server_that_was_killed_is_started_again(nursery, marks):
+def test_a_server_that_was_killed_is_started_again(client, marks):
     assert marks(notebook())["spring"].points == 2
-    nursery.process.kill()
-    nursery.process.wait()
+    client.process.kill()
+    client.process.wait()
     assert marks(notebook())["spring"].points == 2
 
 
 def test_a_closed_nursery_runs_nothing():
-    nursery = Nursery("02", None)
-    nursery.close()
-    assert nursery.run([], QUICK).end == "died"
+    client = ServerClient("02", None)
+    client.close()
+    assert client.run([], QUICK).end == "died"
 
 
 # --- questions without answers ----------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from tl_course.grading import pages, table
 from tl_course.grading.limits import Limits
 from tl_course.grading.marking import Mark, mark
 from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
-from tl_course.grading.nursery import PACKAGE, Attempt, Nursery
 from tl_course.grading.sandbox import WALLS
+from tl_course.grading.server_client import PACKAGE, Attempt, ServerClient
 from tl_course.grading.state import Kept
 from tl_course.grading.submissions import Refused, Submission, find
 
@@ -125,8 +125,8 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     sheet = _sheet(job)
     out = _outputs(job.out)
     hidden = [job.submissions.resolve(), out["state"].resolve()]
-    nurseries = [Nursery(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
-    grader = _Grader(job, sheet, Kept(out["state"]), nurseries)
+    clients = [ServerClient(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
+    grader = _Grader(job, sheet, Kept(out["state"]), clients)
     results = grader.all(submissions, progress)
     results = table.with_twins(results)
     table.write(out["table"], results, sheet)
@@ -178,18 +178,18 @@ def _sheet(job: Job) -> Worksheet:
 class _Grader:
     """Marks submissions side by side, each worker with a server of its own."""
 
-    def __init__(self, job: Job, sheet: Worksheet, kept: Kept, nurseries: list[Nursery]):
-        self.job, self.sheet, self.kept, self.nurseries = job, sheet, kept, nurseries
-        self.free: SimpleQueue[Nursery] = SimpleQueue()
+    def __init__(self, job: Job, sheet: Worksheet, kept: Kept, clients: list[ServerClient]):
+        self.job, self.sheet, self.kept, self.clients = job, sheet, kept, clients
+        self.free: SimpleQueue[ServerClient] = SimpleQueue()
         self.walls: tuple[str, ...] = ()
         self.stopped = threading.Event()
-        self.tried: list[Nursery] = []
-        for nursery in nurseries:
-            self.free.put(nursery)
+        self.tried: list[ServerClient] = []
+        for client in clients:
+            self.free.put(client)
 
     def all(self, submissions: list[Submission], progress: Callable[[int, int], None]) -> list[Graded]:
         """Return the results in the order of the submissions."""
-        pool = ThreadPoolExecutor(len(self.nurseries))
+        pool = ThreadPoolExecutor(len(self.clients))
         waiting: set[Future] = set()
         try:
             futures = [pool.submit(self._one, submission) for submission in submissions]
@@ -202,8 +202,8 @@ class _Grader:
         finally:
             self.stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
-            for nursery in self.nurseries:
-                nursery.close()
+            for client in self.clients:
+                client.close()
             pool.shutdown(wait=True)
 
     def _one(self, submission: Submission) -> Graded:
@@ -214,20 +214,20 @@ class _Grader:
         marks = None if self.job.regrade else self.kept.get(answers, self.sheet)
         if marks is not None:
             return Graded(submission.student, submission.identity, marks, answers, kept=True)
-        nursery = self.free.get()
+        client = self.free.get()
         try:
-            marks, sound = mark(answers, self.sheet, functools.partial(self._run, nursery), self.job.limits)
+            marks, sound = mark(answers, self.sheet, functools.partial(self._run, client), self.job.limits)
         finally:
-            self.free.put(nursery)
+            self.free.put(client)
         if sound and not self.stopped.is_set():
             self.kept.put(answers, self.sheet, marks)
         return Graded(submission.student, submission.identity, marks, answers)
 
-    def _run(self, nursery: Nursery, steps: list[dict], limits: Limits) -> Attempt:
-        if nursery not in self.tried:
-            self.walls = nursery.trial(self.job.limits).walls
-            self.tried.append(nursery)
-        attempt = nursery.run(steps, limits)
+    def _run(self, client: ServerClient, steps: list[dict], limits: Limits) -> Attempt:
+        if client not in self.tried:
+            self.walls = client.trial(self.job.limits).walls
+            self.tried.append(client)
+        attempt = client.run(steps, limits)
         if self.stopped.is_set():
             raise InterruptedError
         return attempt

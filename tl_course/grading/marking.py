@@ -14,7 +14,7 @@ from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Case, Ev
 from tl_course.exercises.isolation import undisturbed
 from tl_course.grading.limits import MEBIBYTE, Limits
 from tl_course.grading.notebooks import Answers, Worksheet
-from tl_course.grading.nursery import Attempt
+from tl_course.grading.server_client import Attempt
 
 LONGEST = 1000
 """Characters of a text in a mark."""
@@ -65,7 +65,7 @@ def mark(
     answers : Answers
     sheet : Worksheet
     run : callable
-        Runs steps apart, such as `Nursery.run`.
+        Runs steps apart, such as `ServerClient.run`.
     limits : Limits
 
     Returns

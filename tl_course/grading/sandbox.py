@@ -26,7 +26,7 @@ from pathlib import Path
 import psutil
 
 from tl_course.exercises import Question
-from tl_course.grading import runner, system, wire
+from tl_course.grading import framing, runner, system
 from tl_course.grading.limits import MEBIBYTE, Limits
 
 LOOK_EVERY_SECONDS = 0.03
@@ -175,7 +175,7 @@ def _be_the_learner(
         os.close(ready)
 
         def send(message: bytes) -> None:
-            wire.write(messages, message)
+            framing.write(messages, message)
 
         runner.run(request["steps"], questions, request["token"], send, limits.message)
         os._exit(0)
@@ -282,7 +282,7 @@ class _Watch:
     def until_the_end(self, messages: int, forward: Callable[[bytes], None], most: int) -> tuple[str, int]:
         """Forward messages until the process ends or has to be ended."""
         os.set_blocking(messages, False)
-        inbox, count = wire.Inbox(self.limits.message + 4096), 0
+        inbox, count = framing.Inbox(self.limits.message + 4096), 0
         while True:
             status = self._status()
             select.select([messages], [], [], 0 if status else LOOK_EVERY_SECONDS)
@@ -290,7 +290,7 @@ class _Watch:
                 for message in inbox.take(_available(messages)):
                     forward(message)
                     self.heard, count = time.monotonic(), count + 1
-            except wire.Broken:
+            except framing.Broken:
                 return "data", 0
             if status:
                 return status

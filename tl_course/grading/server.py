@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tl_course.exercises import Question, catalogue, probes
-from tl_course.grading import sandbox, wire
+from tl_course.grading import framing, sandbox
 
 REQUEST, READY, MESSAGE, END, DIED = b"r", b"R", b"M", b"E", b"D"
 MAX_REQUEST = 2**28
@@ -33,7 +33,7 @@ def main(lesson: str, tests: str, scratch: Path) -> None:
     answers = os.dup(1)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
-    wire.write(answers, READY)
+    framing.write(answers, READY)
     while os.read(0, 1):
         keeper = os.fork()
         if keeper == 0:
@@ -44,7 +44,7 @@ def main(lesson: str, tests: str, scratch: Path) -> None:
             scratch.rmdir()
             break
         if failed:
-            wire.write(answers, DIED)
+            framing.write(answers, DIED)
 
 
 def _wait(keeper: int, parent: int) -> bool:
@@ -62,9 +62,9 @@ def _serve_one(questions: dict[str, Question], answers: int) -> None:
     """In a fork: read one request and see to it. Never returns."""
     code = 1
     try:
-        request = json.loads(wire.read(0, MAX_REQUEST))
-        end = sandbox.keep(request, questions, lambda message: wire.write(answers, MESSAGE + message))
-        wire.write(answers, END + json.dumps(end).encode())
+        request = json.loads(framing.read(0, MAX_REQUEST))
+        end = sandbox.keep(request, questions, lambda message: framing.write(answers, MESSAGE + message))
+        framing.write(answers, END + json.dumps(end).encode())
         code = 0
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)

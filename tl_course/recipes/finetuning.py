@@ -11,8 +11,8 @@ from torch import nn
 
 from tl_course import models
 from tl_course.recipes import images, recipe, report, texts
-from tl_course.recipes.material import Material, counted
 from tl_course.recipes.planning import Plan, plan_images, plan_texts, shortened
+from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.results import Finished
 
 TABLES = {".csv", ".tsv", ".txt"}
@@ -93,16 +93,16 @@ def finetune(
     out = _claim_folder(path, settings)
     began = time.perf_counter()
     try:
-        material, plan, model = (_image_material if path.is_dir() else _text_material)(path, settings, say)
-        say(f"{material.task}.")
-        for sentence in (*material.warnings, *material.facts):
+        prepared, plan, model = (_prepare_images if path.is_dir() else _prepare_texts)(path, settings, say)
+        say(f"{prepared.task}.")
+        for sentence in (*prepared.warnings, *prepared.facts):
             say(sentence)
         say(f"Network: {_named(plan, model)}: {plan.why}.")
         outcome = recipe.learn(
-            model, material.task, plan, steps=settings.steps, epochs=settings.epochs, seed=settings.seed, say=say
+            model, prepared.task, plan, steps=settings.steps, epochs=settings.epochs, seed=settings.seed, say=say
         )
-        finished = Finished(path, out, material, plan, outcome, 0.0, command, settings.seed)
-        models.save(outcome.model.cpu(), out, class_names=material.task.class_names)
+        finished = Finished(path, out, prepared, plan, outcome, 0.0, command, settings.seed)
+        models.save(outcome.model.cpu(), out, class_names=prepared.task.class_names)
         finished.seconds = time.perf_counter() - began
         (out / REPORT).write_text(report.page(finished), encoding="utf-8")
     except BaseException:  # Ctrl-C, too
@@ -152,17 +152,17 @@ def _claim_folder(path: Path, settings: Settings) -> Path:
     return out
 
 
-def _image_material(path: Path, settings: Settings, say: Callable) -> tuple[Material, Plan, nn.Module]:
+def _prepare_images(path: Path, settings: Settings, say: Callable) -> tuple[Prepared, Plan, nn.Module]:
     folder = images.look_over(path, settings.on_error)
     plan, model = plan_images(
         folder.side, len(folder.files), model=settings.model, weights=settings.weights, size=settings.size
     )
     say(f"Reading {counted(len(folder.files), 'image')} of {counted(len(folder.examples.class_names), 'class')}.")
-    material = images.read(folder, size=plan.size, most_training=plan.passes, seed=settings.seed, flip=settings.flip)
-    return material, plan, model
+    prepared = images.read(folder, size=plan.size, most_training=plan.passes, seed=settings.seed, flip=settings.flip)
+    return prepared, plan, model
 
 
-def _text_material(path: Path, settings: Settings, say: Callable) -> tuple[Material, Plan, nn.Module]:
+def _prepare_texts(path: Path, settings: Settings, say: Callable) -> tuple[Prepared, Plan, nn.Module]:
     table = texts.look_over(
         path, settings.text, settings.label, settings.group, encoding=settings.encoding, on_error=settings.on_error
     )
@@ -186,10 +186,10 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
     if finished.outcome.uneven:
         ours, largest = finished.macro_f1
         say(f"Test macro F1: {ours:.3f}; always answering {name!r} would give {largest:.3f}.")
-    own = set(finished.material.warnings)
+    own = set(finished.prepared.warnings)
     for sentence in finished.warnings:
         if sentence not in own:  # those were told at once
             say(f"Note: {sentence}")
     say(f"Report: {finished.out / REPORT}")
-    what = "IMAGE_OR_FOLDER" if finished.material.task.kind == "image" else "'a text of yours'"
+    what = "IMAGE_OR_FOLDER" if finished.prepared.task.kind == "image" else "'a text of yours'"
     say(f"Use it: tl-course predict {finished.out} {what}")

@@ -18,8 +18,8 @@ from tqdm.auto import tqdm
 
 from tl_course.data.folders import LIMIT, classes_of, listed_images, read_image, split_folders
 from tl_course.data.task import SPLITS, Split, Task, check_classes
-from tl_course.recipes.dividing import Division, Examples, divide
-from tl_course.recipes.material import Material, Skips, counted, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
+from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
 # As many files are opened to learn how large the images are.
 LOOKED_AT = 200
@@ -117,7 +117,7 @@ def _median_side(files: list[Path]) -> int:
     return median_low(sides) if sides else 0
 
 
-def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, flip: bool = True) -> Material:
+def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, flip: bool = True) -> Prepared:
     """Divide a folder's images and decode those that are used, squares of ``size`` pixels.
 
     Raises
@@ -127,8 +127,8 @@ def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, f
         kind is left out.
     """
     title = f"the folder {folder.root.name}"
-    division = divide(folder.examples, most_training=most_training, seed=seed, title=title)
-    wanted = sum(len(positions) for positions in division.positions.values())
+    split = split_examples(folder.examples, most_training=most_training, seed=seed, title=title)
+    wanted = sum(len(positions) for positions in split.positions.values())
     if wanted * 3 * size * size > LIMIT:
         raise ValueError(
             f"{wanted:,} images of {size}×{size} pixels take over {LIMIT / 1024**3:.3g} GiB; pass a smaller --size."
@@ -136,7 +136,7 @@ def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, f
     parts, names = {}, {}
     with tqdm(total=wanted, desc="reading images", unit="image", leave=False) as bar:
         for part in SPLITS:
-            positions = division.positions[part].tolist()
+            positions = split.positions[part].tolist()
             pixels, good = _decoded([folder.files[position] for position in positions], size, folder.problems, bar)
             kept = [positions[number] for number in good]
             parts[part] = Split(pixels, folder.examples.labels[kept])
@@ -152,7 +152,7 @@ def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, f
         source=f"the reader's own images, folder {folder.root.name}",
         augment=("flip", "crop") if flip else ("crop",),
     )
-    return _material(task, names, folder, division)
+    return _prepared(task, names, folder, split)
 
 
 def _decoded(files: list[Path], size: int, problems: Skips, bar: tqdm) -> tuple[Tensor, list[int]]:
@@ -186,18 +186,18 @@ def _name(folder: ImageFolder, position: int) -> str:
     return folder.files[position].relative_to(folder.root).as_posix()
 
 
-def _material(task: Task, names: dict[str, list[str]], folder: ImageFolder, division: Division) -> Material:
-    settled = division.settled
-    material = Material(task, names)
-    tell_unused(material, division)
-    material.facts.append(
+def _prepared(task: Task, names: dict[str, list[str]], folder: ImageFolder, split: SplitPositions) -> Prepared:
+    settled = split.settled
+    prepared = Prepared(task, names)
+    tell_unused(prepared, split)
+    prepared.facts.append(
         "Only exact copies are found: pictures of one series, or cut from one photograph, may stand on both sides and "
         "flatter the accuracy, unless you divide them yourself into the subfolders train and test."
     )
     if len(set(folder.examples.parts)) > 1:
-        material.facts.append("The folder came divided, and its parts were kept as they are.")
+        prepared.facts.append("The folder came divided, and its parts were kept as they are.")
     if settled.copies:
-        material.facts.append(
+        prepared.facts.append(
             f"{counted(settled.copies, 'image')} left out as an exact copy (byte for byte) of another of the same class"
             + (
                 f"; {settled.across} stood in two parts, and the one on the side of the test was kept."
@@ -206,16 +206,16 @@ def _material(task: Task, names: dict[str, list[str]], folder: ImageFolder, divi
             )
         )
     if settled.disputed:
-        material.warnings.append(
+        prepared.warnings.append(
             f"{counted(len(settled.disputed), 'image')} stood in several classes; used once, in the class of most "
             "of its copies, and not at all where none leads."
         )
-        material.lists["The same image in several classes"] = [
+        prepared.lists["The same image in several classes"] = [
             " = ".join(_name(folder, position) for position in members) for members in settled.disputed
         ]
     if folder.problems.notes:
-        material.warnings.append(
+        prepared.warnings.append(
             f"{counted(len(folder.problems.notes), 'problem')} passed over; see the list of what was skipped."
         )
-        material.lists["Skipped"] = [note.replace(f"{folder.root}{os.sep}", "") for note in folder.problems.notes]
-    return material
+        prepared.lists["Skipped"] = [note.replace(f"{folder.root}{os.sep}", "") for note in folder.problems.notes]
+    return prepared

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from tl_course import environment, models
 from tl_course.data.folders import csv_rows, listed_below, read_image, wrong_with
 from tl_course.data.preprocess import TextPreprocess
-from tl_course.recipes.material import Skips
+from tl_course.recipes.prepared import Skips
 from tl_course.recipes.texts import find_delimiter
 from tl_course.training.run import autocast, in_eval
 

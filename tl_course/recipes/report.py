@@ -18,7 +18,7 @@ from torch import Tensor
 from tl_course import __version__, environment, figures, metrics, models
 from tl_course.data.folders import read_image
 from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
-from tl_course.recipes.material import counted
+from tl_course.recipes.prepared import counted
 from tl_course.recipes.results import Finished
 
 METHODS = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuned"}
@@ -54,7 +54,7 @@ def page(finished: Finished) -> str:
     -------
     str
     """
-    title = f"What was learned from {finished.material.task.title}"
+    title = f"What was learned from {finished.prepared.task.title}"
     sections = (
         _summary(finished),
         _results(finished),
@@ -117,7 +117,7 @@ def _short(text: str, most: int) -> str:
 
 
 def _summary(finished: Finished) -> str:
-    task, right = finished.material.task, finished.accuracy
+    task, right = finished.prepared.task, finished.accuracy
     name, share = finished.majority
     kind = {"image": "images", "text": "texts"}[task.kind]
     lines = [
@@ -138,7 +138,7 @@ def _summary(finished: Finished) -> str:
 
 
 def _results(finished: Finished) -> str:
-    outcome, task = finished.outcome, finished.material.task
+    outcome, task = finished.outcome, finished.prepared.task
     name, share = finished.majority
     usual = (task.validation.labels == task.class_names.index(name)).float().mean().item()
     rows = [[f"Always “{name}”", f"{usual:.1%}", f"{share:.1%}", "–", f"{finished.macro_f1[1]:.3f}", ""]]
@@ -158,7 +158,7 @@ def _results(finished: Finished) -> str:
 
 
 def _classes(finished: Finished) -> str:
-    task = finished.material.task
+    task = finished.prepared.task
     report = metrics.precision_recall_f1(
         task.test.labels, finished.outcome.kept.logits["test"], class_names=task.class_names
     )
@@ -174,7 +174,7 @@ def _classes(finished: Finished) -> str:
 
 
 def _confusions(finished: Finished) -> str:
-    task = finished.material.task
+    task = finished.prepared.task
     matrix = metrics.confusion(task.test.labels, finished.outcome.kept.logits["test"], num_classes=task.num_classes)
     names = task.class_names
     if len(names) <= CLASSES_IN_MATRIX:
@@ -216,13 +216,13 @@ def worst(logits: Tensor, labels: Tensor, most: int = MISTAKES_SHOWN) -> list[tu
 
 
 def _mistakes(finished: Finished) -> str:
-    material, task = finished.material, finished.material.task
+    prepared, task = finished.prepared, finished.prepared.task
     found = worst(finished.outcome.kept.logits["test"], task.test.labels)
     title = "<h2>The most confident mistakes</h2>\n"
     if not found:
         return f"{title}<p>None: every test example was recognised rightly.</p>"
     told = "<p>Look at them first: often the label is wrong, or the example is of no class at all.</p>\n"
-    names = material.names["test"]
+    names = prepared.names["test"]
     if task.kind == "text":
         rows = [
             [
@@ -249,9 +249,9 @@ def _true(task, position: int) -> str:
 
 def _picture(finished: Finished, position: int, caption: str) -> str:
     """Show the image from its file, larger than the network saw it; where it is gone, what the network saw."""
-    pixels = read_image(finished.root / finished.material.names["test"][position], THUMBNAIL)
+    pixels = read_image(finished.root / finished.prepared.names["test"][position], THUMBNAIL)
     if isinstance(pixels, str):
-        pixels = finished.material.task.test.inputs[position]
+        pixels = finished.prepared.task.test.inputs[position]
     buffer = io.BytesIO()
     Image.fromarray(pixels.movedim(0, -1).numpy()).save(buffer, "JPEG", quality=85)
     source = base64.b64encode(buffer.getvalue()).decode()
@@ -274,7 +274,7 @@ def _curves(finished: Finished) -> str:
 
 
 def _data(finished: Finished) -> str:
-    material, task = finished.material, finished.material.task
+    prepared, task = finished.prepared, finished.prepared.task
     counts = [
         getattr(task, part).labels.bincount(minlength=task.num_classes).tolist()
         for part in ("train", "validation", "test")
@@ -284,9 +284,9 @@ def _data(finished: Finished) -> str:
     parts = [
         "<h2>Data</h2>",
         _table("Examples used.", ["Class", "Training", "Validation", "Test"], rows),
-        _items(material.facts),
+        _items(prepared.facts),
     ]
-    for heading, lines in material.lists.items():
+    for heading, lines in prepared.lists.items():
         shown = lines[:LONGEST_LIST]
         if len(lines) > len(shown):
             shown = [*shown, f"… and {len(lines) - len(shown):,} more"]
@@ -301,7 +301,7 @@ def _cost(finished: Finished) -> str:
         [METHODS[each.method], f"{each.seconds:.1f}", f"{each.steps:,}", f"{each.trained:,}"]
         for each in outcome.candidates
     ]
-    unit = "pixels" if finished.material.task.kind == "image" else "tokens"
+    unit = "pixels" if finished.prepared.task.kind == "image" else "tokens"
     total = models.count_parameters(outcome.model).total
     facts = [
         f"{finished.seconds:.0f} seconds from the first look at the data to the saved model, on "
@@ -327,7 +327,7 @@ def _augmented(names: Sequence[str]) -> str:
 
 
 def _making(finished: Finished) -> str:
-    plan, task = finished.plan, finished.material.task
+    plan, task = finished.plan, finished.prepared.task
     weights = f"the weights {plan.weights!r}" if plan.weights else "random weights"
     facts = [
         f"{models.MODELS[plan.model].title} with {weights}: {plan.why}.",

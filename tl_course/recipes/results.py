@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from tl_course import metrics
-from tl_course.recipes.material import Material, counted
 from tl_course.recipes.planning import Plan
+from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.recipe import Outcome
 
 # Below so many test examples an accuracy is little more than a hint.
@@ -26,7 +26,7 @@ class Finished:
         The folder of images, or the table.
     out : Path
         The folder with model and report.
-    material : Material
+    prepared : Prepared
     plan : Plan
     outcome : Outcome
     seconds : float
@@ -37,7 +37,7 @@ class Finished:
 
     root: Path
     out: Path
-    material: Material
+    prepared: Prepared
     plan: Plan
     outcome: Outcome
     seconds: float
@@ -47,19 +47,19 @@ class Finished:
     @property
     def accuracy(self) -> metrics.Interval:
         """Share of the test examples that are right, with its Wilson interval."""
-        return metrics.accuracy(self.material.task.test.labels, self.outcome.kept.logits["test"])
+        return metrics.accuracy(self.prepared.task.test.labels, self.outcome.kept.logits["test"])
 
     @property
     def majority(self) -> tuple[str, float]:
         """The largest class of training, and how often always naming it is right on the test."""
-        task = self.material.task
+        task = self.prepared.task
         largest = int(task.train.labels.bincount(minlength=task.num_classes).argmax())
         return task.class_names[largest], (task.test.labels == largest).float().mean().item()
 
     @property
     def macro_f1(self) -> tuple[float, float]:
         """Mean of the classes' F1 on the test, of the model and of always naming the largest class."""
-        task = self.material.task
+        task = self.prepared.task
         largest = torch.full_like(task.test.labels, task.class_names.index(self.majority[0]))
         return tuple(
             metrics.precision_recall_f1(task.test.labels, answers, class_names=task.class_names).macro.f1
@@ -69,8 +69,8 @@ class Finished:
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before believing a number."""
-        task, outcome, score = self.material.task, self.outcome, self.accuracy
-        found = list(self.material.warnings) + outcome.notes
+        task, outcome, score = self.prepared.task, self.outcome, self.accuracy
+        found = list(self.prepared.warnings) + outcome.notes
         if outcome.interrupted:
             found.append("Training was interrupted; this is the best model until then.")
         if score.n < FEW_TESTED:

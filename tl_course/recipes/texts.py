@@ -14,8 +14,8 @@ import torch
 from tl_course.data.folders import csv_rows, number_or_text, wrong_with
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.task import SPLITS, Split, Task, check_classes
-from tl_course.recipes.dividing import Division, Examples, divide
-from tl_course.recipes.material import Material, Skips, counted, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
+from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 # A class needs one text for each of the three parts.
@@ -160,7 +160,7 @@ def spread(texts: list[str]) -> list[str]:
     return texts[:: -(-len(texts) // LOOKED_AT)]
 
 
-def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: int = 0) -> Material:
+def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: int = 0) -> Prepared:
     """Divide a table's texts, and say what a reader should know of them.
 
     Raises
@@ -169,10 +169,10 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         When a class has too few different texts, or the groups too few documents.
     """
     title = f"the file {table.file.name}"
-    division = divide(table.examples, most_training=most_training, seed=seed, title=title)
+    split = split_examples(table.examples, most_training=most_training, seed=seed, title=title)
     parts, names = {}, {}
     for part in SPLITS:
-        positions = division.positions[part].tolist()
+        positions = split.positions[part].tolist()
         parts[part] = Split([table.texts[position] for position in positions], table.examples.labels[positions])
         names[part] = [f"line\N{NO-BREAK SPACE}{table.lines[position]}" for position in positions]
     task = Task(
@@ -183,15 +183,15 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         **parts,
         source=f"the reader's own texts, file {table.file.name}",
     )
-    material = Material(task, names, facts=list(table.facts))
-    tell_unused(material, division)
+    prepared = Prepared(task, names, facts=list(table.facts))
+    tell_unused(prepared, split)
     if cut := share_above(token_counts(spread(table.texts), preprocess), preprocess.max_length):
         about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
         shortened = counted(round(cut * len(table.texts)), "text")
-        material.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
-    _warn_of_copies(material, table, division)
-    _warn_of_language(material, table, preprocess)
-    return material
+        prepared.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
+    _warn_of_copies(prepared, table, split)
+    _warn_of_language(prepared, table, preprocess)
+    return prepared
 
 
 def token_counts(texts: list[str], preprocess: TextPreprocess) -> list[int]:
@@ -210,42 +210,42 @@ def share_above(counts: list[int], length: int) -> float:
     return sum(count > length for count in counts) / len(counts)
 
 
-def _warn_of_copies(material: Material, table: Table, division: Division) -> None:
-    settled = division.settled
+def _warn_of_copies(prepared: Prepared, table: Table, split: SplitPositions) -> None:
+    settled = split.settled
     if settled.copies:
-        material.facts.append(
+        prepared.facts.append(
             f"{counted(settled.copies, 'text')} left out as a copy of another with the same label, so that no text is "
             "both learned from and tested on."
         )
     if settled.disputed:
-        material.warnings.append(
+        prepared.warnings.append(
             f"{counted(len(settled.disputed), 'text')} stood in the table with different labels; used once, with the "
             "label that most copies have, and not at all where none leads."
         )
-        material.lists["The same text with several labels"] = [
+        prepared.lists["The same text with several labels"] = [
             "lines " + ", ".join(str(table.lines[position]) for position in members) for members in settled.disputed
         ]
     if table.problems.notes:
-        material.warnings.append(f"{counted(len(table.problems.notes), 'class')} left out as too small.")
-        material.lists["Skipped"] = list(table.problems.notes)
+        prepared.warnings.append(f"{counted(len(table.problems.notes), 'class')} left out as too small.")
+        prepared.lists["Skipped"] = list(table.problems.notes)
 
 
-def _warn_of_language(material: Material, table: Table, preprocess: TextPreprocess) -> None:
+def _warn_of_language(prepared: Prepared, table: Table, preprocess: TextPreprocess) -> None:
     sample = spread(table.texts)
     unknown, foreign = unknown_share(sample, preprocess), foreign_share(sample)
     if unknown >= MANY_UNKNOWN or foreign >= MANY_FOREIGN:
-        material.warnings.append(
+        prepared.warnings.append(
             f"The network and its tokenizer are English, and {foreign:.0%} of the letters are of another script "
             f"({unknown:.0%} of the tokens are unknown to it); expect little, and take a multilingual network instead."
         )
         return
     strange = [line for line, text in zip(table.lines, table.texts, strict=True) if foreign_share([text]) > 0.5]
     if strange:
-        material.warnings.append(
+        prepared.warnings.append(
             f"{counted(len(strange), 'text')} mostly in another script, which the English tokenizer hardly reads; "
             "expect little of them."
         )
-        material.lists["In another script"] = ["lines " + ", ".join(map(str, strange))]
+        prepared.lists["In another script"] = ["lines " + ", ".join(map(str, strange))]
 
 
 def unknown_share(texts: list[str], preprocess: TextPreprocess) -> float:

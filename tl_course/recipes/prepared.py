@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tl_course.data.task import Problems, Task
-from tl_course.recipes.dividing import Division
+from tl_course.recipes.splitting import SplitPositions
 
 
 @dataclass(frozen=True)
-class Material:
+class Prepared:
     """A task that is ready to be learned, and what a reader of the report should know of it.
 
     Attributes
@@ -57,11 +57,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{plural}"
 
 
-def tell_unused(material: Material, division: Division) -> None:
+def tell_unused(prepared: Prepared, split: SplitPositions) -> None:
     """Note how many examples are not used because more would cost more time than they are worth."""
-    for part, count in division.unused.items():
+    for part, count in split.unused.items():
         if count:
-            total = count + len(division.positions[part])
-            material.facts.append(
+            total = count + len(split.positions[part])
+            prepared.facts.append(
                 f"Of {counted(total, 'example')} for {part}, {total - count:,} are used, to stay within some minutes."
             )

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import tl_course
 from tl_course import environment
-from tl_course.grading import wire
+from tl_course.grading import framing
 from tl_course.grading.limits import Limits
 from tl_course.grading.server import DIED, END, MESSAGE, READY, REQUEST
 
@@ -55,7 +55,7 @@ class Attempt:
     walls: tuple[str, ...] = ()
 
 
-class Nursery:
+class ServerClient:
     """A server of its own for one submission at a time.
 
     Parameters
@@ -95,9 +95,9 @@ class Nursery:
                 "needed": self.needed,
                 "private": [str(path) for path in private_folders()],
             }
-            self._send(REQUEST + wire.pack(json.dumps(request).encode()))
+            self._send(REQUEST + framing.pack(json.dumps(request).encode()))
             return self._receive(token, limits)
-        except (wire.Broken, BrokenPipeError, TimeoutError):
+        except (framing.Broken, BrokenPipeError, TimeoutError):
             self._end()
             return Attempt([], "died")
 
@@ -129,7 +129,7 @@ class Nursery:
 
     def _start(self) -> None:
         if self.closed:
-            raise wire.Broken("closed")
+            raise framing.Broken("closed")
         self.scratch = Path(tempfile.mkdtemp(prefix="tl-grading-"))
         self.scratch.chmod(0o711)
         command = [sys.executable, "-P", "-m", "tl_course.grading.server", self.lesson, str(self.tests or "")]
@@ -142,8 +142,8 @@ class Nursery:
             cwd=self.scratch,
             start_new_session=True,
         )
-        if self._next(wire.Inbox(64), time.monotonic() + START_SECONDS)[0] != READY:
-            raise wire.Broken("no server")
+        if self._next(framing.Inbox(64), time.monotonic() + START_SECONDS)[0] != READY:
+            raise framing.Broken("no server")
 
     def _send(self, data: bytes) -> None:
         self.process.stdin.write(data)
@@ -151,7 +151,7 @@ class Nursery:
 
     def _receive(self, token: str, limits: Limits) -> Attempt:
         until = time.monotonic() + limits.submission + limits.silence + GRACE_SECONDS
-        inbox, messages = wire.Inbox(limits.message + 65536), []
+        inbox, messages = framing.Inbox(limits.message + 65536), []
         while True:
             for packet in self._next(inbox, until):
                 kind, content = packet[:1], packet[1:]
@@ -164,7 +164,7 @@ class Nursery:
                     self._end()
                     return Attempt(messages, "died")
 
-    def _next(self, inbox: wire.Inbox, until: float) -> list[bytes]:
+    def _next(self, inbox: framing.Inbox, until: float) -> list[bytes]:
         """Wait for at least one packet."""
         output = self.process.stdout.fileno()
         while True:
@@ -172,7 +172,7 @@ class Nursery:
                 raise TimeoutError
             data = os.read(output, 2**16)
             if not data:
-                raise wire.Broken("the server ended")
+                raise framing.Broken("the server ended")
             if packets := inbox.take(data):
                 return packets
 

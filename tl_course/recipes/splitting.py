@@ -21,7 +21,7 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class Examples:
-    """What dividing needs to know of N examples.
+    """What splitting needs to know of N examples.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Examples:
     keys : sequence
         Equal for exact copies, and for nothing else.
     parts : sequence of str
-        "train", "validation" or "test" for each example; "train" for all when the data do not come divided.
+        "train", "validation" or "test" for each example; "train" for all when the data do not come split.
     groups : sequence, optional
         Document, author, patient … of each example: all of one stay together.
     """
@@ -66,7 +66,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitPositions:
     """The examples of each part, and what was left out.
 
     Attributes
@@ -83,8 +83,8 @@ class Division:
     unused: dict[str, int]
 
 
-def divide(examples: Examples, *, most_training: int, seed: int = 0, title: str = "the data") -> Division:
-    """Settle copies, divide into three parts class by class, and cut parts that are larger than needed.
+def split_examples(examples: Examples, *, most_training: int, seed: int = 0, title: str = "the data") -> SplitPositions:
+    """Settle copies, split into three parts class by class, and cut parts that are larger than needed.
 
     A fifth is for the test, a fifth of the rest for validation, at least one of every class. What comes divided stays
     as it is; what is missing of it is taken from training.
@@ -107,8 +107,8 @@ def divide(examples: Examples, *, most_training: int, seed: int = 0, title: str 
     Examples
     --------
     >>> labels = torch.arange(21) % 2
-    >>> division = divide(Examples(labels, ("a", "b"), [*range(20), 18], ["train"] * 21), most_training=100)
-    >>> {part: len(positions) for part, positions in division.positions.items()}, division.settled.copies
+    >>> split = split_examples(Examples(labels, ("a", "b"), [*range(20), 18], ["train"] * 21), most_training=100)
+    >>> {part: len(positions) for part, positions in split.positions.items()}, split.settled.copies
     ({'train': 12, 'validation': 4, 'test': 4}, 1)
     """
     settled = settle(examples)
@@ -126,7 +126,7 @@ def divide(examples: Examples, *, most_training: int, seed: int = 0, title: str 
     for part in SPLITS:
         if not len(used[part]):
             raise ValueError(f"Nothing of {title} is left for {part}; give more examples, or more groups.")
-    return Division(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS})
+    return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS})
 
 
 def settle(examples: Examples) -> Settled:
