@@ -290,7 +290,7 @@ def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, clien
     assert "cannot run here" in err
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
     for name in ("Ann", "Ben", "Cy"):
         put(tmp_path / "in" / f"{name}.ipynb", notebook(spring=f"# {name}"))

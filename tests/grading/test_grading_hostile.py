@@ -159,7 +159,7 @@ scratch.rmdir()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_without_namespaces_the_limits_hold_and_nothing_is_left():
     script = BARE.format(tests=str(Path(__file__).parent))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)

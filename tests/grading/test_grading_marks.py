@@ -77,7 +77,7 @@ def test_inputs_are_drawn_anew_for_each_submission(marks):
     assert len(printed) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("number", catalogue.lessons())
 def test_every_exercise_gives_its_solution_full_marks(number, tmp_path):
     """Whatever a probe uses, it finds after the answers were taken out of its module."""
@@ -163,7 +163,7 @@ def test_a_closed_nursery_runs_nothing():
 # --- questions without answers ----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_stripped_questions_hold_no_answers():
     """In a process of its own, since modules are emptied."""
     script = (
@@ -198,7 +198,7 @@ QUESTIONS = (
 """
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_teachers_own_questions_take_the_place_of_the_courses(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "lesson_02.py").write_text(OWN)
@@ -209,7 +209,7 @@ def test_a_teachers_own_questions_take_the_place_of_the_courses(tmp_path):
     assert report.sheet.version != worksheet("02", catalogue.questions("02"), [EXERCISES], []).version
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_teachers_own_questions_cannot_be_read(tmp_path):
     """They lie outside of every folder that is covered for another reason."""
     own = Path(tempfile.mkdtemp(dir="/opt" if os.getuid() == 0 else None))
