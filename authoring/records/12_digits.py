@@ -30,7 +30,7 @@ import tl_course as tl
 from authoring.records.common import Cell
 from tl_course.data import Batch, Split, Task
 from tl_course.losses import Distillation, cross_entropy, soft_target_divergence
-from tl_course.losses.loop import Loss
+from tl_course.losses.loss import Loss
 from tl_course.models.heads import seeded
 
 PIXELS, BATCH, RATE = 28, 64, 1e-3

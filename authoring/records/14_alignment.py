@@ -32,7 +32,7 @@ from authoring.records.common import Cell
 from tl_course import adaptation, losses
 from tl_course.adaptation import DensityRatio
 from tl_course.data import Task
-from tl_course.losses.loop import Loss
+from tl_course.losses.loss import Loss
 from tl_course.models.heads import seeded
 
 STEPS, BATCH, RATE = 1500, 32, 1e-3

@@ -29,7 +29,7 @@ from authoring.records.common import Cell, load
 from tl_course import adaptation, losses
 from tl_course.adaptation import DensityRatio
 from tl_course.data import Split, Task
-from tl_course.losses.loop import Loss
+from tl_course.losses.loss import Loss
 from tl_course.models.heads import seeded
 
 STEPS, BATCH, RATE = 400, 64, 2e-3

@@ -27,32 +27,29 @@ target's batches. Losses with something to learn (`Hints`' regressor, `DomainAdv
 which ``fit`` trains; put them outside, and others in their `base`.
 """
 
-from tl_course.losses.adversarial import domain_loss, reversal_strength, reverse_gradient
-from tl_course.losses.alignment import (
-    coral,
+from tl_course.losses.adaptation import Adaptation
+from tl_course.losses.adversarial import DomainAdversarial, domain_loss, reversal_strength, reverse_gradient
+from tl_course.losses.attention_transfer import AttentionTransfer, attention_transfer
+from tl_course.losses.bss import BSS, bss
+from tl_course.losses.class_weights import ClassWeighted, class_weights
+from tl_course.losses.coral import CORAL, coral
+from tl_course.losses.cross_entropy import cross_entropy
+from tl_course.losses.delta import DELTA, channel_importance, delta
+from tl_course.losses.distilbert import DistilBERTLoss, hidden_cosine
+from tl_course.losses.distillation import Distillation, distillation, soft_target_divergence
+from tl_course.losses.hints import Hints, hint
+from tl_course.losses.kernels import (
     gaussian_kernel,
     laplacian_kernel,
     linear_kernel,
     median_bandwidth,
-    mmd2,
     polynomial_kernel,
 )
-from tl_course.losses.balance import ClassWeighted, class_weights
-from tl_course.losses.domains import CORAL, MMD, Adaptation, DomainAdversarial
-from tl_course.losses.finetuning import BSS, DELTA, L2SP, channel_importance
-from tl_course.losses.functions import bss, delta, distillation, l2_sp, soft_target_divergence, transfer_risk
-from tl_course.losses.imitation import AttentionTransfer, DistilBERTLoss, Hints, RelationalDistillation
-from tl_course.losses.language import next_token
-from tl_course.losses.loop import TransferRisk, cross_entropy
-from tl_course.losses.representation import (
-    attention_transfer,
-    hidden_cosine,
-    hint,
-    masked_language_modelling,
-    relational_angle,
-    relational_distance,
-)
-from tl_course.losses.teaching import Distillation
+from tl_course.losses.l2_sp import L2SP, l2_sp
+from tl_course.losses.language import masked_language_modelling, next_token
+from tl_course.losses.mmd import MMD, mmd2
+from tl_course.losses.relational import RelationalDistillation, relational_angle, relational_distance
+from tl_course.losses.transfer_risk import TransferRisk, transfer_risk
 
 __all__ = [
     "BSS",

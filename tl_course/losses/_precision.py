@@ -16,13 +16,14 @@ def in_full_precision(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """
 
     @wraps(function)
-    def full(*args, **options) -> Tensor:
+    def wrapped(*args, **options) -> Tensor:
         device = next(value.device.type for value in (*args, *options.values()) if isinstance(value, Tensor))
         with torch.autocast(device, enabled=False):
-            return function(*map(_full, args), **{name: _full(value) for name, value in options.items()})
+            return function(*map(full, args), **{name: full(value) for name, value in options.items()})
 
-    return full
+    return wrapped
 
 
-def _full(value: object) -> object:
+def full(value: object) -> object:
+    """The value, a tensor of half precision in float32."""
     return value.float() if isinstance(value, Tensor) and value.dtype in HALF else value

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.losses._features import Layer, caught, only
-from tl_course.losses._inside import logits, on_device, unwrap
+from tl_course.losses._unwrap import logits, on_device, unwrap
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task

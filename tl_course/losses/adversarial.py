@@ -1,12 +1,21 @@
-"""Domain-adversarial training, as pure functions: gradient reversal, its schedule, and the domains' loss."""
+"""Domain-adversarial training: gradient reversal, its schedule, the domains' loss, and DANN made of them."""
 
+import dataclasses
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._precision import in_full_precision
+from tl_course.losses._unlabelled import Unlabelled
+from tl_course.losses._unwrap import logits, unwrap
+from tl_course.losses.adaptation import Adaptation, in_eval
+
+if TYPE_CHECKING:
+    from tl_course.data import Batch, Task
 
 
 class _Reversal(torch.autograd.Function):
@@ -130,3 +139,109 @@ def domain_loss(source_logits: Tensor, target_logits: Tensor) -> Tensor:
             "examples."
         )
     return (F.softplus(source_logits).mean() + F.softplus(-target_logits).mean()) / 2
+
+
+class DomainAdversarial(Adaptation):
+    """Adds the loss of a discriminator of the domains, with its gradient reversed in the features: DANN.
+
+    The discriminator, two linear layers with a ReLU between, learns to tell target (label 1) from source (label 0) at
+    rate 1; the features learn the opposite at rate λ. It is a part of this loss, so ``fit`` trains it and a checkpoint
+    keeps it.
+
+    Parameters
+    ----------
+    model, target, weight, layer, batch_norm, batch_size, seed, base
+        See `Adaptation`, which says what becomes of BatchNorm. `weight` scales the discriminator's rate as well.
+    steps : int, optional
+        Length of the run, ``fit``'s: λ then follows `reversal_strength`.
+    strength : float, optional
+        A constant λ ≥ 0 in its place. Give one of the two.
+    hidden : int
+        Width of the discriminator's hidden layer; the paper has 100 for digits.
+
+    Raises
+    ------
+    ValueError
+        As `Adaptation`, and if neither or both of `steps` and `strength` are given, or one is impossible.
+
+    Notes
+    -----
+    Ganin et al., "Domain-adversarial training of neural networks", JMLR 17 (2016). See `domain_loss`; the term is
+    called ``domain``. At log 2 the discriminator is at chance, which means aligned features or a dead discriminator:
+    train a fresh one on the features to know.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> from tl_course.data import Split, Task
+    >>> part = Split(torch.randn(6, 8), torch.tensor([0, 1] * 3))
+    >>> target = Task("t", "Target", "features", ("a", "b"), part, part, part, "made up")
+    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.Linear(4, 2))
+    >>> batch = SimpleNamespace(inputs=torch.randn(4, 8), labels=torch.tensor([0, 1, 0, 1]))
+    >>> loss = DomainAdversarial(model, target, steps=10)
+    >>> list(loss(model, batch)), loss.discriminator[0].in_features, round(loss.strength, 3)
+    (['cross_entropy', 'domain'], 4, 0.462)
+    """
+
+    term = "domain"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        target: "Task",
+        *,
+        steps: int | None = None,
+        strength: float | None = None,
+        hidden: int = 100,
+        **options: Any,
+    ):
+        super().__init__(model, target, **options)
+        if (steps is None) == (strength is None):
+            raise ValueError(
+                "DomainAdversarial needs the run's length, steps=…, for the schedule of λ, or a constant strength=…: "
+                "give one of them."
+            )
+        if (steps is not None and steps < 1) or (strength is not None and not strength >= 0):
+            raise ValueError(f"steps={steps}, strength={strength}: give at least 1 step, or a λ from 0.")
+        self.steps, self._constant, self._now = steps, strength, 0.0
+        self.discriminator = _discriminator(_width(model, self._target, self.layer), hidden, options.get("seed", 0))
+
+    @property
+    def strength(self) -> float:
+        """λ of the next step."""
+        if self._constant is not None:
+            return self._constant
+        return reversal_strength(min(self._target.drawn / self.steps, 1.0))
+
+    def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
+        """Return the base's terms on the source, and ``domain``."""
+        self._now = self.strength  # before a batch is drawn: the first step's p is 0
+        return super().forward(model, batch)
+
+    def compare(self, source: Tensor, target: Tensor) -> Tensor:
+        """The term, from n×d and m×d features."""
+        answers = self.discriminator(reverse_gradient(torch.cat([source, target]), self._now))
+        return domain_loss(answers[: len(source)], answers[len(source) :])
+
+
+def _discriminator(width: int, hidden: int, seed: int) -> nn.Sequential:
+    from tl_course.models.heads import seeded
+
+    with seeded(seed):
+        return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+
+
+def _width(model: nn.Module, target: Unlabelled, layer: Layer) -> int:
+    """How many features the layer gives for an example of the target; a module's output only shows when it is run."""
+    from tl_course import data, models
+
+    if layer is None:
+        return models.head_of(unwrap(model))[1].in_features
+    awake = [module for module in model.modules() if module.training]
+    few = target.task.train.subset(range(min(2, len(target.task.train))))
+    task = dataclasses.replace(target.task, train=few, augment=())
+    with torch.no_grad(), in_eval(awake), caught(model, [layer]) as found:
+        for batch in data.batches(task, unwrap(model)):
+            logits(model, batch.inputs)
+    return only(found, layer, "DomainAdversarial").flatten(1).shape[1]

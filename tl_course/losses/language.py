@@ -1,11 +1,11 @@
-"""Learning from texts without labels."""
+"""Learning from texts without labels: the next token, and masked ones."""
 
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._inside import unwrap
+from tl_course.losses._unwrap import unwrap
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -55,3 +55,42 @@ def next_token(model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
     guesses = guess(input_ids=tokens, attention_mask=mask)[:, :-1]
     targets = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)  # F.cross_entropy passes over -100
     return {"next_token": F.cross_entropy(guesses.flatten(0, 1), targets.flatten())}
+
+
+def masked_language_modelling(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy at the masked tokens: guess the words that were hidden.
+
+    Parameters
+    ----------
+    logits : Tensor, N×L×V
+        For each token, one number for each word of the vocabulary.
+    labels : int64 Tensor, N×L
+        The hidden word's number where a token was masked, −100 everywhere else.
+
+    Returns
+    -------
+    Tensor
+        A scalar, the mean over masked tokens; 0 where none is masked (a plain mean would be NaN).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Notes
+    -----
+    Devlin et al., "BERT", NAACL 2019. The mean is over the *masked* tokens of the whole batch, not over all tokens.
+
+    Examples
+    --------
+    >>> import torch
+    >>> masked_language_modelling(torch.zeros(1, 3, 8), torch.tensor([[-100, 5, -100]]))  # log 8
+    tensor(2.0794)
+    """
+    if logits.ndim != 3 or logits.shape[:2] != labels.shape:
+        raise ValueError(
+            f"Logits of shape {tuple(logits.shape)} and labels of shape {tuple(labels.shape)} do not fit: give N×L×V "
+            "from a model with a language-modelling head, and N×L."
+        )
+    total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+    return total / (labels != -100).sum().clamp(min=1)

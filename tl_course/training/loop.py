@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from tl_course import environment, losses, models
 from tl_course.data import Batch, Batches, Task, batches
-from tl_course.losses.loop import Loss
+from tl_course.losses.loss import Loss
 from tl_course.training.calendar import Calendar
 from tl_course.training.checkpoint import Checkpoint, settings_of
 from tl_course.training.guard import Guard

@@ -1,59 +1,65 @@
-"""Losses for the training loop: ``loss(model, batch)`` returns named scalar terms, which the loop sums and logs.
-
-A batch needs ``inputs`` (a tensor or a dict of tensors) and ``labels``.
-"""
+"""Learning from source and target together: the weighted sum of their losses."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._inside import logits, total
-from tl_course.losses.functions import check_share
+from tl_course.losses._numbers import check_share
+from tl_course.losses.cross_entropy import cross_entropy
+from tl_course.losses.loss import Loss, check_inside, total
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
 
-Loss = Callable[[nn.Module, "Batch"], dict[str, Tensor]]
+Lazy = Tensor | Callable[[], Tensor]
 
 
-def cross_entropy(model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
-    """Cross-entropy of the model's logits with the batch's labels, the mean over the batch.
+def transfer_risk(source_loss: Lazy, target_loss: Lazy, alpha: float) -> Tensor:
+    """α·L_source + (1−α)·L_target, where α is the weight of the *source*.
 
     Parameters
     ----------
-    model : nn.Module
-        Gives N×C logits for the batch's inputs.
-    batch : Batch
-        N examples.
+    source_loss, target_loss : scalar Tensor, or a callable that returns one
+        Each a mean over its own examples. At α = 0 and α = 1 the other one is left out altogether: a callable is not
+        called, and a tensor stays out of the graph, so that even NaN in it does no harm.
+    alpha : float
+        0 learns from the target alone, 1 from the source alone.
 
     Returns
     -------
-    dict
-        ``{"cross_entropy": scalar}``
+    Tensor
+        A scalar; at α = 0 and α = 1 exactly the one loss.
+
+    Raises
+    ------
+    ValueError
+        If α is not in [0, 1].
+
+    Notes
+    -----
+    Ben-David et al., "A theory of learning from different domains", Machine Learning 79 (2010), whose α weighs the
+    target instead. The two losses can teach each other only through weights that they share.
 
     Examples
     --------
     >>> import torch
-    >>> from types import SimpleNamespace
-    >>> batch = SimpleNamespace(inputs=torch.zeros(4, 8), labels=torch.tensor([0, 1, 0, 1]))
-    >>> model = torch.nn.Linear(8, 2, bias=False)
-    >>> cross_entropy(model, batch)["cross_entropy"].detach()  # undecided between two classes: log 2
-    tensor(0.6931)
+    >>> transfer_risk(torch.tensor(1.0), torch.tensor(3.0), 0.25)
+    tensor(2.5000)
+    >>> transfer_risk(lambda: torch.tensor(float("nan")), lambda: torch.tensor(3.0), 0)
+    tensor(3.)
     """
-    return {"cross_entropy": F.cross_entropy(logits(model, batch.inputs), batch.labels)}
+    check_share("alpha", alpha, "the target alone", "the source alone")
+    if alpha == 0:
+        return _value(target_loss)
+    if alpha == 1:
+        return _value(source_loss)
+    return alpha * _value(source_loss) + (1 - alpha) * _value(target_loss)
 
 
-def check_inside(loss: Loss, outer: object) -> Loss:
-    """The loss, unless it is a module: ``fit`` would neither train nor save what hides inside another loss."""
-    if isinstance(loss, nn.Module):
-        inner, outside = type(loss).__name__, type(outer).__name__
-        raise ValueError(
-            f"{inner} inside {outside} would never be trained or saved: put it outside, {inner}(…, base={outside}(…))."
-        )
-    return loss
+def _value(loss: Lazy) -> Tensor:
+    return loss() if callable(loss) else loss
 
 
 class TransferRisk:

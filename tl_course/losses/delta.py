@@ -1,110 +1,78 @@
-"""Fine-tuning that does not forget the source, or does not cling to it: L2-SP, DELTA and batch spectral shrinkage."""
+"""Fine-tuning that keeps what the source's layers answer: DELTA, and how much each channel counts in it."""
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from tl_course.losses._inside import logits, module_named, on_device, one_tensor, outputs, total, unwrap
-from tl_course.losses.functions import bss, delta, l2_sp
-from tl_course.losses.loop import Loss, check_inside, cross_entropy
+from tl_course.losses._features import one_tensor, outputs
+from tl_course.losses._precision import full
+from tl_course.losses._unwrap import logits, module_named, on_device, unwrap
+from tl_course.losses.cross_entropy import cross_entropy
+from tl_course.losses.loss import Loss, check_inside, total
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
 
 
-class L2SP:
-    """Adds (α/2)·‖w_S − w_S⁰‖² + (β/2)·‖w_new‖²: fine-tuning that stays near the source's weights.
-
-    Set the optimiser's weight decay to 0 beside it: weight decay pulls to zero, away from the source. Frozen weights
-    cost nothing and are left out. Unlike AdamW's decay this is a part of the loss, and Adam rescales its gradient.
+def delta(
+    maps: Sequence[Tensor], source_maps: Sequence[Tensor], channel_weights: Sequence[Tensor] | None = None
+) -> Tensor:
+    """Σ_j W_j·‖FM_j(w) − FM_j(w⁰)‖² over all channels j of all layers, as a mean over the batch.
 
     Parameters
     ----------
-    source : nn.Module or mapping of str to Tensor
-        The model at the source, or its weights by name. They are copied here and now, so the source may be the very
-        model that is about to be trained.
-    alpha, beta : float
-        Strengths for shared and for new weights.
-    new : names of modules, optional
-        Whose weights are new, the head's if not given (``tl_course.models.head_of``). Always new are weights that the
-        source lacks or has in another shape. ``new=()`` ties a head that was kept to the source's as well.
-    base : loss for the loop
-        The loss to which the penalty is added.
+    maps, source_maps : sequences of tensors N×C×…, one for each layer
+        Feature maps of the model and of the source on the same N examples. No gradient flows to the source's.
+    channel_weights : sequence of tensors of C numbers, optional
+        W_j of each layer's channels; all 1 if not given.
+
+    Returns
+    -------
+    Tensor
+        A scalar, 0 where the maps are equal. It sums over channels and positions, so it grows with the maps' size.
 
     Raises
     ------
     ValueError
-        When called with a model that shares no weight's name with the source, or that lacks a module named in `new`.
+        If layers are missing or the shapes of maps or weights do not fit.
 
     Notes
     -----
-    See `l2_sp`; the term is called ``l2_sp``.
+    Li et al., "DELTA: Deep learning transfer using feature map with attention for convolutional networks", ICLR 2019.
+    Published code sums over the batch, which ties the strength to the batch size; the mean does not.
 
     Examples
     --------
     >>> import torch
-    >>> from types import SimpleNamespace
-    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.Linear(4, 2))
-    >>> batch = SimpleNamespace(inputs=torch.ones(4, 8), labels=torch.tensor([0, 1, 0, 1]))
-    >>> loss = L2SP(model, beta=0.0)
-    >>> loss(model, batch)["l2_sp"].item()  # nothing has moved yet
-    0.0
-    >>> _ = model[0].weight.data.add_(1.0)  # 32 weights move by 1
-    >>> round(loss(model, batch)["l2_sp"].item(), 4)
-    1.6
+    >>> delta([torch.ones(8, 2, 3, 3)], [torch.zeros(8, 2, 3, 3)])
+    tensor(18.)
+    >>> delta([torch.ones(8, 2, 3, 3)], [torch.zeros(8, 2, 3, 3)], [torch.tensor([1.0, 0.5])])
+    tensor(13.5000)
     """
+    weights = channel_weights if channel_weights is not None else [None] * len(maps)
+    if not (len(maps) == len(source_maps) == len(weights) and maps):
+        raise ValueError(
+            f"DELTA needs the same layers on every side, at least one: found {len(maps)} maps, "
+            f"{len(source_maps)} of the source and {len(weights)} channel weights."
+        )
+    return torch.stack([_delta_layer(*layer) for layer in zip(maps, source_maps, weights, strict=True)]).sum()
 
-    def __init__(
-        self,
-        source: nn.Module | Mapping[str, Tensor],
-        *,
-        alpha: float = 0.1,
-        beta: float = 0.01,
-        new: Collection[str] | None = None,
-        base: Loss = cross_entropy,
-    ):
-        weights = source if isinstance(source, Mapping) else dict(unwrap(source).named_parameters())
-        self.source = {name: value.detach().clone() for name, value in weights.items()}
-        self.alpha, self.beta, self.new, self.base = alpha, beta, new, check_inside(base, self)
 
-    def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
-        terms = self.base(model, batch)
-        shared, source, new = self._sorted(unwrap(model))
-        return {**terms, "l2_sp": l2_sp(shared, source, new, alpha=self.alpha, beta=self.beta)}
-
-    def _sorted(self, model: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        parameters = dict(model.named_parameters())
-        if not parameters.keys() & self.source.keys():
-            raise ValueError(
-                f"L2SP finds no weight of the source in {type(model).__name__}, whose first is "
-                f"{next(iter(parameters), 'missing')!r}: give it a source of the same architecture."
-            )
-        fresh = self._new_modules(model)
-        shared, source, new = [], [], []
-        for name, parameter in parameters.items():
-            if not parameter.requires_grad:
-                continue
-            start = self.source.get(name)
-            if start is None or start.shape != parameter.shape or any(_is_under(name, module) for module in fresh):
-                new.append(parameter)
-                continue
-            if start.device != parameter.device:
-                start = self.source[name] = start.to(parameter.device)
-            shared.append(parameter)
-            source.append(start)
-        return shared, source, new
-
-    def _new_modules(self, model: nn.Module) -> Collection[str]:
-        from tl_course import models
-
-        if self.new is None:
-            return [models.head_of(model)[0]]
-        for name in self.new:
-            module_named(model, name)
-        return self.new
+def _delta_layer(now: Tensor, source: Tensor, weights: Tensor | None) -> Tensor:
+    if now.shape != source.shape or now.ndim < 2:
+        raise ValueError(
+            f"Feature maps of shapes {tuple(now.shape)} and {tuple(source.shape)} cannot be compared: "
+            "DELTA needs N×C×… of the same layer on the same examples."
+        )
+    squares = (full(now) - full(source.detach())).square()
+    if weights is not None:
+        if weights.shape != now.shape[1:2]:
+            raise ValueError(f"{tuple(weights.shape)} channel weights do not fit a layer of {now.shape[1]} channels.")
+        squares = squares * weights.to(squares).view(-1, *[1] * (now.ndim - 2))
+    return squares.sum() / len(now)
 
 
 class DELTA:
@@ -175,59 +143,6 @@ class DELTA:
         maps, source_maps = ([one_tensor(c, name, "DELTA") for name in self.layers] for c in (caught, caught_source))
         weights = None if self.channel_weights is None else [self.channel_weights[name] for name in self.layers]
         return {**terms, "delta": self.weight * delta(maps, source_maps, weights)}
-
-
-class BSS:
-    """Adds weight·Σ_{i≤k} σ²_{−i} of the features that go into the head: suppresses what transfers least.
-
-    The features are caught in the base loss's forward pass. With a frozen backbone they cannot move, and the term does
-    nothing. A last batch of fewer than k examples uses all its singular values.
-
-    Parameters
-    ----------
-    weight : float
-        Strength; the paper's is 0.001.
-    k : int
-        How many of the smallest singular values, at least 1.
-    base : loss for the loop
-        The loss to which the term is added, for example `L2SP`, or `DELTA`.
-
-    Raises
-    ------
-    ValueError
-        If k < 1, or (when called) the model has no head, k exceeds the features' width, or the head runs twice.
-
-    Notes
-    -----
-    See `bss`; the term is called ``bss``.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from types import SimpleNamespace
-    >>> model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-    >>> batch = SimpleNamespace(inputs=torch.randn(6, 8), labels=torch.tensor([0, 1, 0, 1, 0, 1]))
-    >>> sorted(BSS(k=2)(model, batch))
-    ['bss', 'cross_entropy']
-    """
-
-    def __init__(self, *, weight: float = 0.001, k: int = 1, base: Loss = cross_entropy):
-        if k < 1:
-            raise ValueError(f"k={k}: BSS shrinks at least one singular value.")
-        self.weight, self.k, self.base = weight, k, check_inside(base, self)
-
-    def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
-        from tl_course import models
-
-        name, head = models.head_of(unwrap(model))
-        caught = {name: []}
-        handle = head.register_forward_pre_hook(lambda _, args: caught[name].append(args[0]))
-        try:
-            terms = self.base(model, batch)
-        finally:
-            handle.remove()
-        features = one_tensor(caught, name, "BSS")
-        return {**terms, "bss": self.weight * bss(features, min(self.k, len(features)))}
 
 
 def channel_importance(
@@ -313,7 +228,3 @@ def _layer_names(layers: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise ValueError('DELTA compares at least one layer: name some, such as layers=("layer4",).')
     return names
-
-
-def _is_under(parameter: str, module: str) -> bool:
-    return not module or parameter.startswith(f"{module}.")

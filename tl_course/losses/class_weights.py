@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._inside import logits
+from tl_course.losses._unwrap import logits
 
 if TYPE_CHECKING:
     from tl_course.data import Batch

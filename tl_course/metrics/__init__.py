@@ -1,0 +1,27 @@
+"""Scores with their uncertainty: accuracy, precision, recall, F1, calibration, and paired comparisons.
+
+Labels and predictions may be tensors on any device, arrays or lists. Where *predictions* are asked for, N class numbers
+and an N×C table of scores (logits or probabilities; the largest wins) are both accepted.
+"""
+
+from tl_course.metrics.accuracy import accuracy
+from tl_course.metrics.calibration import Calibration, calibration_error
+from tl_course.metrics.comparison import Comparison, compare, paired_difference
+from tl_course.metrics.confusion import confusion
+from tl_course.metrics.interval import Interval, wilson
+from tl_course.metrics.precision_recall_f1 import Average, ClassReport, precision_recall_f1
+
+__all__ = [
+    "Average",
+    "Calibration",
+    "ClassReport",
+    "Comparison",
+    "Interval",
+    "accuracy",
+    "calibration_error",
+    "compare",
+    "confusion",
+    "paired_difference",
+    "precision_recall_f1",
+    "wilson",
+]
