@@ -5,7 +5,7 @@
 """
 
 from tl_course.training.checkpoint import CheckpointError
-from tl_course.training.guard import NonFiniteError
+from tl_course.training.finite_check import NonFiniteError
 from tl_course.training.loop import fit
 from tl_course.training.optim import make_optimizer, parameter_groups, set_rates
 from tl_course.training.run import Run

@@ -16,9 +16,9 @@ from tqdm.auto import tqdm
 from tl_course import environment, losses, models
 from tl_course.data import Batch, Batches, Task, batches
 from tl_course.losses.loss import Loss
-from tl_course.training.calendar import Calendar
 from tl_course.training.checkpoint import Checkpoint, settings_of
-from tl_course.training.guard import Guard
+from tl_course.training.finite_check import FiniteCheck
+from tl_course.training.log_steps import LogSteps
 from tl_course.training.optim import admit, make_optimizer, modules_of, parameter_groups, set_rates
 from tl_course.training.randomness import own_randomness
 from tl_course.training.run import Run, autocast, validation_accuracy
@@ -138,14 +138,16 @@ def fit(
     place(model, task, loss, workers)
     train = batches(task, model, "train", batch_size=batch_size, augment=augment, seed=seed, device=workers.device)
     held = batches(task, model, "validation", batch_size=batch_size, buckets=True) if len(task.validation) else None
-    calendar = Calendar.of(len(train), steps=steps, epochs=epochs, log_every=log_every, evaluate_every=evaluate_every)
-    factor = make_schedule(schedule, calendar.steps, warmup)
-    later, movable = plan_unfreezing(model, loss, unfreeze, calendar.steps)
+    when = LogSteps.of(len(train), steps=steps, epochs=epochs, log_every=log_every, evaluate_every=evaluate_every)
+    factor = make_schedule(schedule, when.steps, warmup)
+    later, movable = plan_unfreezing(model, loss, unfreeze, when.steps)
     groups = partial(parameter_groups, model, loss, lr=lr, head_lr=head_lr, layer_decay=layer_decay)
     engine = make_optimizer(optimizer, groups(), weight_decay)
 
     run = Run(model, task, batch_size, models.count_parameters(model))
-    guard = Guard(model, movable, lambda step: next(stream(train, step)), lambda step: lr * factor(step), workers)
+    finite = FiniteCheck(
+        model, movable, lambda step: next(stream(train, step)), lambda step: lr * factor(step), workers
+    )
     stopping = EarlyStopping(patience, movable, held)
     kept = {"model": model, "loss": loss, "optimizer": engine, "stopping": stopping}
     saved = Checkpoint(checkpoint, settings_of(given, workers), run, kept, workers)
@@ -158,8 +160,8 @@ def fit(
     with own_randomness(seed + workers.rank, workers.device), training_mode(model, loss):
         saved.resume(later, unfreeze_parts)
         began = time.perf_counter() - run.seconds
-        bar = tqdm(total=calendar.steps, initial=run.steps, leave=False, disable=not (progress and workers.main))
-        steps_left = range(run.steps, run.steps if stopping.stopped else calendar.steps)
+        bar = tqdm(total=when.steps, initial=run.steps, leave=False, disable=not (progress and workers.main))
+        steps_left = range(run.steps, run.steps if stopping.stopped else when.steps)
         with bar, interruptible(run):
             for step, batch in zip(steps_left, stream(train, run.steps), strict=False):
                 if step in later:
@@ -173,13 +175,13 @@ def fit(
                 values.sum().backward()
                 workers.average_gradients(engine, share)
                 engine.step()
-                guard.note(tuple(terms), values, share)
+                finite.note(tuple(terms), values, share)
                 run.steps = step + 1
                 bar.update()
-                if calendar.log(run.steps):
+                if when.log(run.steps):
                     workers.average_buffers(model)
-                    means = guard.inspect(run.steps)  # the first time since the last entry that anything is read
-                    evaluate = held is not None and calendar.evaluate(run.steps)
+                    means = finite.inspect(run.steps)  # the first time since the last entry that anything is read
+                    evaluate = held is not None and when.evaluate(run.steps)
                     accuracy = validation_accuracy(model, held, workers) if evaluate else None
                     run.seconds = time.perf_counter() - began
                     write_entry(run, len(train), means, engine, accuracy, bar)
@@ -187,8 +189,8 @@ def fit(
                     saved.save()
                     if stopping.stopped:
                         break
-        if run.interrupted and guard.rows and workers.count == 1:
-            write_entry(run, len(train), guard.inspect(run.steps), engine, None, bar)
+        if run.interrupted and finite.rows and workers.count == 1:
+            write_entry(run, len(train), finite.inspect(run.steps), engine, None, bar)
         run.seconds = time.perf_counter() - began
     stopping.restore_best()
     run.best_step, run.parameters = stopping.best_step, models.count_parameters(model)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tl_course.training.guard import Snapshot
+from tl_course.training.finite_check import Snapshot
 
 
 class EarlyStopping:

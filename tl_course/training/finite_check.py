@@ -66,7 +66,7 @@ class Snapshot:
             tensor.copy_(copy)
 
 
-class Guard:
+class FiniteCheck:
     """Keeps the losses of the steps and reads them together.
 
     Parameters
@@ -88,10 +88,10 @@ class Guard:
     Examples
     --------
     >>> layer = nn.Linear(2, 1)
-    >>> guard = Guard(layer, list(layer.parameters()), None, lambda step: 0.1, Workers(torch.device("cpu")))
+    >>> check = FiniteCheck(layer, list(layer.parameters()), None, lambda step: 0.1, Workers(torch.device("cpu")))
     >>> for loss in (0.5, 0.25):
-    ...     guard.note(("cross_entropy",), torch.tensor([loss]), 1.0)
-    >>> guard.inspect(steps=2)
+    ...     check.note(("cross_entropy",), torch.tensor([loss]), 1.0)
+    >>> check.inspect(steps=2)
     {'cross_entropy': 0.375}
     """
 

@@ -121,7 +121,7 @@ def test_the_fused_optimiser_takes_the_steps_of_the_foreach_one(name, seed):
 # --- torch.compile ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.integration)])
 def test_a_compiled_model_trains_to_the_same_weights(task, backend):
     plain, compiled = model_of("vgg_small"), model_of("vgg_small")
     compiled.compile(backend=backend)

@@ -10,7 +10,7 @@ LEAST = 5  # steps between two entries: to look costs about as much as a hundred
 
 
 @dataclass(frozen=True)
-class Calendar:
+class LogSteps:
     """Length of a run in steps, and when it is logged and evaluated.
 
     Parameters
@@ -24,8 +24,8 @@ class Calendar:
 
     Examples
     --------
-    >>> calendar = Calendar(steps=10, epoch=5, log_every=4, evaluate_every=8)
-    >>> [done for done in range(1, 11) if calendar.log(done)], calendar.evaluate(8), calendar.evaluate(4)
+    >>> log_steps = LogSteps(steps=10, epoch=5, log_every=4, evaluate_every=8)
+    >>> [done for done in range(1, 11) if log_steps.log(done)], log_steps.evaluate(8), log_steps.evaluate(4)
     ([4, 8, 10], True, False)
     """
 
@@ -43,7 +43,7 @@ class Calendar:
         epochs: int | None = None,
         log_every: int | None = None,
         evaluate_every: int | None = None,
-    ) -> Calendar:
+    ) -> LogSteps:
         """Fill in what the caller left out.
 
         A run is as long as ``steps`` or ``epochs`` say, 300 steps if neither does. It is logged about 20 times but not
@@ -57,8 +57,8 @@ class Calendar:
 
         Examples
         --------
-        >>> Calendar.of(63, epochs=10)
-        Calendar(steps=630, epoch=63, log_every=31, evaluate_every=93)
+        >>> LogSteps.of(63, epochs=10)
+        LogSteps(steps=630, epoch=63, log_every=31, evaluate_every=93)
         """
         if steps is not None and epochs is not None:
             raise ValueError(f"steps={steps} and epochs={epochs} both say how long to train; give one of them.")
