@@ -8,15 +8,20 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cifar10_copies import FORMS, form, made_up_pixels, write_images, write_parquet, write_tar
 from PIL import Image
 from serving import asset_of, file_of, leftovers, right, silent, url_source
-from test_data import FORMS, form, pixels, write_images, write_parquet, write_tar  # noqa: F401
 
 import tl_course as tl
 from tl_course import assets, doctor, environment
 from tl_course.assets import AssetError, Source, fetch, fetching, local_cifar10, registry, sources, store
 
 CIFAR10 = registry()["cifar10"]
+
+
+@pytest.fixture
+def pixels():
+    return made_up_pixels()
 
 
 def bring(place):
