@@ -403,7 +403,7 @@ print("by hand:", seen)
 # ```
 #
 # The same loop is inside. With the same weights, batches, rate and precision and no dropout, the loop, `fit` and `Trainer`
-# see the same losses; `tests/test_text_models.py` holds them to it. When you compare, know Trainer's defaults: a rate of
+# see the same losses; `tests/models/test_text_models.py` holds them to it. When you compare, know Trainer's defaults: a rate of
 # 5e-5 that falls linearly, no weight decay, gradients clipped at length 1.
 #
 # **The live experiment.** After a look whether `fit` agrees with the loop, all of BERT for sixty steps, with dropout. The

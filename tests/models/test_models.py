@@ -412,7 +412,7 @@ def checkpoint_like(name: str, seed: int, old: bool = False) -> dict[str, torch.
         ("resnet18", True),
         ("resnet50", False),
         ("inception_v3", False),
-        pytest.param("vgg16", False, marks=pytest.mark.slow),
+        pytest.param("vgg16", False, marks=pytest.mark.integration),
     ],
 )
 def test_torchvision_files_load_as_torchvision_loads_them(name, old, tmp_path, monkeypatch):

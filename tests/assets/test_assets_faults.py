@@ -268,7 +268,7 @@ def test_a_full_disk(server, cache, tmp_path, monkeypatch, kind):
     assert len(server.requests) == 0 or kind != "known before"
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_disk_that_fills_up_while_converting_is_told_as_such(tmp_path, monkeypatch):
     import safetensors.torch
     import timm
@@ -338,7 +338,7 @@ def test_an_unreachable_place_is_tried_once_not_once_for_each_asset(cache, monke
 # --- a wheel with wrong bytes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", range(4))
 def test_a_mirror_index_with_a_damaged_wheel_leads_to_the_next_source(server, cache, monkeypatch, seed):
     rng = random.Random(seed)

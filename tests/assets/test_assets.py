@@ -242,7 +242,7 @@ def test_an_index_that_answers_slowly_gets_a_second_patient_try(server, cache, m
     assert tries == [0.5, sources.READ_SECONDS]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_an_index_that_never_answers_is_left_alone_for_the_next_asset(server, cache, monkeypatch):
     server.as_index(monkeypatch)
     server.faults = {"simple/tiny-carrier/": "slow", "simple/other/": "slow"}
@@ -550,7 +550,7 @@ def test_minilm_is_a_folder_for_from_pretrained_and_lite0_fits_its_network():
         assert all(tuple(stored.get_slice(name).get_shape()) == tuple(names[name].shape) for name in names)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("damage", ["fewer", "shape"])
 def test_the_converter_refuses_other_weights(tmp_path, damage):
     import timm

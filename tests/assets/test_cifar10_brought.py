@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cifar10_copies import FORMS, form, made_up_pixels, write_images, write_parquet, write_tar
 from PIL import Image
 from serving import asset_of, file_of, leftovers, right, silent, url_source
-from test_data import FORMS, form, pixels, write_images, write_parquet, write_tar  # noqa: F401
 
 import tl_course as tl
 from tl_course import assets, environment
@@ -18,6 +18,11 @@ from tl_course.app import doctor
 from tl_course.assets import AssetError, Source, fetch, fetching, local_cifar10, registry, sources, store
 
 CIFAR10 = registry()["cifar10"]
+
+
+@pytest.fixture
+def pixels():
+    return made_up_pixels()
 
 
 def bring(place):
@@ -32,7 +37,7 @@ def images_of(task):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_is_brought_and_then_found_with_nothing_set(name, tmp_path, pixels):  # noqa: F811
+def test_every_form_is_brought_and_then_found_with_nothing_set(name, tmp_path, pixels):
     place = form(name, tmp_path, pixels)
     before = tl.data.load("cifar10", path=place, validation=0)
     assert (tl.data.target(), assets.status(CIFAR10)) == ("mnist_m", "missing")
@@ -51,13 +56,13 @@ def test_every_form_is_brought_and_then_found_with_nothing_set(name, tmp_path, p
     assert leftovers(environment.cache_dir()) == []
 
 
-def test_a_copy_one_folder_deeper_and_with_capitals_is_found(tmp_path, pixels):  # noqa: F811
+def test_a_copy_one_folder_deeper_and_with_capitals_is_found(tmp_path, pixels):
     write_images(tmp_path / "downloads" / "images", pixels)
     (tmp_path / "downloads" / "images" / "train").rename(tmp_path / "downloads" / "images" / "Train")
     assert "50 training" in bring(tmp_path / "downloads")
 
 
-def test_the_cache_of_another_machine_is_a_form_too(tmp_path, pixels, monkeypatch):  # noqa: F811
+def test_the_cache_of_another_machine_is_a_form_too(tmp_path, pixels, monkeypatch):
     bring(form("images", tmp_path, pixels))
     other = environment.cache_dir()
     monkeypatch.setenv("TL_CACHE", str(tmp_path / "second"))
@@ -65,7 +70,7 @@ def test_the_cache_of_another_machine_is_a_form_too(tmp_path, pixels, monkeypatc
     assert len(tl.data.load("cifar10").test) == 20
 
 
-def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):  # noqa: F811
+def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):
     def found():
         return next(one for one in doctor.examine() if one.subject == "CIFAR-10")
 
@@ -82,7 +87,7 @@ def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):
     assert found().state == doctor.BROKEN
 
 
-def test_the_command_line_brings_and_lists(tmp_path, pixels):  # noqa: F811
+def test_the_command_line_brings_and_lists(tmp_path, pixels):
     place = form("images", tmp_path, pixels)
     command = [sys.executable, "-m", "tl_course.app.cli", "fetch"]
     done = subprocess.run([*command, "cifar10", "--from", str(place)], capture_output=True, text=True)
@@ -102,7 +107,7 @@ def test_the_command_line_brings_and_lists(tmp_path, pixels):  # noqa: F811
 # --- broken copies ------------------------------------------------------------------------------------------------
 
 
-def damage(kind, tmp_path, pixels):  # noqa: F811
+def damage(kind, tmp_path, pixels):
     if kind == "torn parquet":
         place = form("parquet", tmp_path, pixels)
         file = place / "train-00000-of-00001.parquet"
@@ -149,7 +154,7 @@ def damage(kind, tmp_path, pixels):  # noqa: F811
         ("another size", r"0003\.png has 32×28 pixels"),
     ],
 )
-def test_a_broken_copy_is_refused_by_name_and_what_was_there_stays(kind, says, tmp_path, pixels):  # noqa: F811
+def test_a_broken_copy_is_refused_by_name_and_what_was_there_stays(kind, says, tmp_path, pixels):
     place = damage(kind, tmp_path, pixels)
     for earlier in (False, True):
         if earlier:
@@ -162,13 +167,13 @@ def test_a_broken_copy_is_refused_by_name_and_what_was_there_stays(kind, says, t
         assert leftovers(environment.cache_dir()) == []
 
 
-def test_more_pictures_than_were_published_are_refused(tmp_path, pixels, monkeypatch):  # noqa: F811
+def test_more_pictures_than_were_published_are_refused(tmp_path, pixels, monkeypatch):
     monkeypatch.setattr(local_cifar10, "PUBLISHED", {"train": 49, "test": 20})
     with pytest.raises(AssetError, match="has 50 pictures and CIFAR-10 has 49"):
         bring(form("images", tmp_path, pixels))
 
 
-def test_a_place_without_cifar10_is_one_sentence_that_lists_the_forms(tmp_path, pixels):  # noqa: F811
+def test_a_place_without_cifar10_is_one_sentence_that_lists_the_forms(tmp_path, pixels):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AssetError, match=r"Missing cifar10 .*nor does it hold the Python batches") as caught:
         bring(tmp_path / "empty")
@@ -191,7 +196,7 @@ def test_parquet_files_of_another_data_set_are_no_cifar10(tmp_path):
 # --- which copy counts --------------------------------------------------------------------------------------------
 
 
-def test_a_brought_copy_is_replaced_by_the_next_and_not_by_the_network(tmp_path, pixels):  # noqa: F811
+def test_a_brought_copy_is_replaced_by_the_next_and_not_by_the_network(tmp_path, pixels):
     bring(form("images", tmp_path, pixels))
     said = []
     fetch([CIFAR10], say=said.append)  # would need the network
@@ -201,7 +206,7 @@ def test_a_brought_copy_is_replaced_by_the_next_and_not_by_the_network(tmp_path,
     assert len(tl.data.load("cifar10", validation=0).train) == 30
 
 
-def test_a_flipped_bit_and_a_cut_off_end_are_noticed(tmp_path, pixels):  # noqa: F811
+def test_a_flipped_bit_and_a_cut_off_end_are_noticed(tmp_path, pixels):
     bring(form("images", tmp_path, pixels))
     file = environment.cache_dir() / "cifar10" / store.BROUGHT
     whole = file.read_bytes()
@@ -215,7 +220,7 @@ def test_a_flipped_bit_and_a_cut_off_end_are_noticed(tmp_path, pixels):  # noqa:
 
 
 @pytest.fixture
-def published(monkeypatch, tmp_path, pixels, server):  # noqa: F811
+def published(monkeypatch, tmp_path, pixels, server):
     """CIFAR-10 as the registry has it, but small, with its hub and its original host on a server of this machine."""
     write_parquet(tmp_path / "hub", pixels)
     form("tar of batches", tmp_path, pixels)
@@ -269,7 +274,7 @@ def test_a_host_that_stalls_is_given_up_with_the_reason(published, server, monke
     assert not (environment.cache_dir() / "cifar10").exists()
 
 
-def test_the_official_tar_is_taken_by_its_hash_and_is_worth_more_than_a_brought_copy(published, tmp_path, pixels):  # noqa: F811
+def test_the_official_tar_is_taken_by_its_hash_and_is_worth_more_than_a_brought_copy(published, tmp_path, pixels):
     cache = environment.cache_dir()
     write_images(tmp_path / "images", {"train": pixels["train"][:30], "test": pixels["test"]})
     fetch([published], place=tmp_path / "images", say=silent)
@@ -284,7 +289,7 @@ def test_the_official_tar_is_taken_by_its_hash_and_is_worth_more_than_a_brought_
     assert len(tl.data.load("cifar10", validation=0).train) == 50
 
 
-def test_a_mixture_of_tars_in_one_folder_is_read(tmp_path, pixels):  # noqa: F811
+def test_a_mixture_of_tars_in_one_folder_is_read(tmp_path, pixels):
     write_images(tmp_path / "made", pixels)
     (tmp_path / "copy").mkdir()
     write_tar(tmp_path / "copy" / "all.tgz", tmp_path / "made", "w:gz")

@@ -329,7 +329,7 @@ def test_minilm_is_frozen_up_to_a_layer_and_has_one_group_for_each():
     assert report.check(model)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.assets
 def test_minilm_trains_alike_in_the_open_in_fit_and_in_trainer(tmp_path):
     task = data.load("sentiment", domain="movies", train_per_class=10, test=20)
