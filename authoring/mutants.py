@@ -106,7 +106,7 @@ def mutants(slug: str, source: str) -> list[Mutant]:
     found: dict[str, Mutant] = {}
     texts = [node.value for node in ast.walk(tree) if _is_docstring(node)]
     for place, node in enumerate(ast.walk(tree)):
-        for other in () if node in texts else _spoilt(node):
+        for other in () if node in texts else spoilt_forms(node):
             spoilt = ast.unparse(_replaced(tree, place, other))
             change = f"{_shown(node)} → {_shown(other)}"
             if spoilt != ast.unparse(tree):
@@ -131,7 +131,7 @@ def _replaced(tree: ast.Module, place: int, other: ast.AST) -> ast.Module:
     return ast.fix_missing_locations(Replace().visit(spoilt))
 
 
-def _spoilt(node: ast.AST) -> Iterator[ast.AST]:
+def spoilt_forms(node: ast.AST) -> Iterator[ast.AST]:
     """All spoilt forms of one node."""
     if isinstance(node, ast.BinOp):
         if twin := OPPOSITE.get(type(node.op)):

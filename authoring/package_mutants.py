@@ -1,0 +1,325 @@
+"""How good are the package's own tests? Spoil the package in small mechanical ways, and see which tests notice.
+
+A mutant is the package with one change in one function, made as `authoring.mutants` makes them of solutions. For each
+only the tests that run the changed line are tried, the quickest first, up to the first failure. Three commands::
+
+    python -m authoring.package_mutants cover FOLDER            which test runs which line; once
+    python -m authoring.package_mutants draw 200 > mutants.json
+    python -m authoring.package_mutants try mutants.json --covering FOLDER --out results.json
+
+``cover --daily`` and ``try --daily`` know only the tests of ``make check``. A mutant is told by its function, its
+change and which of several like changes it is; so the same mutants can be tried on another state of the tree, from
+whose root the commands are then called. Notebooks are not tried, and code that tests run in another process counts as
+not run: the share that is found is a lower bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+from tqdm import tqdm
+
+from authoring.mutants import spoilt_forms
+
+ROOMS = ("losses", "metrics", "models/freezing", "training", "records/claims", "exercises/question")
+"""What is spoilt: where a wrong sign would teach something wrong."""
+DAILY = "not integration and not assets and not root and not full and not browser"
+EVERYTHING = "not full"
+SECONDS = 240.0
+"""How long the tests of one mutant may take; one that hangs a quick test is found out, too."""
+PATIENCE = 5.0
+"""A mutant whose tests take so many times as long as they should hangs."""
+
+
+@dataclass(frozen=True, order=True)
+class Mutant:
+    """One change.
+
+    Attributes
+    ----------
+    room : str
+        Where the function lives, such as ``losses``.
+    function : str
+        Its name, with that of its class: ``L2SP.__call__``.
+    change : str
+        ``before → after``.
+    which : int
+        Of several like changes in the function, counted from 0.
+    """
+
+    room: str
+    function: str
+    change: str
+    which: int
+
+
+# --- making them ---------------------------------------------------------------------------------------------------
+
+
+def all_mutants(root: Path) -> dict[Mutant, tuple[Path, int, str]]:
+    """Return every mutant of these rooms: the file, the line, and the whole file's spoilt source."""
+    return dict(_made(root))
+
+
+def _made(root: Path) -> Iterator[tuple[Mutant, tuple[Path, int, str]]]:
+    for room in ROOMS:
+        for file in _files(root / "tl_course" / room):
+            text = file.read_text(encoding="utf-8")
+            tree = ast.parse(text)
+            seen: dict[tuple[str, str], int] = defaultdict(int)
+            for function, node in _places(tree):
+                for other in spoilt_forms(node):
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                        continue  # mostly words for people
+                    change = f"{_first_line(node)} → {_first_line(other)}"
+                    mutant = Mutant(room.partition("/")[0], function, change, seen[function, change])
+                    seen[function, change] += 1
+                    yield mutant, (file, node.lineno, _spoilt_text(text, node, other))
+
+
+def _files(place: Path) -> list[Path]:
+    single = place.with_suffix(".py")
+    return [single] if single.is_file() else sorted(place.rglob("*.py"))
+
+
+def _places(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """What stands in the bodies of functions, with the function's name; no annotations, errors and docstrings."""
+
+    def definitions(node: ast.AST, path: tuple[str, ...]) -> Iterator[tuple[str, ast.AST]]:
+        for child in node.body:
+            if isinstance(child, ast.ClassDef):
+                yield from definitions(child, (*path, child.name))
+            elif isinstance(child, ast.FunctionDef):
+                for statement in child.body:
+                    yield from inside(statement, (*path, child.name))
+
+    def inside(node: ast.AST, path: tuple[str, ...]) -> Iterator[tuple[str, ast.AST]]:
+        if isinstance(node, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_warning(node):
+            return
+        if isinstance(node, ast.FunctionDef):
+            path = (*path, node.name)
+        if hasattr(node, "lineno"):
+            yield ".".join(path), node
+        for child in ast.iter_child_nodes(node):
+            if child is not getattr(node, "annotation", None):
+                yield from inside(child, path)
+
+    yield from definitions(tree, ())
+
+
+def _is_warning(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+
+
+def _first_line(node: ast.AST) -> str:
+    return ast.unparse(node).splitlines()[0]
+
+
+def _spoilt_text(text: str, node: ast.AST, other: ast.AST) -> str:
+    """The source with one piece replaced, every other line where it was."""
+    lines = text.splitlines(keepends=True)
+    start = _offset(lines, node.lineno, node.col_offset)
+    end = _offset(lines, node.end_lineno, node.end_col_offset)
+    is_statement = isinstance(node, ast.stmt)
+    piece = ast.unparse(ast.fix_missing_locations(copy.deepcopy(other)))
+    if is_statement:
+        piece = piece.replace("\n", "\n" + " " * node.col_offset)
+    else:
+        piece = f"({piece})"
+    raw = text.encode()
+    return (raw[:start] + piece.encode() + raw[end:]).decode()
+
+
+def _offset(lines: list[str], line: int, column: int) -> int:
+    return sum(len(one.encode()) for one in lines[: line - 1]) + column
+
+
+def draw(root: Path, count: int, seed: int) -> list[Mutant]:
+    """Return so many mutants, as many of each room as its share, by a seed; at most one of a place's many forms."""
+    chosen: dict[tuple, Mutant] = {}
+    made = sorted((mutant, file, line) for mutant, (file, line, text) in all_mutants(root).items() if _compiles(text))
+    random.Random(seed).shuffle(made)
+    for mutant, _file, _line in made:
+        before = mutant.change.partition(" → ")[0]
+        chosen.setdefault((mutant.room, mutant.function, before), mutant)
+    return sorted(list(chosen.values())[:count])
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "spoilt", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+# --- trying them ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant.
+
+    Attributes
+    ----------
+    status : str
+        ``"found"``, ``"survived"``, ``"not run"`` (no test runs the line), or ``"absent"`` (this tree has no such code).
+    tests, seconds : int, float
+        How many tests run the line, and how long the tries took.
+    by : str
+        The first test that failed.
+    """
+
+    status: str
+    tests: int = 0
+    seconds: float = 0.0
+    by: str = ""
+
+
+class Covering:
+    """Which tests run a line, the quickest first; made by the plugin `authoring.covering`."""
+
+    def __init__(self, folder: Path):
+        self.seconds: dict[str, float] = {}
+        self._of: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for file in sorted(folder.glob("*.json")):
+            noted = json.loads(file.read_text(encoding="utf-8"))
+            names = list(noted["seconds"])
+            self.seconds |= noted["seconds"]
+            for path, lines in noted["lines"].items():
+                for line, tests in lines.items():
+                    self._of[path][int(line)] |= {names[number] for number in tests}
+        if not self.seconds:
+            raise ValueError(f"{folder} holds no covering; make one with `cover {folder}`.")
+
+    def tests(self, path: str, line: int) -> list[str]:
+        """Tests that run a line, the quickest first."""
+        return sorted(self._of[path].get(line, ()), key=lambda test: (self.seconds[test], test))
+
+
+def cover(root: Path, folder: Path, marks: str) -> int:
+    """Run the tests once and note what they run."""
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "authoring.covering", "--doctest-modules", "tests"]
+    command += ["tl_course", "-m", marks, "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]
+    return subprocess.call(command, cwd=root, env=_environment(root) | {"TL_COVERING": str(folder.resolve())})
+
+
+def _environment(root: Path) -> dict[str, str]:
+    one_thread = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "TL_LEDGER": "off"}
+    return {**os.environ, **one_thread, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def examine(root: Path, mutants: list[Mutant], covering: Covering, jobs: int) -> dict[Mutant, Outcome]:
+    """Try mutants, several at a time, each in a copy of the tree of its own."""
+    known = all_mutants(root)
+    copies: SimpleQueue[Path] = SimpleQueue()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, ThreadPoolExecutor(jobs) as pool:
+        for number in range(jobs):
+            clone = Path(scratch) / str(number)
+            ignored = shutil.ignore_patterns(".git", ".venv", "build", "workspace", "__pycache__")
+            copies.put(shutil.copytree(root, clone, symlinks=True, ignore=ignored))
+
+        def one(mutant: Mutant) -> tuple[Mutant, Outcome]:
+            if mutant not in known:
+                return mutant, Outcome("absent")
+            file, line, text = known[mutant]
+            path = str(file.relative_to(root))
+            tests = covering.tests(path, line)
+            if not tests:
+                return mutant, Outcome("not run")
+            clone = copies.get()
+            try:
+                return mutant, _tried(clone, path, text, tests, sum(covering.seconds[test] for test in tests))
+            finally:
+                copies.put(clone)
+
+        return dict(tqdm(pool.map(one, mutants), total=len(mutants)))
+
+
+def _tried(clone: Path, path: str, text: str, tests: list[str], usual: float) -> Outcome:
+    original = (clone / path).read_text(encoding="utf-8")
+    listed = clone / "tests-to-run.txt"
+    listed.write_text("\n".join(tests) + "\n", encoding="utf-8")
+    began = time.perf_counter()
+    limit = min(SECONDS, 60 + PATIENCE * usual)
+    try:
+        (clone / path).write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
+        command += ["-p", "no:randomly", "--doctest-modules", f"@{listed}"]
+        process = subprocess.Popen(
+            command, cwd=clone, env=_environment(clone), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+        try:
+            said, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.communicate()
+            hangs = limit < SECONDS
+            return Outcome("found" if hangs else "survived", len(tests), limit, "time" if hangs else "")
+    finally:
+        (clone / path).write_text(original, encoding="utf-8")
+    seconds = round(time.perf_counter() - began, 1)
+    if process.returncode == 0:
+        return Outcome("survived", len(tests), seconds)
+    failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return Outcome("found", len(tests), seconds, failed[0][:200] if failed else said.strip()[-200:])
+
+
+# --- the command line ----------------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str] | None = None, root: Path | None = None) -> int:
+    """Run the command line and return the exit status."""
+    root = (root or Path.cwd()).resolve()
+    parser = argparse.ArgumentParser(prog="python -m authoring.package_mutants", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    covering = commands.add_parser("cover", help="note which test runs which line")
+    covering.add_argument("folder", type=Path)
+    covering.add_argument("--daily", action="store_true", help="the tests of `make check` only")
+    drawing = commands.add_parser("draw", help="draw mutants and print them as JSON")
+    drawing.add_argument("count", type=int)
+    drawing.add_argument("--seed", type=int, default=0)
+    trying = commands.add_parser("try", help="try mutants on the tests that run them")
+    trying.add_argument("mutants", type=Path)
+    trying.add_argument("--covering", type=Path, required=True)
+    trying.add_argument("--out", type=Path, required=True)
+    trying.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args(arguments)
+    if given.command == "cover":
+        return cover(root, given.folder, DAILY if given.daily else EVERYTHING)
+    if given.command == "draw":
+        print(json.dumps([asdict(one) for one in draw(root, given.count, given.seed)], indent=1, ensure_ascii=False))
+        return 0
+    mutants = [Mutant(**row) for row in json.loads(given.mutants.read_text(encoding="utf-8"))]
+    outcomes = examine(root, mutants, Covering(given.covering), given.jobs)
+    rows = [asdict(mutant) | asdict(outcome) for mutant, outcome in outcomes.items()]
+    given.out.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    tried = [one for one in outcomes.values() if one.status != "absent"]
+    found = sum(one.status == "found" for one in tried)
+    print(f"{found} of {len(tried)} mutants found ({found / max(len(tried), 1):.1%})")
+    for mutant, outcome in outcomes.items():
+        if outcome.status in ("survived", "not run"):
+            print(f"  {outcome.status}: {mutant.room} {mutant.function} #{mutant.which}: {mutant.change}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
