@@ -294,7 +294,8 @@ def grade(
     out: Annotated[Path, typer.Option(help="The table; pages and summary are written beside it.")] = Path("grades.csv"),
     jobs: Annotated[int, typer.Option(help="Submissions at a time.")] = 1,
     tests: Annotated[
-        Path | None, typer.Option(help="A folder with questions of your own, lesson_NN.py, which nobody has seen.")
+        Path | None,
+        typer.Option(help="A folder with questions of your own, lesson_NN.py or lesson_NN/, which nobody has seen."),
     ] = None,
     due: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Mark later ones as late.")

@@ -1,17 +1,17 @@
 """Every question of the course: right answers pass in whatever way they are written, wrong ones are told why.
 
-``answers_NN.py`` beside this file holds the answers to lesson NN's questions: RIGHT, WRONG by name, and NO_ANSWERS,
-wrong ones without a name. A question that lacks them fails here.
+``lesson_NN/slug.py`` beside this file holds the answers to one question: RIGHT, WRONG by name, and NO_ANSWERS, wrong
+ones without a name; see `proofs`. A question that lacks them fails here.
 
 `make check` tries the reference, and of each question the first answer of a kind on one draw; `make test` tries all.
 """
 
 import ast
-import importlib
 import re
 
 import pytest
 import torch
+from proofs import proof_of
 from torch import nn
 
 from authoring import worksheets
@@ -20,7 +20,7 @@ from tl_course import exercises
 from tl_course.exercises import Evidence, Question, decode, encode
 
 QUESTIONS = exercises.questions()
-ANSWERS = {number: importlib.import_module(f"answers_{number}") for number in exercises.lessons()}
+PROOFS = {question.slug: proof_of(question) for question in QUESTIONS}
 COURSE = Course()
 SEEDS = (0, pytest.param(1, marks=pytest.mark.slow))
 MANY_SEEDS = range(100, 120)
@@ -49,7 +49,7 @@ def listed(table):
     return [
         pytest.param(question, answer, id=f"{question.slug}-{number}", marks=unless_first(number))
         for question in QUESTIONS
-        for number, answer in enumerate(getattr(ANSWERS[question.lesson], table).get(question.slug, []))
+        for number, answer in enumerate(getattr(PROOFS[question.slug], table))
     ]
 
 
@@ -57,16 +57,16 @@ def named():
     return [
         pytest.param(question, name, answer, id=f"{question.slug}-{name}", marks=unless_first(number))
         for question in QUESTIONS
-        for number, (name, answer) in enumerate(ANSWERS[question.lesson].WRONG.get(question.slug, {}).items())
+        for number, (name, answer) in enumerate(PROOFS[question.slug].wrong.items())
     ]
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
 def test_a_question_has_its_proof(question):
-    answers = ANSWERS[question.lesson]
-    assert len(answers.RIGHT.get(question.slug, [])) >= 2, "write two other right answers"
-    assert len(answers.WRONG.get(question.slug, {})) >= 3, "write three wrong answers, by name"
-    assert set(answers.WRONG[question.slug]) <= {wrong.name for wrong in question.wrong}
+    proof = PROOFS[question.slug]
+    assert len(proof.right) >= 2, "write two other right answers"
+    assert len(proof.wrong) >= 3, "write three wrong answers, by name"
+    assert set(proof.wrong) <= {wrong.name for wrong in question.wrong}
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
@@ -107,7 +107,7 @@ def test_the_reference_is_right(question, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("question", "answer"), listed("RIGHT"))
+@pytest.mark.parametrize(("question", "answer"), listed("right"))
 def test_right_answers_pass(question, answer, seed):
     verdict = ask(question, answer, seed)
     assert verdict.right, verdict
@@ -130,7 +130,7 @@ def test_the_questions_own_wrong_answers_get_their_own_message(question):
         assert (verdict.status, verdict.reason) == ("wrong", wrong.name), verdict
 
 
-@pytest.mark.parametrize(("question", "answer"), listed("NO_ANSWERS"))
+@pytest.mark.parametrize(("question", "answer"), listed("nameless"))
 def test_wrong_answers_without_a_name_do_not_pass(question, answer):
     verdict = ask(question, answer, seed=0)
     assert verdict.status == "wrong"
@@ -141,11 +141,11 @@ def test_wrong_answers_without_a_name_do_not_pass(question, answer):
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
 def test_no_verdict_depends_on_the_draw(question, monkeypatch):
     """Learners draw new inputs with every check: what is right, or wrong by a name, must be so on all of them."""
-    answers = ANSWERS[question.lesson]
-    expected = [(question.reference, ""), *((answer, "") for answer in answers.RIGHT[question.slug])]
+    proof = PROOFS[question.slug]
+    expected = [(question.reference, ""), *((answer, "") for answer in proof.right)]
     expected += [(wrong.answer, wrong.name) for wrong in question.wrong]
-    expected += [(answer, name) for name, answer in answers.WRONG[question.slug].items()]
-    nameless = answers.NO_ANSWERS.get(question.slug, [])
+    expected += [(answer, name) for name, answer in proof.wrong.items()]
+    nameless = proof.nameless
     known = {id(question.reference), *(id(wrong.answer) for wrong in question.wrong)}
     said, evidence = [], Question.evidence
     for seed in MANY_SEEDS:

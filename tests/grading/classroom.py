@@ -187,8 +187,11 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         "import gc, importlib\nfrom tl_course import exercises\nfound = []\n"
         "for one in gc.get_objects():\n    if isinstance(one, exercises.Question) and one.reference:\n"
         "        found.append(one.reference)\n"
-        "for name in ('tl_course.exercises.lesson_02', 'answers_02', 'test_questions'):\n    try:\n"
-        "        module = importlib.import_module(name)\n        found += [q.reference for q in module.QUESTIONS]\n"
+        "for name in ('tl_course.exercises.lesson_02', 'tl_course.exercises.lesson_02.sum_or_mean', 'answers_02',\n"
+        "             'test_questions'):\n    try:\n"
+        "        module = importlib.import_module(name)\n"
+        "        asked = [*getattr(module, 'QUESTIONS', ()), *filter(None, [getattr(module, 'QUESTION', None)])]\n"
+        "        found += [q.reference for q in asked]\n"
         "    except Exception:\n        pass\n"
         + HEAD + "    return found[0](rate, count)\n",
         0, {"raised"},

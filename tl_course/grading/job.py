@@ -37,7 +37,8 @@ class Job:
     out : pathlib.Path
         The table to write; everything else lies beside it.
     tests : pathlib.Path or None
-        A folder with ``lesson_NN.py`` in the place of the course's questions, and maybe a worksheet.
+        A folder with ``lesson_NN.py``, or a package ``lesson_NN``, in the place of the course's questions, and maybe a
+        worksheet.
     jobs : int
         Submissions at a time.
     due : datetime.datetime or None
@@ -171,8 +172,9 @@ def _sheet(job: Job) -> Worksheet:
             raise ValueError(f"There are no exercises {job.exercise!r}; there are {', '.join(catalogue.lessons())}.")
         questions, folders = catalogue.questions(number), [EXERCISES]
         home = PACKAGE / "exercises"
-    engine = [file for file in sorted((PACKAGE / "exercises").glob("*.py")) if not file.stem.startswith("lesson_")]
-    return worksheet(number, questions, folders, [home / f"lesson_{number}.py", *engine])
+    engine = sorted((PACKAGE / "exercises").glob("*.py"))
+    engine = [file for file in engine if not file.stem.startswith("lesson_")]
+    return worksheet(number, questions, folders, [*catalogue.sources(home, number), *engine])
 
 
 class _Grader:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import tl_course
 from tl_course import environment
+from tl_course.exercises import catalogue
 from tl_course.grading import wire
 from tl_course.grading.limits import Limits
 from tl_course.grading.server import DIED, END, MESSAGE, READY, REQUEST
@@ -236,9 +237,8 @@ def _needed() -> list[Path]:
 
 
 def answers_on_disk() -> list[Path]:
-    """The modules with the answers to the course's questions."""
-    exercises = PACKAGE / "exercises"
-    return [*exercises.glob("lesson_*.py"), *exercises.glob("__pycache__/lesson_*.pyc")]
+    """The modules and packages with the answers to the course's questions."""
+    return catalogue.answers(PACKAGE / "exercises")
 
 
 def private_folders() -> list[Path]:

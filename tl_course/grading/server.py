@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import dis
+import functools
 import gc
 import json
+import linecache
 import os
 import signal
 import sys
@@ -18,7 +20,7 @@ import types
 from collections.abc import Iterable
 from pathlib import Path
 
-from tl_course.exercises import Question, catalogue, probes
+from tl_course.exercises import Question, Wrong, catalogue, probes
 from tl_course.grading import sandbox, wire
 
 REQUEST, READY, MESSAGE, END, DIED = b"r", b"R", b"M", b"E", b"D"
@@ -89,71 +91,115 @@ def _preload() -> None:
 def stripped(questions: Iterable[Question]) -> dict[str, Question]:
     """Return questions that can probe and do nothing else; take references and wrong answers out of memory.
 
-    Modules of questions stay importable, with nothing in them but what the probes use.
+    Modules of questions stay importable, with nothing in them but what the probes use. They forget where their files
+    are, so that nothing more of a lesson's package can be imported: what a probe needs has to be loaded beforehand.
     """
     bare = {
         question.slug: dataclasses.replace(question, reference=None, inputs=None, wrong=(), hints=(), why="")
         for question in questions
     }
-    homes = {name: module for name, module in sys.modules.items() if _holds_questions(name)}
-    shadows = {f"tl_course.exercises.lesson_{number}" for number in catalogue.lessons()}
-    for module in homes.values():
-        kept = _needed([question.probe for question in bare.values()], module.__dict__)
-        for other in [name for name in vars(module) if name not in kept and not name.startswith("__")]:
+    homes = {name: module for name, module in sys.modules.items() if catalogue.holds_questions(name)}
+    used = _used([used for question in bare.values() for used in (question.probe, question.prepare)], homes)
+    for name, module in homes.items():
+        for other in [other for other in vars(module) if other not in used[name] and other not in _NO_PLACES]:
             del module.__dict__[other]
-    for name in shadows | set(homes):
+    for name in {f"tl_course.exercises.lesson_{number}" for number in catalogue.lessons()} | set(homes):
         sys.modules.setdefault(name, types.ModuleType(name)).QUESTIONS = ()
     package = sys.modules["tl_course.exercises"]
-    for name in [name for name in vars(package) if _holds_questions(f"tl_course.exercises.{name}")]:
+    for name in [name for name in vars(package) if catalogue.holds_questions(f"tl_course.exercises.{name}")]:
         delattr(package, name)
     catalogue.forget()
+    linecache.clearcache()
     gc.collect()
     return bare
 
 
-def _holds_questions(name: str) -> bool:
-    return name.rpartition(".")[2].startswith("lesson_") and name.startswith(("tl_course.exercises.", "lesson_"))
+_NO_PLACES = {"__name__", "__package__", "__builtins__"}
+"""What a stripped module keeps of itself: without ``__path__`` and ``__spec__`` nothing more is found in its folder."""
 
 
-def _needed(roots: Iterable[object], namespace: dict) -> set[str]:
-    """Names of a module that these functions use, directly or through one another."""
-    names: set[str] = set()
-    waiting, seen = list(roots), set()
+def _used(roots: Iterable[object], homes: dict[str, types.ModuleType]) -> dict[str, set[str]]:
+    """By module, the names that these functions use, directly or through one another, from any of the modules.
+
+    A question, and a collection of them, is never among them: it would bring its reference along.
+    """
+    names: dict[str, set[str]] = {name: set() for name in homes}
+    home_of = {id(vars(module)): name for name, module in homes.items()}
+    waiting, seen = list(roots), {}
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen:
+        if id(thing) in seen or _asks(thing):
             continue
-        seen.add(id(thing))
-        for code in _codes(thing, namespace):
-            new = {name for name in _globals(code) if name in namespace} - names
-            names |= new
-            waiting += [namespace[name] for name in new]
-        waiting += _parts(thing)
+        seen[id(thing)] = thing  # kept alive, so that no other object gets its number
+        home = home_of.get(id(thing.__globals__)) if isinstance(thing, types.FunctionType) else None
+        if home is not None:
+            for place, mentioned in _mentioned(thing.__code__, homes[home], homes):
+                new = {name for name in mentioned & set(vars(homes[place])) if not _asks(vars(homes[place])[name])}
+                waiting += [vars(homes[place])[name] for name in new - names[place]]
+                names[place] |= new
+        waiting += _parts(thing, homes)
     return names
+
+
+def _asks(thing: object) -> bool:
+    """Whether a thing is a question, a wrong answer, or holds one."""
+    if isinstance(thing, dict):
+        return any(map(_asks, thing.values()))
+    if isinstance(thing, list | tuple | set | frozenset):
+        return any(map(_asks, thing))
+    return isinstance(thing, Question | Wrong)
+
+
+def _mentioned(
+    code: types.CodeType, home: types.ModuleType, homes: dict[str, types.ModuleType]
+) -> list[tuple[str, set[str]]]:
+    """The names that code takes from its module, and from each other one that it holds or imports when it runs."""
+    taken, every = _globals(code), _names(code)
+    held = {id(vars(home)[name]) for name in taken & set(vars(home))}
+    last = {name.rpartition(".")[2] for name in every}
+    others = [name for name, one in homes.items() if id(one) in held or name.rpartition(".")[2] in last]
+    return [(home.__name__, taken), *((name, every) for name in others)]
 
 
 def _globals(code: types.CodeType) -> set[str]:
     """Names that code takes from its module; so does code defined in it."""
     taken = {step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return taken.union(*map(_globals, inner))
+    return taken.union(*map(_globals, _inner(code)))
 
 
-def _codes(thing: object, namespace: dict) -> list[types.CodeType]:
-    """The code of a function of this module."""
-    if isinstance(thing, types.FunctionType) and thing.__globals__ is namespace:
-        return [thing.__code__]
-    return []
+def _names(code: types.CodeType) -> set[str]:
+    """Every name of a variable, an attribute or a module in code."""
+    return set(code.co_names).union(*map(_names, _inner(code)))
 
 
-def _parts(thing: object) -> list[object]:
-    """What a function, a partial or a class holds that may use names too."""
+def _inner(code: types.CodeType) -> list[types.CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+
+
+def _parts(thing: object, homes: dict[str, types.ModuleType]) -> list[object]:
+    """What a function, a partial, a class, an object or a collection holds that may use names too."""
     if isinstance(thing, types.FunctionType):
-        held = [cell.cell_contents for cell in thing.__closure__ or ()]
-        return [*held, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+        held = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
+        return [*held, *(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *vars(thing).values()]
     if isinstance(thing, type):
-        return list(vars(thing).values())
-    return [part for part in (getattr(thing, "func", None), getattr(thing, "__wrapped__", None)) if part is not None]
+        return [*vars(thing).values(), *thing.__bases__] if thing.__module__ in homes else []
+    if isinstance(thing, dict):
+        return list(thing.values())
+    if isinstance(thing, list | tuple | set | frozenset):
+        return list(thing)
+    if isinstance(thing, functools.partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    inside = [getattr(thing, name, None) for name in ("__func__", "__self__", "__wrapped__", "fget", "fset")]
+    own = [type(thing), *getattr(thing, "__dict__", {}).values()] if type(thing).__module__ in homes else []
+    return [part for part in [*inside, *own] if part is not None]
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:  # a variable that was never set
+        return False
+    return True
 
 
 if __name__ == "__main__":
