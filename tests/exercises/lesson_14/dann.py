@@ -4,26 +4,10 @@ import copy
 
 import torch
 import torch.nn.functional as F
+from proofs.lesson_14._shared import Flip, reverse_by_detach
 from torch import nn
 
 from tl_course import losses
-
-
-class _Flip(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, strength):
-        ctx.save_for_backward(torch.tensor(float(strength)))
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (strength,) = ctx.saved_tensors
-        return gradient.neg() * strength, None
-
-
-def _reverse_by_detach(features, strength):
-    turned = -strength * features
-    return turned + (features - turned).detach()
 
 
 def _dann_by_package(backbone, head, discriminator, source, target, strength):
@@ -35,7 +19,7 @@ def _dann_by_package(backbone, head, discriminator, source, target, strength):
 def _dann_joined(backbone, head, discriminator, source, target, strength):
     n, m = len(source[0]), len(target[0])
     features = backbone(torch.cat([source[0], target[0]]))
-    logits = discriminator(_reverse_by_detach(features, strength)).squeeze(1)
+    logits = discriminator(reverse_by_detach(features, strength)).squeeze(1)
     truth = torch.cat([torch.zeros(n), torch.ones(m)]).to(logits)
     weights = torch.cat([torch.full((n,), 0.5 / n), torch.full((m,), 0.5 / m)]).to(logits)
     domain = F.binary_cross_entropy_with_logits(logits, truth, weight=weights, reduction="sum")
@@ -44,7 +28,7 @@ def _dann_joined(backbone, head, discriminator, source, target, strength):
 
 def _dann_by_hand(backbone, head, discriminator, source, target, strength):
     features = [backbone(x) for x, _ in (source, target)]
-    chances = [torch.sigmoid(discriminator(_Flip.apply(one, strength))) for one in features]
+    chances = [torch.sigmoid(discriminator(Flip.apply(one, strength))) for one in features]
     domain = -0.5 * (torch.log(1 - chances[0]).mean() + torch.log(chances[1]).mean())
     rows = F.log_softmax(head(features[0]), dim=1)
     return domain - rows[torch.arange(len(rows)), source[1]].mean()

@@ -1,57 +1,41 @@
 """Answers to ``reverse`` as learners write them: right ones in other ways, wrong ones by name."""
 
 import torch
+from proofs.lesson_14._shared import Flip, reverse_by_detach
 
 from tl_course import losses
 
 
-class _Flip(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, strength):
-        ctx.save_for_backward(torch.tensor(float(strength)))
-        return x.clone()
-
+class _FlipNot(Flip):
     @staticmethod
     def backward(ctx, gradient):
-        (strength,) = ctx.saved_tensors
-        return gradient.neg() * strength, None
+        return Flip.backward(ctx, -gradient)
 
 
-class _FlipNot(_Flip):
-    @staticmethod
-    def backward(ctx, gradient):
-        return _Flip.backward(ctx, -gradient)
-
-
-class _FlipFully(_Flip):
+class _FlipFully(Flip):
     @staticmethod
     def backward(ctx, gradient):
         return -gradient, None
 
 
-class _FlipTwice(_Flip):
+class _FlipTwice(Flip):
     @staticmethod
     def forward(ctx, x, strength):
         ctx.save_for_backward(torch.tensor(float(strength) ** 2))
         return x.clone()
 
 
-class _FlipForward(_Flip):
+class _FlipForward(Flip):
     @staticmethod
     def forward(ctx, x, strength):
         ctx.save_for_backward(torch.tensor(float(strength)))
         return strength * x
 
 
-class _FlipStopped(_Flip):
+class _FlipStopped(Flip):
     @staticmethod
     def backward(ctx, gradient):
         return torch.zeros_like(gradient), None
-
-
-def _reverse_by_detach(features, strength):
-    turned = -strength * features
-    return turned + (features - turned).detach()
 
 
 def _reverse_by_hook(features, strength):
@@ -65,7 +49,7 @@ def _hook_in_place(features, strength):
     return features.view_as(features)
 
 
-RIGHT = [losses.reverse_gradient, _Flip.apply, _reverse_by_detach, _reverse_by_hook]
+RIGHT = [losses.reverse_gradient, Flip.apply, reverse_by_detach, _reverse_by_hook]
 
 WRONG = {
     "forward changed": _FlipForward.apply,
