@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tl_course.metrics._class_numbers import array
+
 
 def source_accuracy(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """The accuracy on held-out *source* examples: source validation.
@@ -29,7 +31,7 @@ def source_accuracy(probabilities: ArrayLike, labels: ArrayLike) -> float:
     >>> source_accuracy([[0.9, 0.1], [0.4, 0.6]], [0, 0])
     0.5
     """
-    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    probabilities, labels = array(probabilities), array(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(
             f"Probabilities of shape {probabilities.shape} and labels of shape {labels.shape}: give N×C and N."
@@ -43,7 +45,7 @@ def negative_entropy(probabilities: ArrayLike) -> float:
     Parameters
     ----------
     probabilities : N×C
-        The model's probabilities for target inputs; each row sums to 1.
+        The model's probabilities for target inputs; each row sums to 1, to within the rounding of its precision.
 
     Returns
     -------
@@ -67,8 +69,9 @@ def negative_entropy(probabilities: ArrayLike) -> float:
     """
     from scipy.special import xlogy
 
-    p = np.asarray(probabilities, dtype=np.float64)
-    if p.ndim != 2 or not len(p) or (p < 0).any() or not np.allclose(p.sum(axis=1), 1, atol=1e-4):
+    half = str(getattr(probabilities, "dtype", "")).removeprefix("torch.") in ("float16", "bfloat16")
+    p = array(probabilities).astype(np.float64)
+    if p.ndim != 2 or not len(p) or (p < 0).any() or not np.allclose(p.sum(axis=1), 1, atol=1e-2 if half else 1e-4):
         raise ValueError(
             f"The entropy needs probabilities N×C whose rows sum to 1, not {p.shape}: apply a softmax first."
         )
@@ -111,7 +114,7 @@ def importance_weighted(scores: ArrayLike, weights: ArrayLike, *, control_variat
     >>> importance_weighted([1, 1, 0, 0], [3.0, 1.0, 0.5, 0.5])
     1.0
     """
-    scores, weights = (np.asarray(values, dtype=np.float64) for values in (scores, weights))
+    scores, weights = (array(values).astype(np.float64) for values in (scores, weights))
     if scores.ndim != 1 or scores.shape != weights.shape or not len(scores) or (weights < 0).any():
         raise ValueError(
             f"Scores of shape {scores.shape} and weights of shape {weights.shape}: give N of each, no weight below 0."

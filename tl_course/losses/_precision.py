@@ -1,4 +1,4 @@
-"""Losses that square, divide and subtract are computed in full precision, also where a model runs in half."""
+"""Losses that square, sum, divide and subtract are computed in full precision, also where a model runs in half."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +12,8 @@ HALF = (torch.bfloat16, torch.float16)
 def in_full_precision(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Give a function of tensors float32 in place of half precision, and keep autocast from halving its products.
 
-    A covariance or a squared distance is a small difference of large numbers, of which bfloat16 keeps two digits.
+    A covariance, a squared distance or a divergence of two probabilities is a small difference of large numbers, of
+    which bfloat16 keeps two digits.
     """
 
     @wraps(function)

@@ -8,6 +8,8 @@ import numpy
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import whole
+
 if TYPE_CHECKING:
     from tl_course.data import Batch, Batches, Task
 
@@ -34,6 +36,7 @@ class Unlabelled:
     """
 
     def __init__(self, task: "Task", *, batch_size: int, seed: int):
+        batch_size, seed = whole("batch_size", batch_size), whole("seed", seed)
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size} is not a number of target examples; give at least 1.")
         count = len(task.train)

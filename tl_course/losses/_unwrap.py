@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from tl_course.losses._precision import full
+
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The module inside torch.compile's and DistributedDataParallel's wrappers, whose parameters have plain names."""
@@ -35,7 +37,7 @@ def on_device(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 def logits(model: nn.Module, inputs: Tensor | dict[str, Tensor]) -> Tensor:
-    """N×C logits of a model, whatever its inputs and outputs are wrapped in."""
+    """N×C logits of a model, in full precision also where it computes in half."""
     from tl_course import models
 
-    return models.logits(model, inputs)
+    return full(models.logits(model, inputs))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import real
 from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._unlabelled import Unlabelled
 from tl_course.losses._unwrap import logits, module_named, unwrap
@@ -96,7 +97,7 @@ class Adaptation(AddedLoss):
         if layer is not None:
             module_named(model, layer)
         _check_classes(unwrap(model), target)
-        self.weight, self.layer, self.batch_norm = weight, layer, batch_norm
+        self.weight, self.layer, self.batch_norm = real("weight", weight), layer, batch_norm
         self._target = Unlabelled(target, batch_size=batch_size, seed=seed)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

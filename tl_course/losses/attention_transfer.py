@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tl_course._numbers import real
 from tl_course.losses._features import caught, only
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._teacher import Teacher
@@ -119,7 +120,7 @@ class AttentionTransfer(AddedLoss):
             raise ValueError('AttentionTransfer compares at least one pair of layers, such as {"layer4": "layer4"}.')
         for name in layers.values():
             module_named(teacher, name)
-        self.layers, self.weight = dict(layers), weight
+        self.layers, self.weight = dict(layers), real("weight", weight)
         self._teacher = Teacher(teacher, list(self.layers.values()), cache=cache)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

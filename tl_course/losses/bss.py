@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import real, whole
 from tl_course.losses._features import one_tensor
 from tl_course.losses._precision import full
 from tl_course.losses._unwrap import unwrap
@@ -49,6 +50,7 @@ def bss(features: Tensor, k: int = 1) -> Tensor:
     >>> bss(torch.diag(torch.tensor([3.0, 2.0, 1.0])), k=2)
     tensor(5.)
     """
+    k = whole("k", k)
     if features.ndim != 2 or not 1 <= k <= min(features.shape):
         raise ValueError(
             f"k={k} smallest singular values of features of shape {tuple(features.shape)}: "
@@ -95,9 +97,10 @@ class BSS:
     """
 
     def __init__(self, *, weight: float = 0.001, k: int = 1, base: Loss = cross_entropy):
-        if k < 1:
+        self.k = whole("k", k)
+        if self.k < 1:
             raise ValueError(f"k={k}: BSS shrinks at least one singular value.")
-        self.weight, self.k, self.base = weight, k, check_inside(base, self)
+        self.weight, self.base = real("weight", weight), check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         from tl_course import models

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import real
 from tl_course.losses._features import one_tensor, outputs
 from tl_course.losses._precision import full
 from tl_course.losses._unwrap import logits, module_named, on_device, unwrap
@@ -133,7 +134,8 @@ class DELTA:
             if channel_weights is not None and name not in channel_weights:
                 raise ValueError(f"DELTA has no channel weights for the layer {name!r}: compute them for every layer.")
         self.source = copy.deepcopy(unwrap(source)).eval().requires_grad_(False)
-        self.weight, self.channel_weights, self.base = weight, channel_weights, check_inside(base, self)
+        self.weight, self.channel_weights = real("weight", weight), channel_weights
+        self.base = check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         with outputs(model, self.layers) as caught:

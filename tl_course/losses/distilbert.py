@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tl_course._numbers import real
 from tl_course.losses._features import caught, only
+from tl_course.losses._options import softening
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import logits, unwrap
@@ -109,9 +111,8 @@ class DistilBERTLoss(nn.Module):
         weights: tuple[float, float, float] = (5.0, 2.0, 1.0),
     ):
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f"temperature={temperature}: a temperature is a number above 0, such as 2.")
-        self.temperature, self.weights = temperature, tuple(weights)
+        self.temperature = softening(temperature)
+        self.weights = tuple(real("weights", weight) for weight in weights)
         self._body = _body_name(teacher)
         self._teacher = Teacher(teacher, [self._body])
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._numbers import check_share
+from tl_course.losses._options import share, softening
+from tl_course.losses._precision import full, in_full_precision
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import logits
 from tl_course.losses.transfer_risk import transfer_risk
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tl_course.data import Batch, Task
 
 
+@in_full_precision
 def soft_target_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
     """T²·KL(softmax(z_t/T) ‖ softmax(z_s/T)): how far the student is from the teacher's softened probabilities.
 
@@ -27,7 +29,8 @@ def soft_target_divergence(student_logits: Tensor, teacher_logits: Tensor, tempe
     Returns
     -------
     Tensor
-        A scalar: the sum over classes, the mean over examples. 0 where the probabilities are equal.
+        A scalar: the sum over classes, the mean over examples. 0 where the probabilities are equal, and never below.
+        Half precision is computed in float32.
 
     Raises
     ------
@@ -47,10 +50,7 @@ def soft_target_divergence(student_logits: Tensor, teacher_logits: Tensor, tempe
     >>> soft_target_divergence(teacher + 7, teacher, temperature=2.0).abs().item() < 1e-6
     True
     """
-    if temperature <= 0:
-        raise ValueError(
-            f"temperature={temperature}: a temperature is a number above 0; 1 leaves the logits as they are."
-        )
+    temperature = softening(temperature)
     if student_logits.ndim != 2 or student_logits.shape[0] != teacher_logits.shape[0]:
         raise ValueError(
             f"Logits of shapes {tuple(student_logits.shape)} (student) and {tuple(teacher_logits.shape)} (teacher) do "
@@ -63,7 +63,9 @@ def soft_target_divergence(student_logits: Tensor, teacher_logits: Tensor, tempe
         )
     student = F.log_softmax(student_logits / temperature, dim=-1)
     teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=-1)
-    return temperature**2 * F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    divergence = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    # Next to the teacher rounding can leave less than 0, which no divergence is; the gradient stays as it is.
+    return temperature**2 * (divergence - divergence.detach().clamp(max=0))
 
 
 def distillation(
@@ -89,7 +91,7 @@ def distillation(
     Returns
     -------
     Tensor
-        A scalar; no gradient flows to the teacher's logits.
+        A scalar; no gradient flows to the teacher's logits. Half precision is computed in float32.
 
     Raises
     ------
@@ -107,12 +109,12 @@ def distillation(
     >>> distillation(student, teacher, labels, weight=0.0) == F.cross_entropy(student, labels)
     tensor(True)
     """
-    check_share("weight", weight, "the labels alone", "the teacher alone")
+    weight = share("weight", weight, "the labels alone", "the teacher alone")
     if labels is None and weight < 1:
         raise ValueError(f"weight={weight} leaves a part to the labels, but there are none: pass labels or weight=1.")
     return transfer_risk(
         lambda: soft_target_divergence(student_logits, teacher_logits, temperature),
-        lambda: F.cross_entropy(student_logits, labels),
+        lambda: F.cross_entropy(full(student_logits), labels),
         weight,
     )
 
@@ -158,10 +160,8 @@ class Distillation:
     def __init__(
         self, teacher: nn.Module, *, temperature: float = 4.0, weight: float = 0.9, cache: "Task | None" = None
     ):
-        check_share("weight", weight, "the labels alone", "the teacher alone")
-        if temperature <= 0:
-            raise ValueError(f"temperature={temperature}: a temperature is a number above 0, such as 4.")
-        self.temperature, self.weight = temperature, weight
+        self.weight = share("weight", weight, "the labels alone", "the teacher alone")
+        self.temperature = softening(temperature)
         self._teacher = Teacher(teacher, cache=cache)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

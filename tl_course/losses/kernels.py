@@ -5,9 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from tl_course._numbers import real, whole
+from tl_course.losses._precision import in_full_precision
+
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
+@in_full_precision
 def gaussian_kernel(x: Tensor, y: Tensor, bandwidth: float | Tensor) -> Tensor:
     """k(x, y) = exp(−‖x − y‖₂²/(2σ²)), of every row with every row.
 
@@ -33,9 +37,10 @@ def gaussian_kernel(x: Tensor, y: Tensor, bandwidth: float | Tensor) -> Tensor:
     tensor([[1.0000, 0.6065]])
     """
     distances = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
-    return torch.exp(-distances.square() / (2 * bandwidth**2))
+    return torch.exp(-distances.square() / (2 * _width(bandwidth) ** 2))
 
 
+@in_full_precision
 def laplacian_kernel(x: Tensor, y: Tensor, bandwidth: float | Tensor) -> Tensor:
     """k(x, y) = exp(−‖x − y‖₁/σ), of every row with every row: longer tails than the Gaussian, also characteristic.
 
@@ -56,9 +61,10 @@ def laplacian_kernel(x: Tensor, y: Tensor, bandwidth: float | Tensor) -> Tensor:
     >>> laplacian_kernel(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]), bandwidth=7.0)
     tensor([[0.3679]])
     """
-    return torch.exp(-torch.cdist(x, y, p=1.0) / bandwidth)
+    return torch.exp(-torch.cdist(x, y, p=1.0) / _width(bandwidth))
 
 
+@in_full_precision
 def linear_kernel(x: Tensor, y: Tensor) -> Tensor:
     """k(x, y) = ⟨x, y⟩, of every row with every row: MMD² is then the squared distance of the means, and sees no more.
 
@@ -80,6 +86,7 @@ def linear_kernel(x: Tensor, y: Tensor) -> Tensor:
     return x @ y.T
 
 
+@in_full_precision
 def polynomial_kernel(x: Tensor, y: Tensor, degree: int = 2) -> Tensor:
     """k(x, y) = (⟨x, y⟩/d + 1)^degree, of every row with every row: compares moments up to that degree.
 
@@ -100,9 +107,10 @@ def polynomial_kernel(x: Tensor, y: Tensor, degree: int = 2) -> Tensor:
     >>> polynomial_kernel(torch.tensor([[1.0, 1.0]]), torch.tensor([[2.0, 0.0]]))
     tensor([[4.]])
     """
-    return (x @ y.T / x.shape[1] + 1) ** degree
+    return (x @ y.T / x.shape[1] + 1) ** whole("degree", degree, least=1)
 
 
+@in_full_precision
 def median_bandwidth(x: Tensor, y: Tensor, p: float = 2.0) -> Tensor:
     """The median of the distances that are not zero, between all rows of both samples: the usual guess at σ.
 
@@ -130,7 +138,7 @@ def median_bandwidth(x: Tensor, y: Tensor, p: float = 2.0) -> Tensor:
     tensor(4.)
     """
     pooled = torch.cat([x, y]).detach()
-    distances = torch.cdist(pooled, pooled, p=p, compute_mode="donot_use_mm_for_euclid_dist")
+    distances = torch.cdist(pooled, pooled, p=real("p", p), compute_mode="donot_use_mm_for_euclid_dist")
     return distances.where(distances > 0, torch.nan).nanmedian().nan_to_num(1.0)
 
 
@@ -150,5 +158,9 @@ def check_kernel(kernel: str | Kernel, bandwidth: float | Tensor | None) -> None
         raise ValueError(
             f"There is no kernel {kernel!r}: choose gaussian, laplacian, linear or polynomial, or give a function."
         )
-    if isinstance(bandwidth, int | float) and not bandwidth > 0:
+    if bandwidth is not None and not isinstance(bandwidth, Tensor) and not real("bandwidth", bandwidth) > 0:
         raise ValueError(f"bandwidth={bandwidth} must be above 0, or None for the median of the distances.")
+
+
+def _width(bandwidth: float | Tensor) -> float | Tensor:
+    return bandwidth if isinstance(bandwidth, Tensor) else real("bandwidth", bandwidth)

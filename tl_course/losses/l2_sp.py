@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import real
+from tl_course.losses._precision import full
 from tl_course.losses._unwrap import module_named, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside
@@ -32,7 +34,8 @@ def l2_sp(
     Returns
     -------
     Tensor
-        A scalar, 0 where w_S = w_S⁰ and nothing is new; its gradient is α(w_S − w_S⁰) and β·w_new.
+        A scalar, 0 where w_S = w_S⁰ and nothing is new; its gradient is α(w_S − w_S⁰) and β·w_new. Half precision is
+        computed in float32.
 
     Raises
     ------
@@ -59,8 +62,9 @@ def l2_sp(
         )
     if not shared and not new:
         raise ValueError("L2-SP was given no weights at all: pass the parameters that are trained.")
-    terms = [alpha / 2 * (w - start).square().sum() for w, start in zip(shared, source, strict=True)]
-    terms += [beta / 2 * w.square().sum() for w in new]
+    alpha, beta = real("alpha", alpha), real("beta", beta)
+    terms = [alpha / 2 * (full(w) - full(start)).square().sum() for w, start in zip(shared, source, strict=True)]
+    terms += [beta / 2 * full(w).square().sum() for w in new]
     return torch.stack(terms).sum()
 
 
@@ -117,7 +121,8 @@ class L2SP:
     ):
         weights = source if isinstance(source, Mapping) else dict(unwrap(source).named_parameters())
         self.source = {name: value.detach().clone() for name, value in weights.items()}
-        self.alpha, self.beta, self.new, self.base = alpha, beta, new, check_inside(base, self)
+        self.alpha, self.beta = real("alpha", alpha), real("beta", beta)
+        self.new, self.base = new, check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         terms = self.base(model, batch)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tl_course.losses._precision import full, in_full_precision
 from tl_course.losses._unwrap import unwrap
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def next_token(model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
     tokens, mask = batch.inputs["input_ids"], batch.inputs["attention_mask"]
     guesses = guess(input_ids=tokens, attention_mask=mask)[:, :-1]
     targets = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)  # F.cross_entropy passes over -100
-    return {"next_token": F.cross_entropy(guesses.flatten(0, 1), targets.flatten())}
+    return {"next_token": F.cross_entropy(full(guesses).flatten(0, 1), targets.flatten())}
 
 
+@in_full_precision
 def masked_language_modelling(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy at the masked tokens: guess the words that were hidden.
 

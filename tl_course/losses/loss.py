@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from tl_course.losses._precision import full
+
 if TYPE_CHECKING:
     from tl_course.data import Batch
 
@@ -52,4 +54,4 @@ def check_inside(loss: Loss, outer: object) -> Loss:
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
     """The sum of a loss's terms."""
-    return torch.stack(list(terms.values())).sum()
+    return torch.stack([full(term) for term in terms.values()]).sum()

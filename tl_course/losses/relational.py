@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tl_course._numbers import real
 from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._teacher import Teacher
@@ -178,7 +179,8 @@ class RelationalDistillation(AddedLoss):
         super().__init__(base)
         if teacher_layer is not None:
             module_named(teacher, teacher_layer)
-        self.student_layer, self.distance, self.angle = student_layer, distance, angle
+        self.student_layer = student_layer
+        self.distance, self.angle = real("distance", distance), real("angle", angle)
         self._teacher = Teacher(teacher, [teacher_layer], cache=cache)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

@@ -5,6 +5,9 @@ import torch
 
 
 def array(values) -> np.ndarray:
+    """The values as an array: of a tensor on any device and of any precision, of a list, also one of tensors."""
+    if isinstance(values, list | tuple):
+        values = [array(value) if isinstance(value, torch.Tensor) else value for value in values]
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
@@ -13,6 +16,7 @@ def array(values) -> np.ndarray:
 
 
 def labels_and_predictions(labels, predictions) -> tuple[np.ndarray, np.ndarray]:
+    """N labels and N predictions as class numbers; what does not fit is refused (ValueError)."""
     labels, predictions = class_numbers(labels, "labels"), array(predictions)
     if predictions.ndim == 2:
         if not (predictions < np.inf).all():  # also false for NaN; −inf is a class that is ruled out
@@ -27,6 +31,7 @@ def labels_and_predictions(labels, predictions) -> tuple[np.ndarray, np.ndarray]
 
 
 def class_numbers(values, what: str) -> np.ndarray:
+    """Integers from 0 up, one an example; else a sentence that says what `what` is (ValueError)."""
     values = array(values)
     if values.ndim != 1:
         raise ValueError(f"The {what} have shape {values.shape}: give one class number an example.")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tl_course._numbers import whole
 from tl_course.metrics._class_numbers import array, labels_and_predictions
 
 
@@ -31,7 +32,9 @@ def confusion(labels, predictions, *, num_classes: int | None = None) -> np.ndar
            [0, 1, 1],
            [0, 0, 1]])
     """
-    if num_classes is None and np.ndim(array(predictions)) == 2:
+    if num_classes is not None:
+        num_classes = whole("num_classes", num_classes)
+    elif np.ndim(array(predictions)) == 2:
         num_classes = np.shape(array(predictions))[1]
     labels, predictions = labels_and_predictions(labels, predictions)
     largest = int(max(labels.max(), predictions.max()))

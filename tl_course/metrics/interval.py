@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from tl_course._numbers import real, whole
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -70,6 +72,7 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
     >>> print(wilson(10, 10))  # ten of ten right is no proof of perfection
     1.000 [0.722, 1.000], n=10
     """
+    successes, n, confidence = whole("successes", successes), whole("n", n), real("confidence", confidence)
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes in {n} trials is no proportion: it needs 0 ≤ successes ≤ n and n ≥ 1.")
     p, z = successes / n, normal_quantile(confidence)
@@ -83,6 +86,7 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
 
 
 def normal_quantile(confidence: float) -> float:
+    """z, such that a normal number lies between −z and z with this confidence (ValueError if it is no level)."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence}: a confidence level lies strictly between 0 and 1, such as 0.95.")
     return NormalDist().inv_cdf(0.5 + confidence / 2)
