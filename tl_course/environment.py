@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_course._numbers import whole
+
 if TYPE_CHECKING:
     import torch
 
@@ -140,6 +142,7 @@ def setup(
     ('mini', 'fp32')
     """
     global _current
+    seed = whole("seed", seed)
     _current = _resolve(profile, device, threads, precision, seed)
     seed_everything(seed)
     if not quiet:
@@ -195,6 +198,7 @@ def seed_everything(seed: int) -> None:
     import numpy
     import torch
 
+    seed = whole("seed", seed)
     random.seed(seed)
     numpy.random.seed(seed % 2**32)  # noqa: NPY002 - the libraries a learner uses still read the global generator
     torch.manual_seed(seed)
@@ -209,7 +213,7 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """
     import torch
 
-    return torch.Generator(device=device).manual_seed(seed)
+    return torch.Generator(device=device).manual_seed(whole("seed", seed))
 
 
 def seed_worker(worker_id: int) -> None:

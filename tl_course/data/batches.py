@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course import environment
+from tl_course._numbers import whole
 from tl_course.data.lengths import bucketed
 from tl_course.data.task import SPLITS, Split, Task
 
@@ -179,6 +180,7 @@ def batches(
     """
     if split not in SPLITS:
         raise ValueError(f"There is no split {split!r}; the three are {', '.join(SPLITS)}.")
+    batch_size, seed = whole("batch_size", batch_size), whole("seed", seed)
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} is not a number of examples; give at least 1.")
     data: Split = getattr(task, split)

@@ -7,6 +7,7 @@ reads pictures scaled another way as different pictures. ``tl.models.create`` th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from tl_course._numbers import real, whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -67,6 +70,10 @@ class ImagePreprocess:
     crop: float = 1.0
 
     def __post_init__(self) -> None:
+        for name, convert in (("size", whole), ("crop", real)):
+            object.__setattr__(self, name, convert(name, getattr(self, name)))
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(real(f"every {name}", value) for value in getattr(self, name)))
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, not {self.size}.")
         if len(self.mean) != 3 or len(self.std) != 3:
@@ -74,7 +81,7 @@ class ImagePreprocess:
                 f"mean and std need one number for each of 3 channels, not {len(self.mean)} and {len(self.std)}."
             )
         if min(self.std) <= 0:
-            raise ValueError(f"every std must be positive, not {tuple(self.std)}.")
+            raise ValueError(f"every std must be positive, not {self.std}.")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {self.interpolation!r}.")
         if not 0 < self.crop <= 1:
@@ -88,7 +95,7 @@ class ImagePreprocess:
         """
         _check_images(images)
         pixels = self._resized(images.float())
-        scale, shift = _scale_and_shift(tuple(self.mean), tuple(self.std), images.device)
+        scale, shift = _scale_and_shift(self.mean, self.std, images.device)
         return torch.addcmul(shift, pixels, scale).contiguous(memory_format=torch.channels_last)
 
     def _resized(self, pixels: Tensor) -> Tensor:
@@ -114,8 +121,7 @@ class ImagePreprocess:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImagePreprocess:
         """Make the object that :meth:`to_dict` described."""
-        mean, std = tuple(values["mean"]), tuple(values["std"])
-        return cls(values["size"], mean, std, values["interpolation"], values.get("crop", 1.0))
+        return cls(values["size"], values["mean"], values["std"], values["interpolation"], values.get("crop", 1.0))
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,7 @@ class TextPreprocess:
     max_length: int = 128
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "max_length", whole("max_length", self.max_length))
         if self.max_length < 3:
             raise ValueError(f"max_length must be at least 3 (start, one token, end), not {self.max_length}.")
 
@@ -179,7 +186,7 @@ class TextPreprocess:
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
-    """Load a tokenizer from files on this machine; nothing is looked up on a network.
+    """Load a tokenizer from files on this machine: nothing is looked up on a network, and no code of a folder is run.
 
     Parameters
     ----------
@@ -190,6 +197,8 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     ------
     FileNotFoundError
         When the folder has no tokenizer.
+    ValueError
+        When a file is damaged, or asks for code of its own to be run.
 
     Examples
     --------
@@ -201,9 +210,38 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
         raise FileNotFoundError(
             f"{folder} holds no tokenizer.json; give the folder that a model was saved or fetched into."
         )
+    refuse_own_code(Path(folder))
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    # Without trust_remote_code=False transformers would ask on the terminal whether to run what `auto_map` names.
+    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+
+
+def refuse_own_code(folder: Path) -> None:
+    """Raise ValueError where a folder's JSON files, as transformers writes them, name code that is to be run.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}')
+    ...     refuse_own_code(Path(folder))
+    Traceback (most recent call last):
+    ValueError: .../config.json names code to run (auto_map), and no code of a folder is run here; take a model ...
+    """
+    for name in ("tokenizer_config.json", "config.json"):
+        file = folder / name
+        if not file.is_file():
+            continue
+        try:
+            settings = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file} is damaged ({error}); save or fetch the model again.") from error
+        if not isinstance(settings, dict):
+            raise ValueError(f"{file} is damaged (no settings by name); save or fetch the model again.")
+        if settings.get("auto_map"):
+            raise ValueError(
+                f"{file} names code to run (auto_map), and no code of a folder is run here; take a model whose classes "
+                "transformers has itself."
+            )
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tl_course._numbers import real, whole, whole_or_share
 from tl_course.environment import generator
 
 SPLITS = ("train", "validation", "test")
@@ -64,9 +65,12 @@ class Split:
 
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor):
         """Return ``(input, label)`` for a number, a :class:`Split` for a slice or a sequence of numbers."""
-        if isinstance(index, int):
-            return self.inputs[index], int(self.labels[index])
-        return self.subset(range(len(self))[index] if isinstance(index, slice) else index)
+        if isinstance(index, slice):
+            return self.subset(range(len(self))[index])
+        if isinstance(index, Sequence) or getattr(index, "ndim", 0):
+            return self.subset(index)
+        index = whole("the position", index)
+        return self.inputs[index], int(self.labels[index])
 
     def subset(self, indices: Sequence[int] | Tensor) -> Split:
         """Return the examples at ``indices`` (a copy), in that order.
@@ -192,6 +196,10 @@ class Dataset:
         >>> len(task.train), len(task.validation), len(task.test)
         (6, 2, 2)
         """
+        if train_per_class is not None:
+            train_per_class = whole("train_per_class", train_per_class)
+        validation, seed = real("validation", validation), whole("seed", seed)
+        test = None if test is None else whole_or_share("test", test)
         _check_request(train_per_class, validation, augment, self)
         dataset = self._with_test(test)
         pool, kept, held = dataset._pools(validation, seed)

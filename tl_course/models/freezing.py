@@ -11,20 +11,34 @@ Three things move in a network that is trained, and freezing has to stop all thr
 How they are kept there: ``model.train()`` walks down the tree and calls ``child.train()``. In a frozen module that
 method is covered by one that changes nothing. It is an ordinary attribute of that one object: no class is patched,
 nothing runs in the forward pass, ``copy.deepcopy`` and ``pickle`` carry it along, and ``unfreeze`` takes it away.
+
+``nn.SyncBatchNorm.convert_sync_batchnorm`` puts new modules in the places of frozen ones, which know nothing of that.
+So in a module that is trainable and has frozen children ``train`` is covered, too: it first freezes what has taken a
+frozen child's place with nothing trainable in it, and then does what it always does.
+
+A network that torch.compile wrapped is frozen inside its wrapper. One that DistributedDataParallel wrapped is refused:
+that wrapper has noted which parameters get gradients, and waits for them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from tl_course.models.structure import count_parameters, layer_groups
+from tl_course.models.structure import (
+    count_parameters,
+    is_distributed,
+    layer_groups,
+    plain_name,
+    refuse_lazy,
+    unwrap,
+)
 
 
 class FrozenMovedError(ValueError):
@@ -65,6 +79,7 @@ class FreezeReport:
 
     def moved(self, model: nn.Module) -> list[str]:
         """Name the frozen tensors that are no longer what they were (or no longer there)."""
+        _check_values(model)
         now = _tensors(model)
         return [name for name, old in self.hashes.items() if name not in now or _hash(now[name]) != old]
 
@@ -74,12 +89,14 @@ class FreezeReport:
         Parameters
         ----------
         model : nn.Module
-            The model that was frozen, or a copy of it, on any device.
+            The model that was frozen, or a copy of it, on any device, and in whatever wrapper.
 
         Raises
         ------
         FrozenMovedError
             When one did; the message names it.
+        ValueError
+            When the model's tensors have no values (on the meta device, or of lazy layers).
         """
         moved = self.moved(model)
         if moved:
@@ -117,7 +134,8 @@ def freeze(
     Raises
     ------
     ValueError
-        When more than one choice is made, or a name is not in the model.
+        When more than one choice is made, a name is not in the model, tensors have no values yet (on the meta device,
+        or of lazy layers), or DistributedDataParallel has wrapped the model. Nothing is changed then.
 
     Notes
     -----
@@ -133,13 +151,19 @@ def freeze(
     >>> model.layer2.training, model.layer3.training
     (False, True)
     """
-    for module in _chosen(model, except_head, until, parts):
+    _refuse_distributed(model, "freeze")
+    model = unwrap(model)
+    _check_values(model)
+    chosen = list(_chosen(model, except_head, until, parts))
+    _hold_what_took_a_place(model)
+    for module in chosen:
         for parameter in module.parameters():
             parameter.requires_grad_(False)
             parameter.grad = None
         for part in module.modules():
             _hold(part)
     _hold_full_containers(model)
+    _watch(model)
     return _report(model)
 
 
@@ -158,7 +182,7 @@ def unfreeze(model: nn.Module, *, parts: Sequence[str] | None = None) -> None:
     Raises
     ------
     ValueError
-        When a name is not in the model.
+        When a name is not in the model, or DistributedDataParallel has wrapped the model.
 
     Examples
     --------
@@ -169,13 +193,17 @@ def unfreeze(model: nn.Module, *, parts: Sequence[str] | None = None) -> None:
     >>> model.layer3.training, model.layer4.training
     (False, True)
     """
+    _refuse_distributed(model, "unfreeze")
+    model = unwrap(model)
     mode = model.train.keywords["before"] if is_held(model) else model.training
     chosen = [model] if parts is None else _named(model, parts)
+    _hold_what_took_a_place(model)
     free = {part for module in chosen for part in module.modules()}
     for module in model.modules():
         if is_held(module) and not free.isdisjoint(module.modules()):
-            del module.train
+            _release(module)
             module.training = mode
+    _watch(model)
     for module in chosen:
         module.requires_grad_(True)
         module.train(mode)
@@ -189,22 +217,87 @@ def is_held(module: nn.Module) -> bool:
     >>> is_held(layer), layer.train().training
     (True, False)
     """
-    return "train" in vars(module)
+    return _stands_in(unwrap(module), _stay_in_eval)
 
 
 def _stay_in_eval(module: nn.Module, mode: bool = True, *, before: bool) -> nn.Module:
-    """Stand in for ``module.train`` in a frozen module: whatever mode is asked for, nothing changes."""
+    """Stand in for ``module.train`` in a frozen module: it is in eval afterwards, whatever mode is asked for."""
+    module.training = False  # a wrapper of torch.compile sets its module's attribute before it calls this
     return module
 
 
+def _train_around(module: nn.Module, mode: bool = True, *, frozen: tuple[str, ...]) -> nn.Module:
+    """Stand in for ``module.train`` in a module with frozen children: freeze what took their places, then go on."""
+    _hold_in_places(module, frozen)
+    return type(module).train(module, mode)
+
+
+def _hold_in_places(module: nn.Module, names: Iterable[str]) -> None:
+    """Hold the children of these names, all of each, unless something in them is trainable."""
+    for name in names:
+        child = module._modules.get(name)
+        if child is not None and not is_held(child) and not any(p.requires_grad for p in child.parameters()):
+            for part in child.modules():
+                _hold(part)
+
+
+def _stands_in(module: nn.Module, function: Callable[..., nn.Module]) -> bool:
+    """Say whether a function of this file stands in for ``module.train``."""
+    return getattr(vars(module).get("train"), "func", None) is function
+
+
 def _hold(module: nn.Module) -> None:
+    module = unwrap(module)  # what torch.compile puts around a part has no state of its own
     if not is_held(module):
         module.train = partial(_stay_in_eval, module, before=module.training)
         module.training = False
 
 
+def _release(module: nn.Module) -> None:
+    module = unwrap(module)
+    if is_held(module):
+        del module.train
+
+
+def _hold_what_took_a_place(model: nn.Module) -> None:
+    """Do now what the next ``model.train()`` would do about modules that took the place of frozen ones."""
+    for module in list(model.modules()):
+        if _stands_in(module, _train_around):
+            _hold_in_places(module, module.train.keywords["frozen"])
+
+
+def _watch(model: nn.Module) -> None:
+    """Cover ``train`` of each module that is trainable and has frozen children, and of no other."""
+    for module in model.modules():
+        frozen = () if is_held(module) else tuple(name for name, part in module.named_children() if is_held(part))
+        if _stands_in(module, _train_around):
+            del module.train
+        if frozen and unwrap(module) is module:
+            module.train = partial(_train_around, module, frozen=frozen)
+
+
+def _refuse_distributed(model: nn.Module, verb: str) -> None:
+    if is_distributed(model):
+        raise ValueError(
+            f"{verb} the model before DistributedDataParallel wraps it, which notes then what gets gradients: {verb} "
+            "model.module, and wrap that again."
+        )
+
+
+def _check_values(model: nn.Module) -> None:
+    """Refuse a model whose tensors cannot be hashed, since a report about them would prove nothing."""
+    refuse_lazy(model)
+    for name, tensor in _tensors(model).items():
+        if tensor.is_meta:
+            raise ValueError(
+                f"{name} is on the meta device and has no values yet: load the weights first (model.to_empty and "
+                "load_state_dict)."
+            )
+
+
 def _hold_full_containers(module: nn.Module) -> bool:
     """Hold each container with nothing trainable in it, whose parts are all held."""
+    module = unwrap(module)
     if is_held(module):
         return True
     parts = [_hold_full_containers(part) for part in module.children()]
@@ -235,7 +328,7 @@ def _chosen(model: nn.Module, except_head: bool, until: str | None, parts: Seque
 def _named(model: nn.Module, parts: Sequence[str]) -> list[nn.Module]:
     if isinstance(parts, str):
         raise ValueError(f"parts must be a list of names, for example parts=[{parts!r}].")
-    named = {name: [module] for name, module in model.named_modules()}
+    named = {plain_name(name): [module] for name, module in model.named_modules()}
     with contextlib.suppress(ValueError):  # a network that cannot be grouped still has named submodules
         named |= dict(layer_groups(model))
     for name in parts:
@@ -252,8 +345,8 @@ def _part_names(model: nn.Module) -> list[str]:
 
 
 def _report(model: nn.Module) -> FreezeReport:
-    held = {name: module for name, module in model.named_modules() if is_held(module)}
-    names = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
+    held = {plain_name(name): unwrap(module) for name, module in model.named_modules() if is_held(module)}
+    names = [plain_name(name) for name, parameter in model.named_parameters() if not parameter.requires_grad]
     names += [".".join(filter(None, (n, b))) for n, m in held.items() for b, _ in m.named_buffers(recurse=False)]
     tensors = _tensors(model)
     total, trainable = count_parameters(model)
@@ -261,7 +354,8 @@ def _report(model: nn.Module) -> FreezeReport:
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    model = unwrap(model)
+    return {plain_name(name): tensor for name, tensor in (*model.named_parameters(), *model.named_buffers())}
 
 
 def _hash(tensor: Tensor) -> str:

@@ -9,8 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import real, whole
 from tl_course.models.freezing import unfreeze
-from tl_course.models.structure import head_of, is_text
+from tl_course.models.structure import head_of, is_distributed, is_text, unwrap
 
 Inputs = Tensor | Mapping[str, Tensor]
 POOLINGS = ("mean", "cls")
@@ -30,7 +31,7 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(whole("seed", seed))
         yield
 
 
@@ -93,6 +94,7 @@ def embed(model: nn.Module, inputs: Inputs, *, pooling: str = "mean") -> Tensor:
     """
     if pooling not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}.")
+    model = unwrap(model)
     if is_text(model) and pooling == "mean":
         states = model.base_model(**inputs).last_hidden_state
         return _masked_mean(states, inputs["attention_mask"])
@@ -123,7 +125,8 @@ def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: floa
     Raises
     ------
     ValueError
-        When there are no classes, ``std`` is negative, or the model has no head that can be replaced.
+        When there are no classes, ``std`` is negative, the model has no head that can be replaced, or
+        DistributedDataParallel has it: the gradients of a head that it does not know stay different on each process.
 
     Examples
     --------
@@ -134,9 +137,13 @@ def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: floa
     >>> model.spec.num_classes
     3
     """
-    check_num_classes(num_classes)
-    if std is not None and std < 0:
+    num_classes, seed = whole("num_classes", num_classes, least=1), whole("seed", seed)
+    std = None if std is None else real("std", std)
+    if std is not None and not std >= 0:
         raise ValueError(f"std must not be negative, and it is {std}.")
+    if is_distributed(model):
+        raise ValueError("replace the head before DistributedDataParallel wraps the model; wrap it again afterwards.")
+    model = unwrap(model)
     name, old = head_of(model)
     if old is model:
         raise ValueError("this model is nothing but a head; make a new nn.Linear instead.")
@@ -149,17 +156,6 @@ def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: floa
     unfreeze(model, parts=[name])  # the containers around a frozen head would keep the new one in eval
     _note_classes(model, num_classes)
     return head
-
-
-def check_num_classes(num_classes: int) -> None:
-    """Raise ValueError unless a head can have this many outputs.
-
-    >>> check_num_classes(0)
-    Traceback (most recent call last):
-    ValueError: num_classes must be a whole number from 1, not 0.
-    """
-    if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
-        raise ValueError(f"num_classes must be a whole number from 1, not {num_classes!r}.")
 
 
 def _note_classes(model: nn.Module, num_classes: int) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from tl_course._numbers import for_json, whole
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess
 from tl_course.models.heads import seeded
-from tl_course.models.structure import is_text
+from tl_course.models.structure import is_text, unwrap
 from tl_course.models.tensors import (
     TensorsDoNotFitError,
     differences,
@@ -66,19 +67,21 @@ def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | Non
     ...     models.load(path).spec.class_names
     ('cat', 'dog')
     """
+    model = unwrap(model)
     spec = _spec_to_save(model, class_names)
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give the name of a folder.")
     config = model.config.to_dict() if is_text(model) else None
     _check_layout(model, spec, config)
+    card = {"format": FORMAT, "spec": asdict(spec), "preprocess": model.preprocess.to_dict(), "config": config}
+    written = json.dumps(card, indent=2, ensure_ascii=False, default=for_json)
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model.preprocess, TextPreprocess):
         model.preprocess.save_tokenizer(folder / "tokenizer")
     write_safetensors(portable(model), folder / "model.safetensors")
-    card = {"format": FORMAT, "spec": asdict(spec), "preprocess": model.preprocess.to_dict(), "config": config}
     temporary = folder / "model.json.part"
-    temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.write_text(written + "\n", encoding="utf-8")
     temporary.replace(folder / "model.json")
     return folder
 
@@ -101,7 +104,7 @@ def load(path: str | Path) -> nn.Module:
     FileNotFoundError
         When the folder does not hold a saved model.
     ValueError
-        When a file is damaged or was written by a newer version.
+        When a file is damaged, was written by a newer version, or asks for code of its own to be run.
     TensorsDoNotFitError
         When the tensors are not those of the model; the message names them.
 
@@ -115,11 +118,15 @@ def load(path: str | Path) -> nn.Module:
     card = _read_card(folder)
     try:
         spec = ModelSpec(**card["spec"])
-        spec = replace(spec, class_names=spec.class_names and tuple(spec.class_names))
+        spec = replace(
+            spec,
+            num_classes=whole("num_classes", spec.num_classes, least=1),
+            class_names=spec.class_names and tuple(spec.class_names),
+        )
         preprocess = _preprocess(card["preprocess"], folder)
         with seeded(0):
             model = architecture(spec.name, spec.num_classes, card["config"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / 'model.json'} is damaged ({error}); save the model again.") from error
     load_tensors(model, read_safetensors(folder / "model.safetensors"), source=str(folder / "model.safetensors"))
     equip(model, spec.name, spec.weights, preprocess)

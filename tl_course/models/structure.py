@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from torch import nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 HEAD_NAMES = ("fc", "classifier", "head", "heads")
 Group = tuple[str, list[nn.Module]]
@@ -21,30 +23,92 @@ class Parameters(NamedTuple):
     trainable: int
 
 
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the network that torch.compile, DistributedDataParallel or DataParallel wrapped; another one as it is.
+
+    The wrapper and the network share their parameters, and the network's have plain names.
+
+    >>> layer = nn.Linear(4, 2)
+    >>> unwrap(nn.DataParallel(layer)) is layer, unwrap(layer) is layer
+    (True, True)
+    """
+    while True:
+        if "_orig_mod" in model._modules:
+            model = model._modules["_orig_mod"]
+        elif isinstance(model, (DataParallel, DistributedDataParallel)):
+            model = model.module
+        else:
+            return model
+
+
+def is_distributed(model: nn.Module) -> bool:
+    """Say whether one of the wrappers around a network is DistributedDataParallel.
+
+    >>> is_distributed(nn.Linear(4, 2))
+    False
+    """
+    while not isinstance(model, DistributedDataParallel):
+        if "_orig_mod" not in model._modules:
+            return False
+        model = model._modules["_orig_mod"]
+    return True
+
+
+def plain_name(name: str) -> str:
+    """Return a module's or tensor's name without what torch.compile puts into it where a part was compiled.
+
+    >>> plain_name("layer1._orig_mod.0.conv1.weight")
+    'layer1.0.conv1.weight'
+    """
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
+def refuse_lazy(model: nn.Module) -> None:
+    """Raise ValueError where a layer has no shape yet.
+
+    >>> refuse_lazy(nn.LazyLinear(2))
+    Traceback (most recent call last):
+    ValueError: the lazy layers of this LazyLinear have no shape yet (weight ...): run one batch through it first.
+    """
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+            raise ValueError(
+                f"the lazy layers of this {type(model).__name__} have no shape yet ({name} is the first of them): run "
+                "one batch through it first."
+            )
+
+
 def count_parameters(model: nn.Module) -> Parameters:
     """Count the numbers in a network's parameters.
 
     Parameters
     ----------
     model : nn.Module
+        Also on the meta device, or compiled or distributed.
 
     Returns
     -------
     Parameters
         ``total`` and ``trainable``; buffers such as BatchNorm's running statistics are not parameters.
 
+    Raises
+    ------
+    ValueError
+        When a lazy layer has no shape yet.
+
     Examples
     --------
     >>> count_parameters(nn.Linear(4, 2))
     Parameters(total=10, trainable=10)
     """
+    refuse_lazy(model)
     parameters = list(model.parameters())
     return Parameters(sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad))
 
 
 def is_text(model: nn.Module) -> bool:
     """Say whether a model is one of transformers' (it takes token ids and an attention mask)."""
-    return hasattr(model, "base_model_prefix")
+    return hasattr(unwrap(model), "base_model_prefix")
 
 
 def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
@@ -60,13 +124,14 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
     Returns
     -------
     name : str
-        Dotted name of the head inside ``model`` (empty when ``model`` itself is a linear layer).
+        Dotted name of the head inside ``model`` (empty when ``model`` itself is a linear layer); of a compiled or
+        distributed model, inside the network that was wrapped.
     head : nn.Linear
 
     Raises
     ------
     ValueError
-        When there is no linear layer.
+        When there is no linear layer, or it is lazy and has no shape yet.
 
     Examples
     --------
@@ -74,6 +139,7 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
     >>> models.head_of(models.create("vgg_small"))
     ('classifier.3', Linear(in_features=256, out_features=10, bias=True))
     """
+    model = unwrap(model)
     start = next((name for name in HEAD_NAMES if isinstance(getattr(model, name, None), nn.Module)), "")
     linear = [(name, part) for name, part in model.get_submodule(start).named_modules() if isinstance(part, nn.Linear)]
     if not linear:
@@ -81,7 +147,8 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
             f"{type(model).__name__} has no head: no nn.Linear in {start or 'it'}; give a network that ends in one."
         )
     name, head = linear[-1]
-    return ".".join(filter(None, (start, name))), head
+    refuse_lazy(head)
+    return plain_name(".".join(filter(None, (start, name)))), head
 
 
 def layer_groups(model: nn.Module) -> list[Group]:
@@ -111,6 +178,7 @@ def layer_groups(model: nn.Module) -> list[Group]:
     >>> [name for name, _ in models.layer_groups(models.create("resnet_small"))]
     ['stem', 'layer1', 'layer2', 'layer3', 'layer4', 'fc']
     """
+    model = unwrap(model)
     name, head = head_of(model)
     groups = [*_body_groups(model, head), (name or "head", [head])]
     _check_cover(model, groups)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from tl_course.models.structure import unwrap
+
 
 class TensorsDoNotFitError(ValueError):
     """A file holds other tensors than the network that should take them."""
@@ -125,7 +127,7 @@ def write_half(model: nn.Module, path: str | Path) -> None:
     True
     """
     halved = {}
-    for name, tensor in portable(model).items():
+    for name, tensor in portable(unwrap(model)).items():
         halved[name] = tensor.half() if tensor.is_floating_point() else tensor
         if not halved[name].isfinite().all():
             raise ValueError(f"{name} has values that float16 cannot hold; keep these weights in float32.")

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tl_course._numbers import whole
 from tl_course.assets.convert import torchvision_names
-from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer
-from tl_course.models.heads import check_num_classes, embed, replace_head, seeded
+from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer, refuse_own_code
+from tl_course.models.heads import embed, replace_head, seeded
 from tl_course.models.structure import head_of
 from tl_course.models.tensors import TensorsDoNotFitError, load_tensors, read_safetensors
 
@@ -26,6 +27,9 @@ LANGUAGE_MODEL = "language_model"
 NEW_TENSORS = ("classifier.", "pre_classifier.")
 UNUSED_TENSORS = ("cls.", "vocab_")
 POSITIONS = {"embeddings.position_ids", "bert.embeddings.position_ids", "distilbert.embeddings.position_ids"}
+ARCHITECTURES = {"minilm": "bert", "bert": "bert", "distilbert": "distilbert"}
+# Attention that PyTorch has itself. transformers takes other names, too, and downloads and runs a kernel for some.
+ATTENTIONS = ("eager", "sdpa")
 
 
 @dataclass(frozen=True)
@@ -149,8 +153,9 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     if weights is not None and weights not in info.weights:
         choices = " or ".join(["None (random)", *info.weights])
         raise ValueError(f"{name} has no weights {weights!r}; choose {choices}.")
+    seed = whole("seed", seed)
     if num_classes is not None:
-        check_num_classes(num_classes)
+        num_classes = whole("num_classes", num_classes, least=1)
     make = _create_recurrent if name == "gru_small" else _create_text if info.kind == "text" else _create_image
     model, preprocess = make(name, weights, num_classes, seed)
     return equip(model, name, weights, preprocess)
@@ -202,15 +207,43 @@ def architecture(name: str, num_classes: int, config: dict[str, Any] | None = No
         # TensorFlow's padding and BatchNorm eps: the shapes fit timm's "efficientnet_lite0", too, and it is worse.
         return timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=num_classes)
     if config is not None:
-        import transformers
-
-        config = transformers.AutoConfig.for_model(**(config | {"num_labels": num_classes}))
-        return transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+        return _text_architecture(name, num_classes, config)
     import torchvision
 
     # Inception's second, auxiliary head served its first training only; `transform_input` is how its weights are fed.
     options = {"aux_logits": False, "transform_input": True, "init_weights": True} if name == "inception_v3" else {}
     return torchvision.models.get_model(name, weights=None, num_classes=num_classes, **options)
+
+
+def _text_architecture(name: str, num_classes: int, config: dict[str, Any]) -> nn.Module:
+    """Build a BERT from its settings, which may come from a file of somebody else's: they choose sizes, and no code.
+
+    Raises
+    ------
+    ValueError
+        When the settings are those of another architecture, or ask for an attention that is not PyTorch's.
+    """
+    import transformers
+
+    given, wanted = config.get("model_type"), ARCHITECTURES.get(name)
+    if given != wanted:
+        raise ValueError(f"{name} has the architecture {wanted}, and these settings are for {given}; save it again.")
+    for key in ("attn_implementation", "_attn_implementation"):
+        _check_attention(config.get(key))
+    sizes = {key: value for key, value in config.items() if key not in ("auto_map", "quantization_config")}
+    settings = transformers.AutoConfig.for_model(**(sizes | {"num_labels": num_classes}))
+    _check_attention(settings._attn_implementation)
+    return transformers.AutoModelForSequenceClassification.from_config(
+        settings, dtype=torch.float32, trust_remote_code=False
+    )
+
+
+def _check_attention(attention: Any) -> None:
+    if attention is not None and attention not in ATTENTIONS:
+        raise ValueError(
+            f"these settings ask for the attention {attention!r}, which may be code from elsewhere; allowed are "
+            f"{' and '.join(ATTENTIONS)}, or leave attn_implementation out."
+        )
 
 
 def _create_image(
@@ -307,6 +340,7 @@ def _create_text(
     from tl_course import assets
 
     folder = Path(assets.get(name))
+    refuse_own_code(folder)
     with seeded(seed):
         model = _random_text(folder) if weights is None else _pretrained_text(folder)
     head_std = model.config.initializer_range
@@ -317,8 +351,10 @@ def _create_text(
 def _random_text(folder: Path) -> nn.Module:
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    return transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return transformers.AutoModelForSequenceClassification.from_config(
+        config, dtype=torch.float32, trust_remote_code=False
+    )
 
 
 def _pretrained_text(folder: Path) -> nn.Module:
@@ -331,7 +367,13 @@ def _pretrained_text(folder: Path) -> nn.Module:
 
     with _quiet_transformers():
         model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
     unknown = {
         "missing": {n for n in report["missing_keys"] if not n.startswith(NEW_TENSORS)},
