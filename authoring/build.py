@@ -11,6 +11,7 @@ show and what their measured seconds mean.
 """
 
 import argparse
+import copy
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from authoring import assemble, generated, outputs, sources, timings, worksheets
+from authoring import assemble, comparable, generated, outputs, sources, timings, worksheets
 from authoring.sources import Lesson
 from authoring.worksheets import Worksheet
 from tl_course import exercises
@@ -81,7 +82,7 @@ class Course:
 
     def in_step(self, lesson: Lesson, notebook: NotebookNode | None) -> bool:
         """Whether a notebook equals, outputs aside, what the lesson's source wants."""
-        return notebook is not None and assemble.without_outputs(notebook) == self.assemble(lesson, notebook)
+        return notebook is not None and _agree(self.assemble(lesson, notebook), notebook)
 
     def build(self, lesson: Lesson, *, force: bool = False) -> str:
         """Bring one notebook up to date and return what was done, in words.
@@ -94,16 +95,16 @@ class Course:
         committed = self.committed(lesson)
         notebook = self.assemble(lesson, committed)
         if not force and committed is not None and outputs.reusable(notebook, committed):
-            if assemble.without_outputs(committed) == notebook:
+            if _agree(notebook, committed):
                 return "unchanged"
             outputs.carry_over(committed, notebook)
-            running.save(notebook, self.notebook_path(lesson))
+            running.save(comparable.mark(notebook), self.notebook_path(lesson))
             return "rewritten, outputs kept"
         executed, result = self._execute(lesson, notebook)
         timings.record(self.root, lesson.stem, result)
         notebook = self.assemble(lesson, executed)  # again: its budget sentence is known only now
         outputs.carry_over(executed, notebook)
-        running.save(notebook, self.notebook_path(lesson))
+        running.save(comparable.mark(notebook), self.notebook_path(lesson))
         return f"executed in {result.seconds:.0f} s, {result.peak_bytes / 1e6:.0f} MB"
 
     # --- exercises and solutions -----------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ class Course:
         wrong = [question.slug for question in worksheet.questions if not _says(executed, question)]
         if wrong:
             raise BuildError(f"solutions/{worksheet.stem}: the check does not call {', '.join(wrong)} right.")
-        running.save(executed, self.worksheet_path(worksheet, worked=True))
+        running.save(comparable.mark(executed), self.worksheet_path(worksheet, worked=True))
         return f"solved in {result.seconds:.0f} s"
 
     def _with_outputs_kept(self, worksheet: Worksheet, solution: NotebookNode) -> NotebookNode | None:
@@ -143,6 +144,7 @@ class Course:
         if there is None or not outputs.reusable(solution, there):
             return None
         outputs.carry_over(there, solution)
+        comparable.mark(solution)
         return solution if all(_says(solution, question) for question in worksheet.questions) else None
 
     def _worksheet_problems(self, worksheet: Worksheet) -> list[str]:
@@ -152,7 +154,7 @@ class Course:
             path = self.worksheet_path(worksheet, worked=worked)
             there = nbformat.read(path, as_version=4) if path.is_file() else None
             wanted = worksheets.assemble(worksheet, root=self.root, worked=worked)
-            if there is None or assemble.without_outputs(there) != wanted:
+            if there is None or not _agree(wanted, there):
                 problems.append(f"{path.parent.name}/{path.name} is out of step with its source")
             elif worked and not all(_says(there, question) for question in worksheet.questions):
                 problems.append(f"{path.parent.name}/{path.name} shows checks that say something else today")
@@ -235,16 +237,28 @@ class Course:
         return executed, result
 
 
+def _agree(wanted: NotebookNode, there: NotebookNode) -> bool:
+    """Whether a notebook equals what its source makes, outputs aside, and is tagged as these outputs ask for."""
+    if not outputs.same_program(wanted, there):
+        return False
+    wanted = copy.deepcopy(wanted)
+    outputs.carry_over(there, wanted)
+    return assemble.without_outputs(there) == assemble.without_outputs(comparable.mark(wanted))
+
+
 def _says(notebook: NotebookNode, question: exercises.Question) -> bool:
     """Whether a solution's check says what the question says today to a right answer."""
-    wanted = repr(question.verdict(exercises.RIGHT, question.why, points=question.points))
+    verdict = question.verdict(exercises.RIGHT, question.why, points=question.points)
+    wanted = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
     shown = [
-        output.get("data", {}).get("text/plain")
+        output.get("data", {})
         for cell in notebook.cells
         if cell.metadata.get("nbgrader", {}).get("grade_id") == f"{question.slug}-check"
         for output in cell.outputs
     ]
-    return wanted in shown
+    return any(
+        "text/plain" in data and all(data.get(kind, said) == said for kind, said in wanted.items()) for data in shown
+    )
 
 
 def select(lessons: Sequence[Lesson], numbers: Sequence[str]) -> list[Lesson]:

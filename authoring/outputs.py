@@ -39,7 +39,12 @@ def reusable(new: NotebookNode, old: NotebookNode) -> bool:
     course = old.metadata.get("tl_course", {})
     settings_agree = all(course.get(key) == new.metadata.tl_course[key] for key in ("profile", "target"))
     executed = all(cell.execution_count is not None for cell in _code(old) if cell.source.strip())
-    return settings_agree and executed and _program(new) == _program(old)
+    return settings_agree and executed and same_program(new, old)
+
+
+def same_program(new: NotebookNode, old: NotebookNode) -> bool:
+    """Whether two notebooks hold the same code, and may fail in the same cells."""
+    return _program(new) == _program(old)
 
 
 def carry_over(old: NotebookNode, new: NotebookNode) -> None:

@@ -1,11 +1,12 @@
 """The cell tags an author may use. A tag that is not listed here is a typing error, and the lint says so."""
 
 KNOWN = {
+    "by-target": "set by the build beside nbval-check-output: the output follows the machine's data set or profile",
     "claim": "a one-line cell that renders a sentence from a record; its code is folded away",
     "hide-input": "the code is folded away in JupyterLab; only its output is of interest",
     "instructor": "a note (Markdown) to the instructor: kept in the source, left out of the learners' notebook",
     "nav": "the generated line of links; authors never write it",
-    "nbval-check-output": "nbval compares the output: only where no machine, device or target can change it",
+    "nbval-check-output": "nbval compares the output, which no machine changes; the build sets it (comparable.py)",
     "raises-exception": "the cell fails on purpose, and must",
     "solution": "a worked answer in an exercise source: left out of the exercise, shown in the solution",
 }

@@ -13,6 +13,7 @@ import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from authoring import comparable
 from authoring.build import Course
 from tl_course.app import running
 
@@ -80,7 +81,7 @@ def write_notebook(root: Path, spoil: Callable[[NotebookNode], None] | None = No
         cell.execution_count, cell.outputs = count, next(outputs, [])
     if spoil:
         spoil(notebook)
-    running.save(notebook, course.notebook_path(lesson))
+    running.save(comparable.mark(notebook), course.notebook_path(lesson))
     return course.notebook_path(lesson)
 
 
