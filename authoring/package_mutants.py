@@ -138,10 +138,7 @@ def _spoilt_text(text: str, node: ast.AST, other: ast.AST) -> str:
     end = _offset(lines, node.end_lineno, node.end_col_offset)
     is_statement = isinstance(node, ast.stmt)
     piece = ast.unparse(ast.fix_missing_locations(copy.deepcopy(other)))
-    if is_statement:
-        piece = piece.replace("\n", "\n" + " " * node.col_offset)
-    else:
-        piece = f"({piece})"
+    piece = piece.replace("\n", "\n" + " " * node.col_offset) if is_statement else f"({piece})"
     raw = text.encode()
     return (raw[:start] + piece.encode() + raw[end:]).decode()
 
@@ -179,7 +176,7 @@ class Outcome:
     Attributes
     ----------
     status : str
-        ``"found"``, ``"survived"``, ``"not run"`` (no test runs the line), or ``"absent"`` (this tree has no such code).
+        ``"found"``, ``"survived"``, ``"not run"`` (no test runs the line), or ``"absent"`` (there is no such code).
     tests, seconds : int, float
         How many tests run the line, and how long the tries took.
     by : str

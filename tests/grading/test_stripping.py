@@ -12,7 +12,7 @@ import pytest
 from classroom import notebook, put
 
 from tl_course.exercises import catalogue
-from tl_course.grading import Job, grade, nursery
+from tl_course.grading import Job, grade, server_client
 from tl_course.grading.sandbox import COVERED
 
 MARKER = "QJXZ"
@@ -181,16 +181,16 @@ def test_files_and_folders_of_questions_are_hidden(tmp_path, monkeypatch):
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "lesson_05.cpython-311.pyc").write_text("")
     (folder / "networks.py").write_text("")
-    monkeypatch.setattr(nursery, "PACKAGE", tmp_path)
-    hidden = set(nursery.answers_on_disk())
+    monkeypatch.setattr(server_client, "PACKAGE", tmp_path)
+    hidden = set(server_client.answers_on_disk())
     holding = [file for file in folder.rglob("*") if file.is_file() and file.name != "networks.py"]
     assert all({file, *file.parents} & hidden for file in holding)
     assert folder / "networks.py" not in hidden
 
 
 def test_every_file_of_questions_in_the_package_is_hidden():
-    hidden = set(nursery.answers_on_disk())
-    folder = nursery.PACKAGE / "exercises"
+    hidden = set(server_client.answers_on_disk())
+    folder = server_client.PACKAGE / "exercises"
     for lesson in catalogue.lessons():
         assert all({file, *file.parents} & hidden for file in catalogue.sources(folder, lesson))
 
