@@ -25,6 +25,10 @@ For the loop             Pure functions                               Idea
 The last three adapt to a target of which only inputs are known: ``fit`` trains on the source, and the loss draws the
 target's batches. Losses with something to learn (`Hints`' regressor, `DomainAdversarial`'s discriminator) are modules,
 which ``fit`` trains; put them outside, and others in their `base`.
+
+All are computed in float32, also where a model runs in half precision. Where several processes share a batch, losses
+that are no mean over its examples (`BSS`, `RelationalDistillation`, `CORAL`, `MMD`, `DomainAdversarial`) gather its
+features first. Losses over tokens weigh each process by its tokens. The run is then that of one process.
 """
 
 from tl_course.losses.adaptation import Adaptation

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tl_course._numbers import real
 from tl_course.losses._features import Layer, caught, only
+from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._unlabelled import Unlabelled
 from tl_course.losses._unwrap import logits, module_named, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
@@ -105,10 +106,11 @@ class Adaptation(AddedLoss):
         inputs = self._target.draw(unwrap(model), batch.labels.device)
         run = self._jointly if self.batch_norm == "joint" else self._apart
         terms, source, target = run(model, batch, inputs)
-        return {**terms, self.term: self.weight * self.compare(source.flatten(1), target.flatten(1))}
+        source = of_whole_batch(source.flatten(1), batch)
+        return {**terms, self.term: self.weight * self.compare(source, target.flatten(1))}
 
     def compare(self, source: Tensor, target: Tensor) -> Tensor:
-        """The term, from n×d and m×d features."""
+        """The term, from n×d and m×d features: of the whole batches, also where several processes train together."""
         raise TypeError(f"{type(self).__name__} compares nothing: use CORAL, MMD or DomainAdversarial.")
 
     def get_extra_state(self) -> dict[str, Any]:

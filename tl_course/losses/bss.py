@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tl_course._numbers import real, whole
 from tl_course.losses._features import one_tensor
 from tl_course.losses._precision import full
+from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._unwrap import unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside
@@ -112,5 +113,5 @@ class BSS:
             terms = self.base(model, batch)
         finally:
             handle.remove()
-        features = one_tensor(caught, name, "BSS")
+        features = of_whole_batch(one_tensor(caught, name, "BSS"), batch)
         return {**terms, "bss": self.weight * bss(features, min(self.k, len(features)))}

@@ -9,6 +9,7 @@ from tl_course._numbers import real
 from tl_course.losses._features import caught, only
 from tl_course.losses._options import softening
 from tl_course.losses._precision import in_full_precision
+from tl_course.losses._processes import share_of_tokens
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import logits, unwrap
 from tl_course.losses.distillation import soft_target_divergence
@@ -124,7 +125,8 @@ class DistilBERTLoss(nn.Module):
             answers = logits(model, batch.inputs)
         targets, wanted = self._teacher(batch, answers.device)
         soft, hard, states = self.weights
-        cosine = hidden_cosine(only(found, body, "DistilBERTLoss"), wanted, batch.inputs["attention_mask"])
+        mask = batch.inputs["attention_mask"]
+        cosine = hidden_cosine(only(found, body, "DistilBERTLoss"), wanted, mask) * share_of_tokens(mask, batch)
         return {
             "distillation": soft * soft_target_divergence(answers, targets, self.temperature),
             "cross_entropy": hard * F.cross_entropy(answers, batch.labels),

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._precision import full, in_full_precision
+from tl_course.losses._precision import in_full_precision
+from tl_course.losses._processes import share_of_tokens
 from tl_course.losses._unwrap import unwrap
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def next_token(model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
     tokens, mask = batch.inputs["input_ids"], batch.inputs["attention_mask"]
     guesses = guess(input_ids=tokens, attention_mask=mask)[:, :-1]
     targets = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, -100)  # F.cross_entropy passes over -100
-    return {"next_token": F.cross_entropy(full(guesses).flatten(0, 1), targets.flatten())}
+    loss = masked_language_modelling(guesses, targets)
+    return {"next_token": loss * share_of_tokens(mask[:, 1:], batch)}
 
 
 @in_full_precision

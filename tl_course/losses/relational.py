@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tl_course._numbers import real
 from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._precision import in_full_precision
+from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import module_named
 from tl_course.losses.cross_entropy import cross_entropy
@@ -190,5 +191,6 @@ class RelationalDistillation(AddedLoss):
             terms = self.base(model, batch)
         features = only(found, self.student_layer, "RelationalDistillation").flatten(1)
         wanted = self._teacher(batch, features.device)[1].flatten(1)
+        features, wanted = of_whole_batch(features, batch), of_whole_batch(wanted, batch)
         distance, angle = relational_distance(features, wanted), relational_angle(features, wanted)
         return {**terms, "distance": self.distance * distance, "angle": self.angle * angle}
