@@ -248,7 +248,7 @@ def _agree(wanted: NotebookNode, there: NotebookNode) -> bool:
 
 def _says(notebook: NotebookNode, question: exercises.Question) -> bool:
     """Whether a solution's check says what the question says today to a right answer."""
-    verdict = question.verdict(exercises.RIGHT, question.why, points=question.points)
+    verdict = exercises.Verdict.on(question, exercises.RIGHT, question.why, points=question.points)
     wanted = {"text/plain": repr(verdict), "text/html": verdict._repr_html_()}
     shown = [
         output.get("data", {})
