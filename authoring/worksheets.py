@@ -111,7 +111,7 @@ def _order(path: Path, cells: Sequence[NotebookNode], expected: list[str]) -> li
         if sorted(found) != sorted(expected):
             names = ", ".join(sorted(set(found) ^ set(expected))) or ", ".join(found)
             raise SourceError(
-                f"exercises/{path.name}: every question of tl_course/exercises/lesson_{path.stem[:2]}.py must be "
+                f"exercises/{path.name}: every question of tl_course/exercises/lesson_{path.stem[:2]} must be "
                 f"{what} once; look at {names}."
             )
     if not announced == answered == checked:
