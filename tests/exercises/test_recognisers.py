@@ -94,7 +94,7 @@ def test_parts_agree_and_differ_by_name(rng):
 
 def test_a_name_that_fits_no_part_is_a_mistake(rng):
     expected, cases = values(rng), [{}] * 3
-    for make in (r.agrees, r.differs, r.right_except, r.zero, r.nonzero, r.has_nan):
+    for make in (r.agrees, r.differs, r.right_except, r.zero, r.nonzero, r.has_nan, r.nan_hidden, r.other_shape):
         with pytest.raises(KeyError, match="los"):
             make("los")(expected, expected, cases)
 
@@ -116,6 +116,29 @@ def test_zeros_other_numbers_and_nan(rng):
     assert r.has_nan()([zeros, other], [], [])
     assert r.has_nan("l")([zeros, other], [], [])
     assert not r.has_nan("g")([zeros, other], [], [])
+
+
+def test_nan_replaced_by_a_number(rng):
+    right, other = rng.normal(size=3), rng.normal(size=2)
+    expected = [{"v": np.array([right[0], NAN, right[2]])}, {"v": other}]
+    assert r.nan_hidden("v")([{"v": right}, {"v": other}], expected, [{}, {}])
+    assert not r.nan_hidden("v")(expected, expected, [{}, {}])
+    assert not r.nan_hidden("v")([{"v": right}, {"v": other + 1}], expected, [{}, {}])
+    assert not r.nan_hidden("v")([{"v": right}, {"v": right}], expected, [{}, {}])
+    assert not r.nan_hidden("v")([{"v": right + 1}, {"v": other}], expected, [{}, {}])
+    assert not r.nan_hidden()([other], [other], [{}])
+
+
+def test_shapes(rng):
+    size = int(rng.integers(2, 9))
+    found, cases = [{"v": rng.normal(size=(3, size))}, {"v": rng.normal(size=(1, size))}], [{"n": 3}, {"n": 1}]
+    assert r.has_shape((None, size), "v")(found, [], cases)
+    assert r.has_shape(lambda case: (case["n"], size), "v")(found, [], cases)
+    assert r.has_shape(())([0.5, np.array(2.0)], [], [{}, {}])
+    for wrong in ((3, size), (None, size + 1), (None,), (None, size, None)):
+        assert not r.has_shape(wrong, "v")(found, [], cases)
+    assert not r.other_shape("v")(found, [{"v": one["v"] + 1} for one in found], cases)
+    assert r.other_shape("v")(found, [found[0], {"v": np.zeros(size)}], cases)
 
 
 def test_parts_of_one_answer_against_each_other(rng):
@@ -157,6 +180,9 @@ def test_what_another_answer_gives_is_worked_out_once_for_a_set_of_cases(rng):
     assert recognise(found, [], cases)
     assert r.gives(lambda x: 3 * x)([{"x": 3.0}], [], [{"x": 1.0}]) is False
     assert r.gives(lambda x: 3 * x)([3.0], [], [{"x": 1.0}])
+    counts = r.gives(lambda a, b: [a, b, 0.5], first=2)
+    for found, said in (([2, 3, 0.9], True), (np.array([2.0, 3.0]), True), ([2, 4, 0.5], False), (2.0, False)):
+        assert counts([found], [], [{"a": 2, "b": 3}]) is said
 
 
 def test_some_cases_only(rng):
@@ -206,6 +232,8 @@ def test_a_forged_shape_is_never_stretched(number):
         r.number(0.0),
         r.agrees("v"),
         r.right_except("w"),
+        r.nan_hidden("v"),
+        r.has_shape(ours.shape, "v"),
         r.equal_parts("v", "w"),
         r.swapped("v", "w"),
         r.scaled(1.0, "v"),

@@ -5,8 +5,8 @@ reference showed, and the cases. The functions below make them. Give one to `Wro
 mistake is recognised when an answer shows on every case what the wrong answer shows.
 
 * For predictions: `number`, `above`, `below`, `chose`, `left_out`, `entry`.
-* For values with named parts: `agrees`, `differs`, `right_except`, `zero`, `nonzero`, `has_nan`, `equal_parts`,
-  `swapped`, `scaled`.
+* For values with named parts: `agrees`, `differs`, `right_except`, `zero`, `nonzero`, `has_nan`, `nan_hidden`,
+  `has_shape`, `other_shape`, `equal_parts`, `swapped`, `scaled`.
 * By another answer: `gives`.
 * For what no other fits: `each`, `some`; put together by `all_of`, `any_of`, `none_of`, and on some cases by `on`.
 
@@ -18,7 +18,7 @@ array of any shape, and NumPy would stretch it against ours, which can take giga
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -209,6 +209,60 @@ def has_nan(*names: str) -> Recogniser:
     )
 
 
+def nan_hidden(*names: str) -> Recogniser:
+    """Recognise numbers where the reference has NaN, and what agrees with it everywhere else.
+
+    >>> nan_hidden()([np.array([0.5, 0.0])], [np.array([0.5, np.nan])], [{}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        hidden = 0
+        for mine, theirs in _pairs(found, expected):
+            for name, part in _chosen(theirs, names):
+                given, wanted = np.asarray(mine[name], dtype=float), np.asarray(part, dtype=float)
+                if given.shape != wanted.shape:
+                    return False
+                unknown = np.isnan(wanted)
+                if np.isnan(given[unknown]).any() or not close(given[~unknown], wanted[~unknown]):
+                    return False
+                hidden += int(unknown.sum())
+        return hidden > 0
+
+    return recognise
+
+
+def has_shape(shape: Sequence[int | None] | Callable[[Case], Sequence[int | None]], name: str = "") -> Recogniser:
+    """Recognise a part of this shape on every case; None stands for any length, and the shape may depend on the case.
+
+    >>> has_shape((None, 5), "features")([{"features": np.zeros((3, 5))}], [], [{}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        wanted = [tuple(shape(case)) if callable(shape) else tuple(shape) for case in cases]
+        given = [np.shape(parts(value)[name]) for value in found]
+        return all(
+            len(mine) == len(theirs) and all(one in (length, None) for length, one in zip(mine, theirs, strict=True))
+            for mine, theirs in zip(given, wanted, strict=True)
+        )
+
+    return recognise
+
+
+def other_shape(*names: str) -> Recogniser:
+    """Recognise another shape than the reference's, in at least one of these parts on at least one case.
+
+    >>> other_shape("map")([{"map": np.zeros((5, 5))}], [{"map": np.zeros((7, 7))}], [{}])
+    True
+    """
+    return lambda found, expected, cases: any(
+        name in mine and np.shape(mine[name]) != np.shape(part)
+        for mine, theirs in _pairs(found, expected)
+        for name, part in _chosen(theirs, names)
+    )
+
+
 def equal_parts(one: str, other: str, *, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
     """Recognise two parts of an answer that agree with each other on every case.
 
@@ -263,7 +317,12 @@ def scaled(
 
 
 def gives(
-    *answers: Callable, name: str = "", without: tuple[str, ...] = (), rtol: float = RTOL, atol: float = ATOL
+    *answers: Callable,
+    name: str = "",
+    without: tuple[str, ...] = (),
+    first: int | None = None,
+    rtol: float = RTOL,
+    atol: float = ATOL,
 ) -> Recogniser:
     """Recognise the value that one of these answers gives on the same cases, whatever its gradients are.
 
@@ -275,6 +334,8 @@ def gives(
         The part of the evidence to compare with what the answer gives back; the whole where left out.
     without : tuple of str
         Inputs that these answers do not take.
+    first : int, optional
+        Compare the first so many entries alone.
     rtol, atol : float
 
     Examples
@@ -287,14 +348,22 @@ def gives(
     def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
         if kept[0] is not cases:
             kept[:] = [cases, [_given(answer, cases, without) for answer in answers]]
-        mine = [parts(value).get(name) if name else value for value in found]
+        mine = [_first(parts(value).get(name) if name else value, first) for value in found]
         return any(
             values is not None
-            and all(close(one, other, rtol=rtol, atol=atol) for one, other in zip(mine, values, strict=True))
+            and all(
+                close(one, _first(other, first), rtol=rtol, atol=atol) for one, other in zip(mine, values, strict=True)
+            )
             for values in kept[1]
         )
 
     return recognise
+
+
+def _first(value: Data, count: int | None) -> Data:
+    """The first entries of a list or an array; all of it where no count is given."""
+    has_entries = isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    return value[:count] if has_entries else value
 
 
 def _given(answer: Callable, cases: list[Case], without: tuple[str, ...]) -> list[Data] | None:

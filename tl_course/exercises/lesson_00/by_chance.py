@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tl_course.exercises.probes import value
 from tl_course.exercises.question import Question, Wrong
-from tl_course.exercises.values import Data
-
-
-def _one_number(found: list[Data], wanted: float) -> bool:
-    return bool(np.isclose(np.asarray(found[0], dtype=float), wanted, rtol=0.05, atol=0.0))
-
+from tl_course.exercises.recognisers import number
 
 QUESTION = Question(
     slug="by_chance",
@@ -37,25 +30,25 @@ QUESTION = Question(
             "none",
             "Blind guesses are sometimes right. Each copy has one chance in twelve, and there are twelve of them.",
             0,
-            recognise=lambda found, expected, cases: bool(found[0] == 0),
+            recognise=number(0),
         ),
         Wrong(
             "one copy's chance",
             "That is the chance of *one* copy. Asked for was how many of all twelve find theirs: add up their chances.",
             1 / 12,
-            recognise=lambda found, expected, cases: _one_number(found, 1 / 12) or _one_number(found, 100 / 12),
+            recognise=number(1 / 12, 100 / 12),
         ),
         Wrong(
             "half of them",
             "Half of them would be right if each had two originals to choose from. There are twelve.",
             6,
-            recognise=lambda found, expected, cases: _one_number(found, 6),
+            recognise=number(6),
         ),
         Wrong(
             "a thousand words",
             "The thousand words belong to the head, which is not asked here. A copy chooses among twelve originals.",
             12 / 1000,
-            recognise=lambda found, expected, cases: _one_number(found, 12 / 1000) or _one_number(found, 1 / 1000),
+            recognise=number(12 / 1000, 1 / 1000),
         ),
     ),
     probe=value,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import close, each, has_nan, on
 from tl_course.exercises.values import Data
 
 WORDS = ("teapot", "cello", "lighthouse", "hedgehog", "kayak", "zebra", "umbrella", "violin", "tram", "acorn")
@@ -43,9 +44,15 @@ def _exponentials(logits: Tensor) -> Tensor:
     return logits.exp() / logits.exp().sum()
 
 
-def _rightly_ordered(found: list[Data], expected: list[Data]) -> bool:
+def _has_the_words(found: Data, expected: Data, case: Case) -> bool:
     """Whether words and order are right, whatever the numbers."""
-    return all([row[0] for row in one] == [row[0] for row in other] for one, other in zip(found, expected, strict=True))
+    return [word for word, _ in found] == [word for word, _ in expected]
+
+
+def _are_sigmoids(found: Data, expected: Data, case: Case) -> bool:
+    """Whether every number is the sigmoid of its word's score, in whatever order the words are."""
+    scores = dict(zip(case["words"], case["logits"], strict=True))
+    return all(close(p, 1 / (1 + np.exp(-scores[word]))) for word, p in found)
 
 
 QUESTION = Question(
@@ -98,7 +105,7 @@ QUESTION = Question(
             "The formula is right, and it breaks where scores are large: e to the thousandth is infinity for a "
             "computer, and infinity over infinity is no number. `softmax` subtracts the largest score first.",
             _top(scores=_exponentials),
-            recognise=lambda found, expected, cases: any(not np.isfinite(p) for _, p in found[-1]),
+            recognise=on(-1, has_nan()),
         ),
         Wrong(
             "sigmoid",
@@ -107,7 +114,7 @@ QUESTION = Question(
             _top(
                 scores=torch.sigmoid, order=lambda scores, count: scores.argsort(descending=True, stable=True)[:count]
             ),
-            recognise=lambda found, expected, cases: _is_sigmoid(found, cases),
+            recognise=on(slice(3), each(_are_sigmoids)),  # of large scores they are all 1
         ),
         Wrong(
             "as they came",
@@ -118,16 +125,7 @@ QUESTION = Question(
             "no probability",
             "The words are right, and the numbers beside them are not their probabilities: softmax over all scores.",
             _top(scores=lambda logits: logits - logits.logsumexp(dim=0)),
-            recognise=lambda found, expected, cases: _rightly_ordered(found, expected),
+            recognise=each(_has_the_words),
         ),
     ),
 )
-
-
-def _is_sigmoid(found: list[Data], cases: list[Case]) -> bool:
-    """Whether every number is the sigmoid of its word's score, where scores are small enough to tell."""
-    return all(
-        np.isclose(p, 1 / (1 + np.exp(-case["logits"][case["words"].index(word)])))
-        for one, case in zip(found[:3], cases[:3], strict=True)
-        for word, p in one
-    )

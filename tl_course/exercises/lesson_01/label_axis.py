@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import value
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import all_of, entry
 from tl_course.exercises.values import Data, Unfit
 
 
@@ -40,27 +41,27 @@ QUESTION = Question(
             "The second has labels in the source. Unsupervised, in Pan and Yang's words, is where *neither* side has "
             "any; labels on the source alone make it transductive.",
             ["inductive", "unsupervised", "unsupervised", "semi-supervised"],
-            recognise=lambda found, expected, cases: found[0][1] == "unsupervised",
+            recognise=entry(1, "unsupervised"),
         ),
         Wrong(
             "inductive and transductive",
             "You have inductive and transductive the wrong way round: inductive is where the *target* has labels.",
             ["transductive", "inductive", "unsupervised", "semi-supervised"],
-            recognise=lambda found, expected, cases: found[0][:2] == ["transductive", "inductive"],
+            recognise=all_of(entry(0, "transductive"), entry(1, "inductive")),
         ),
         Wrong(
             "unlabelled ones unused",
             "In the fourth some of the target's pictures have labels, and thousands without labels are *used*, too: "
             "that is semi-supervised.",
             ["inductive", "transductive", "unsupervised", "inductive"],
-            recognise=lambda found, expected, cases: found[0][3] == "inductive",
+            recognise=entry(3, "inductive"),
         ),
         Wrong(
             "no label anywhere",
             "In the third nobody has written a label: not for the source, and not for the target. That is "
             "unsupervised.",
             ["inductive", "transductive", "transductive", "semi-supervised"],
-            recognise=lambda found, expected, cases: found[0][2] != "unsupervised",
+            recognise=entry(2, "inductive", "transductive", "semi-supervised"),
         ),
     ),
     probe=_words,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="only_domain",
@@ -30,35 +31,35 @@ QUESTION = Question(
             "new question",
             "B asks something else about the *same* photographs: the task differs, and the domain does not.",
             "ABE",
-            recognise=lambda found, expected, cases: "B" in found[0],
+            recognise=chose("B"),
         ),
         Wrong(
             "more of the same",
             "In C nothing differs: the same camera, the same garden, the same question. More examples of one domain "
             "are no other domain.",
             "ACE",
-            recognise=lambda found, expected, cases: "C" in found[0],
+            recognise=chose("C"),
         ),
         Wrong(
             "both differ",
             "In D the inputs differ, and so do the answers: other letters stand on the pages, and other ones are to be "
             "named. Asked for was where *only* the domain differs.",
             "ADE",
-            recognise=lambda found, expected, cases: "D" in found[0],
+            recognise=chose("D"),
         ),
         Wrong(
             "voices forgotten",
             "You left out A. Children's voices sound otherwise, so P(X) differs; the commands, and what they mean, are "
             "the same.",
             "E",
-            recognise=lambda found, expected, cases: "A" not in found[0],
+            recognise=left_out("A"),
         ),
         Wrong(
             "light forgotten",
             "You left out E. The space of pictures is the same, and how likely each of them is has changed: that is "
             "P(X), half of what a domain is.",
             "A",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
     ),
     probe=letters,

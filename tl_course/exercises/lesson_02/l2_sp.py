@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tl_course.exercises.probes import gradients, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, zero
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -68,6 +69,15 @@ def _copied(weight: Tensor) -> Tensor:
     return weight.detach().clone()
 
 
+def _grows_with_the_move(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+    """Whether the penalty, over the strength, is one multiple of |move| in all cases, as norms and sums of |.| are."""
+    scale = [
+        float(one["penalty after the move"]) / case["strength"] / abs(case["move"])
+        for one, case in zip(found, cases, strict=True)
+    ]
+    return scale[0] > 0 and bool(np.allclose(scale, scale[0]))
+
+
 QUESTION = Question(
     slug="l2_sp",
     lesson="02",
@@ -102,13 +112,7 @@ QUESTION = Question(
             "The value is right, but nothing pulls: `clone()` without `detach()` is still a function of the weights, "
             "so the gradients of both ends cancel.",
             _of_distance(lambda weight: weight.clone(), _square),
-            recognise=lambda found, expected, cases: (
-                all(
-                    np.isclose(one["penalty after the move"], other["penalty after the move"])
-                    for one, other in zip(found, expected, strict=True)
-                )
-                and not any(np.any(gradient) for one in found for gradient in one["gradient"])
-            ),
+            recognise=all_of(agrees("penalty after the move"), zero("gradient")),
         ),
         Wrong(
             "pulls to zero",
@@ -125,7 +129,7 @@ QUESTION = Question(
             "The differences are not squared. Then the pull is as strong near the start as far from it, or depends on "
             "the sign alone; a spring pulls harder the further you go.",
             _of_distance(_copied, lambda difference: difference.abs().sum()),
-            recognise=lambda found, expected, cases: _grows_like(found, cases, power=1),
+            recognise=_grows_with_the_move,
         ),
         Wrong(
             "mean instead of sum",
@@ -136,12 +140,3 @@ QUESTION = Question(
     ),
     probe=_pull_after_a_move,
 )
-
-
-def _grows_like(found: list[Data], cases: list[Case], power: int) -> bool:
-    """Whether the penalty, over the strength, is one multiple of |move|^power in all cases."""
-    scale = [
-        float(one["penalty after the move"]) / case["strength"] / abs(case["move"]) ** power
-        for one, case in zip(found, cases, strict=True)
-    ]
-    return scale[0] > 0 and bool(np.allclose(scale, scale[0]))

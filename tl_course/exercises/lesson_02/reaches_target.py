@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="reaches_target",
@@ -32,27 +33,27 @@ QUESTION = Question(
             "Two separate networks in one sum (A, E) do not couple: differentiate by `w_t`, and the source's term is "
             "gone. Another α only changes the length of the target's own gradient.",
             "ABCDE",
-            recognise=lambda found, expected, cases: bool({"A", "E"} & set(found[0])),
+            recognise=chose("A", "E"),
         ),
         Wrong(
             "start forgotten",
             "You left out D. No term of its loss names the source, but training starts where the source's training "
             "ended: change the source's labels, and `w_t` starts, and ends, elsewhere.",
             "BC",
-            recognise=lambda found, expected, cases: "D" not in found[0],
+            recognise=left_out("D"),
         ),
         Wrong(
             "penalty forgotten",
             "You left out C. The source's data are not in the penalty, but their work is: `w_s` is what they made of "
             "it, and the penalty pulls `w_t` towards it.",
             "BD",
-            recognise=lambda found, expected, cases: "C" not in found[0],
+            recognise=left_out("C"),
         ),
         Wrong(
             "sharing forgotten",
             "You left out B. With shared weights the source's gradient moves the very weights that the target uses.",
             "CD",
-            recognise=lambda found, expected, cases: "B" not in found[0],
+            recognise=left_out("B"),
         ),
     ),
     probe=letters,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from tl_course.exercises.probes import with_gradients
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import Recogniser, agrees, gives, nan_hidden, on
 
 
 def _mixtures(seed: int) -> list[Case]:
@@ -30,6 +31,11 @@ def _mixture(source_loss: Tensor, target_loss: Tensor, alpha: float) -> Tensor:
     if alpha == 1:
         return source_loss
     return alpha * source_loss + (1 - alpha) * target_loss
+
+
+def _between_the_ends(formula: Callable) -> Recogniser:
+    """Recognise a formula wherever 0 < α < 1."""
+    return on(lambda case: 0 < case["alpha"] < 1, gives(formula, name="value"))
 
 
 QUESTION = Question(
@@ -63,51 +69,36 @@ QUESTION = Question(
             "This replaces every NaN by a number, between the ends too. There a loss that has diverged must be seen: a "
             "run that goes on as if nothing had happened is worse than one that stops.",
             lambda s, t, alpha: torch.nan_to_num(alpha * s) + torch.nan_to_num((1 - alpha) * t),
-            recognise=lambda found, expected, cases: (
-                bool(np.isfinite(found[-1]["value"]))
-                and all(np.allclose(a["value"], b["value"]) for a, b in zip(found[:-1], expected[:-1], strict=True))
-            ),
+            recognise=nan_hidden("value"),
         ),
         Wrong(
             "alpha on the target",
             "Here α weighs the source. You put it on the target, as Ben-David and others do; which side it is on has "
             "to be checked with every paper.",
             lambda s, t, alpha: _mixture(t, s, alpha),
-            recognise=lambda found, expected, cases: _agrees_inside(found, cases, lambda s, t, a: a * t + (1 - a) * s),
+            recognise=_between_the_ends(lambda s, t, a: a * t + (1 - a) * s),
         ),
         Wrong(
             "no (1 - alpha)",
             "The target's loss always counts in full here. The two weights must add up to one, or α changes the length "
             "of the steps as well as their direction.",
             lambda s, t, alpha: alpha * s + t,
-            recognise=lambda found, expected, cases: _agrees_inside(found, cases, lambda s, t, a: a * s + t),
+            recognise=_between_the_ends(lambda s, t, a: a * s + t),
         ),
         Wrong(
             "alpha on both",
             "α multiplies both losses here, as in source text 001's program: it sets the length of the step, and "
             "balances nothing.",
             lambda s, t, alpha: alpha * (s + t),
-            recognise=lambda found, expected, cases: _agrees_inside(found, cases, lambda s, t, a: a * (s + t)),
+            recognise=_between_the_ends(lambda s, t, a: a * (s + t)),
         ),
         Wrong(
             "cut from the graph",
             "The value is right, but its gradient is not: a `.item()`, `.detach()` or `float()` cut it off from the "
             "weights, and no optimiser could learn from it.",
             lambda s, t, alpha: _mixture(s.detach(), t.detach(), alpha),
-            recognise=lambda found, expected, cases: all(
-                np.allclose(one["value"], other["value"], equal_nan=True)
-                for one, other in zip(found, expected, strict=True)
-            ),
+            recognise=agrees("value"),
         ),
     ),
     probe=with_gradients("source_loss", "target_loss"),
 )
-
-
-def _agrees_inside(found: list[Data], cases: list[Case], formula) -> bool:
-    """Whether values follow a formula in all cases with 0 < α < 1."""
-    return all(
-        np.isclose(one["value"], formula(case["source_loss"], case["target_loss"], case["alpha"]), equal_nan=True)
-        for one, case in zip(found, cases, strict=True)
-        if 0 < case["alpha"] < 1
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="crosses_over",
@@ -31,35 +32,35 @@ QUESTION = Question(
             "C is the source's head. Its outputs stand for classes that the target does not have, and the second stage "
             "begins with a new one. It does no harm in the file, but it is not needed.",
             "ABCE",
-            recognise=lambda found, expected, cases: "C" in found[0],
+            recognise=chose("C"),
         ),
         Wrong(
             "optimiser carried along",
             "D belongs to the source's training: you need it to *resume* that, step for step. The second stage has "
             "other data and another loss, and so an optimiser of its own.",
             "ABDE",
-            recognise=lambda found, expected, cases: "D" in found[0],
+            recognise=chose("D"),
         ),
         Wrong(
             "examples carried along",
             "F stays behind. What the source's pictures had to say is in the weights: that is the point of a "
             "pretrained model, and why a network can be passed on where its pictures must not be.",
             "ABEF",
-            recognise=lambda found, expected, cases: "F" in found[0],
+            recognise=chose("F"),
         ),
         Wrong(
             "buffers forgotten",
             "You left out B. Running statistics are no parameters, and without them every weight is in its place and "
             "the network is ruined.",
             "AE",
-            recognise=lambda found, expected, cases: "B" not in found[0],
+            recognise=left_out("B"),
         ),
         Wrong(
             "how to feed it forgotten",
             "You left out E. Size and statistics of the pictures belong to the weights: fed in another way, they read "
             "other pictures, and nothing raises.",
             "AB",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
     ),
     probe=letters,

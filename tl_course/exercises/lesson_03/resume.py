@@ -11,6 +11,7 @@ from torch import nn
 from tl_course.exercises.networks import TinyResNet, pictures
 from tl_course.exercises.probes import load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, differs, equal_parts, nonzero
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -108,18 +109,13 @@ def _buffers_lost(model, optimizer, make) -> tuple:
     return new, fresh
 
 
-def _stands_still(one: Data) -> bool:
-    """Whether three steps moved no weight of the new model."""
-    at_once, later = one["the new model at once"], one["the new model after three steps"]
-    return all(np.array_equal(at_once[name], later[name]) for name in at_once if name.endswith(("weight", "bias")))
-
-
-def _statistics_off(one: Data, other: Data) -> bool:
-    """Whether the new model starts with the right weights and other statistics."""
-    mine, theirs = one["the new model at once"], other["the new model at once"]
-    same = {name: np.allclose(mine[name], theirs[name]) for name in theirs}
-    return all(same[name] for name in same if name.endswith(("weight", "bias"))) and not all(same.values())
-
+_WEIGHTS = [name for name, _ in TinyResNet(4, seed=0).named_parameters()]
+_STANDS_STILL = all_of(
+    *(
+        equal_parts(f"the new model at once/{name}", f"the new model after three steps/{name}", rtol=0, atol=0)
+        for name in _WEIGHTS
+    )
+)
 
 QUESTION = Question(
     slug="resume",
@@ -148,23 +144,23 @@ QUESTION = Question(
             "The new model does not move at all: your optimiser still holds the weights of the *old* one and trains "
             "those. Take the optimiser that `make()` gives, and load the state into it.",
             _old_optimizer,
-            recognise=lambda found, expected, cases: all(map(_stands_still, found)),
+            recognise=_STANDS_STILL,
         ),
         Wrong(
             "same objects",
             "You went on with the old objects. After a restart they are gone; all there is is what was saved. Build "
             "new ones with `make()`.",
             _same_objects,
-            recognise=lambda found, expected, cases: any(
-                np.any(moved) for one in found for moved in one["how far the old model moved"].values()
-            ),
+            recognise=nonzero("how far the old model moved"),
         ),
         Wrong(
             "statistics lost",
             "The weights came along, BatchNorm's running statistics did not. Save the whole `state_dict`, not only the "
             "parameters.",
             _buffers_lost,
-            recognise=lambda found, expected, cases: all(map(_statistics_off, found, expected)),
+            recognise=all_of(
+                agrees(*(f"the new model at once/{name}" for name in _WEIGHTS)), differs("the new model at once")
+            ),
         ),
         Wrong(
             "optimiser lost",

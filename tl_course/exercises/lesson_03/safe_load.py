@@ -12,6 +12,7 @@ from torch import nn
 from tl_course.exercises.networks import TinyResNet, pictures
 from tl_course.exercises.probes import need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import all_of, nonzero, on, zero
 from tl_course.exercises.values import Data
 
 _opened: list[str] = []
@@ -95,13 +96,7 @@ def _without_effect(model: nn.Module, file: io.BytesIO) -> None:
     copy.deepcopy(model).load_state_dict(torch.load(file, weights_only=True))
 
 
-def _ran(found: list[Data]) -> bool:
-    return any(one["code from the file that ran"] for one in found)
-
-
-def _refusals(found: list[Data]) -> list[bool]:
-    return [one["refused"] for one in found]
-
+_RAN = nonzero("code from the file that ran")
 
 QUESTION = Question(
     slug="safe_load",
@@ -129,21 +124,21 @@ QUESTION = Question(
             "Code from one of the files ran while you opened it, and a file with missing names was taken without a "
             "word: `weights_only=False` and `strict=False` are both still there.",
             _load(safely=False, strict=False),
-            recognise=lambda found, expected, cases: _ran(found) and not _refusals(found)[1],
+            recognise=all_of(_RAN, on(1, zero("refused"))),
         ),
         Wrong(
             "code ran",
             "Code from one of the files ran while you opened it. A pickle is a small program; with "
             "`weights_only=True` PyTorch reads tensors and plain values, and refuses the rest.",
             _load(safely=False),
-            recognise=lambda found, expected, cases: _ran(found),
+            recognise=_RAN,
         ),
         Wrong(
             "errors swallowed",
             "A file that could not be loaded was passed over in silence, and the model is as random as it was. "
             "Somebody will test it and wonder. Let the error through.",
             _swallowed,
-            recognise=lambda found, expected, cases: not any(_refusals(found)),
+            recognise=zero("refused"),
         ),
         Wrong(
             "not strict",

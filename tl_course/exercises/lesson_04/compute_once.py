@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tl_course.exercises.probes import need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import close, each, right_except
 from tl_course.exercises.values import Data, plain, tensors
 
 
@@ -72,18 +73,14 @@ def _indexed_twice(look, step, images, labels, orders, size):
     _compute_once(lambda _: features, step, images, labels, orders, size)
 
 
-def _seen(found: Data) -> list[int]:
-    return found["how often each picture went through the backbone"]
-
-
-def _paired(one: Data) -> bool:
-    """Whether two steps that show the same label show the same features: what belongs together stayed so."""
+def _is_torn_apart(found: Data, expected: Data, case: Case) -> bool:
+    """Whether two steps show one label with different features: what belongs together did not stay so."""
     rows: dict[float, np.ndarray] = {}
-    for step in one["steps"]:
+    for step in found["steps"]:
         for label, row in zip(step["labels"], step["features"], strict=True):
-            if not np.allclose(rows.setdefault(float(label), row), row):
-                return False
-    return True
+            if not close(rows.setdefault(float(label), row), row):
+                return True
+    return False
 
 
 QUESTION = Question(
@@ -114,14 +111,14 @@ QUESTION = Question(
             "The features are shuffled and their labels are not: most pictures stand beside another one's label. The "
             "loss will hardly fall, and nothing will raise. Pick both by the same `index`.",
             _labels_stay,
-            recognise=lambda found, expected, cases: not any(map(_paired, found)),
+            recognise=each(_is_torn_apart),
         ),
         Wrong(
             "every epoch",
             "The steps are right, but a picture still goes through the backbone more than once. It is frozen: what it "
             "says in the second epoch is what it said in the first.",
             _every_epoch,
-            recognise=lambda found, expected, cases: all(max(_seen(one)) > 1 for one in found),
+            recognise=right_except("how often each picture went through the backbone"),
         ),
         Wrong(
             "one order",

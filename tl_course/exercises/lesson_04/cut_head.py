@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_04._shared import close, vggs
+from tl_course.exercises.lesson_04._shared import vggs
 from tl_course.exercises.networks import TinyVGG
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, differs, each, has_shape, nonzero, on
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -70,14 +71,13 @@ def _graph_kept(model: nn.Module, images: Tensor) -> Tensor:
     return model.classifier[:-1](_flat(model, images))
 
 
-def _right_features(found: list[Data], expected: list[Data]) -> bool:
-    return all(close(mine["features"], theirs["features"]) for mine, theirs in zip(found, expected, strict=True))
+_RIGHT_FEATURES = agrees("features", atol=1e-5)
 
 
-def _dropped(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-    """Whether each feature of a net with one hidden layer is either dropped or doubled."""
-    mine, theirs = found[0]["features"], expected[0]["features"]
-    return bool(np.all((mine == 0) | np.isclose(mine, 2 * theirs, rtol=1e-3)))
+def _is_dropped(found: Data, expected: Data, case: Case) -> bool:
+    """Whether each feature is either dropped or doubled: which of them, another draw decides each time."""
+    mine, theirs = found["features"], expected["features"]
+    return np.shape(mine) == np.shape(theirs) and bool(np.all((mine == 0) | np.isclose(mine, 2 * theirs, rtol=1e-3)))
 
 
 QUESTION = Question(
@@ -106,7 +106,7 @@ QUESTION = Question(
             "head still on",
             "These are the model's answers: the head is still on. Stop before the last layer of `classifier`.",
             _not_cut,
-            recognise=lambda found, expected, cases: all(np.shape(one["features"])[-1:] == (5,) for one in found),
+            recognise=has_shape((None, 5), "features"),
         ),
         Wrong(
             "cut too early",
@@ -125,28 +125,21 @@ QUESTION = Question(
             "Some features are zero and the others twice as large: dropout is at work. The model came in train mode; "
             "features for a table need `model.eval()`, or they are another draw each time.",
             _with_dropout,
-            recognise=_dropped,
+            recognise=on(0, each(_is_dropped)),  # with one hidden layer, before whose dropout nothing is dropped
         ),
         Wrong(
             "head lost",
             "The features are right, but the model has lost its head: whoever uses it next gets features where they "
             "expect answers. Leave the layers in place, work on a copy, or put the head back.",
             _head_lost,
-            recognise=lambda found, expected, cases: (
-                _right_features(found, expected)
-                and not close(
-                    found[0]["what the model answers afterwards"], expected[0]["what the model answers afterwards"]
-                )
-            ),
+            recognise=all_of(_RIGHT_FEATURES, on(0, differs("what the model answers afterwards", atol=1e-5))),
         ),
         Wrong(
             "graph kept",
             "The features are right, but each row drags the whole graph of the backbone along. In a table of fifty "
             "thousand rows that fills the memory. Compute them under `torch.no_grad()`.",
             _graph_kept,
-            recognise=lambda found, expected, cases: (
-                _right_features(found, expected) and any(np.any(one["gradient kept"]) for one in found)
-            ),
+            recognise=all_of(_RIGHT_FEATURES, nonzero("gradient kept")),
         ),
     ),
     probe=_looked_at,

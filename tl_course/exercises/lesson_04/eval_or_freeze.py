@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="eval_or_freeze",
@@ -32,28 +33,28 @@ QUESTION = Question(
             "A trains all its weights: `eval()` tells BatchNorm and dropout that nobody is training, and no gradient "
             "listens to it.",
             "ACE",
-            recognise=lambda found, expected, cases: "A" in found[0],
+            recognise=chose("A"),
         ),
         Wrong(
             "statistics forgotten",
             "B and D have no gradients in `features`, but BatchNorm is in train mode there: its running means and "
             "variances move with every batch, under `no_grad()` too, and features of a picture with them.",
             "BCDE",
-            recognise=lambda found, expected, cases: bool({"B", "D"} & set(found[0])),
+            recognise=chose("B", "D"),
         ),
         Wrong(
             "C forgotten",
             "You left out C. Gradients are off and so is the movement of the statistics: that is all there is to "
             "freezing.",
             "E",
-            recognise=lambda found, expected, cases: "C" not in found[0],
+            recognise=left_out("C"),
         ),
         Wrong(
             "E forgotten",
             "You left out E. What runs under `no_grad()` leaves no graph, so these weights get no gradient at all, and "
             "an optimiser passes over a weight that has none.",
             "C",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
     ),
     probe=letters,

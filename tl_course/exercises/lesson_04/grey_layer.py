@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_04._shared import close
 from tl_course.exercises.probes import need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, any_of, close, each, has_shape, other_shape
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -60,11 +62,22 @@ def _sum_of_channels(weight: Tensor) -> Tensor:
     return weight.sum(dim=1, keepdim=True)
 
 
-def _only_bias_off(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-    """Whether weights are right and answers are off by one number a channel."""
-    off = [np.subtract(one["answers"], other["answers"]) for one, other in zip(found, expected, strict=True)]
-    weights = all(close(one["weights"], other["weights"]) for one, other in zip(found, expected, strict=True))
-    return weights and all(np.allclose(np.ptp(part, axis=(0, 2, 3)), 0, atol=1e-5) for part in off)
+_RIGHT_WEIGHTS = agrees("weights", atol=1e-5)
+
+
+def _is_off_by_channel(found: Data, expected: Data, case: Case) -> bool:
+    """Whether answers are off by one number a channel, whatever stands in the bias's place: zeros, or a new draw."""
+    if np.shape(found["answers"]) != np.shape(expected["answers"]):
+        return False
+    off = np.subtract(found["answers"], expected["answers"])
+    return bool(np.allclose(np.ptp(off, axis=(0, 2, 3)), 0, atol=1e-5))
+
+
+def _is_channel(k: int) -> Callable[[Data, Data, Case], bool]:
+    """Whether the weights are those for one channel, which may be any of three."""
+    return lambda found, expected, case: close(
+        found["weights"], found["the layer you were given"]["weight"][:, k : k + 1], atol=1e-5
+    )
 
 
 QUESTION = Question(
@@ -101,22 +114,14 @@ QUESTION = Question(
             "You kept the weights for one channel and threw away the other two. A filter that looked for red beside "
             "green is now a filter that looks for something else.",
             _grey_layer(lambda weight: weight[:, :1].clone()),
-            recognise=lambda found, expected, cases: any(
-                all(
-                    close(one["weights"], one["the layer you were given"]["weight"][:, k : k + 1])
-                    for one in found
-                    if one["weights"].shape[1] == 1
-                )
-                and all(one["weights"].shape[1] == 1 for one in found)
-                for k in range(3)
-            ),
+            recognise=any_of(*(each(_is_channel(k)) for k in range(3))),
         ),
         Wrong(
             "still three channels",
             "This layer still takes three channels: its weights have the shape 4×3×3×3. Sum over axis 1, and keep that "
             "axis with one entry.",
             lambda conv: conv,
-            recognise=lambda found, expected, cases: all(one["weights"].shape[1] == 3 for one in found),
+            recognise=has_shape((None, 3, None, None), "weights"),
         ),
         Wrong(
             "bias three times",
@@ -129,20 +134,14 @@ QUESTION = Question(
             "The weights are right, but the answers are off by one number a channel: the bias of the old layer is not "
             "in the new one. Copy it where there is one, and have none where there is none.",
             _grey_layer(_sum_of_channels, bias_of=None),
-            recognise=_only_bias_off,
+            recognise=all_of(_RIGHT_WEIGHTS, each(_is_off_by_channel)),
         ),
         Wrong(
             "stride or padding lost",
             "The weights are right, but the map has another size, or begins elsewhere: `stride` and `padding` of the "
             "old layer have to be handed on.",
             _grey_layer(_sum_of_channels, geometry=False),
-            recognise=lambda found, expected, cases: (
-                all(close(one["weights"], other["weights"]) for one, other in zip(found, expected, strict=True))
-                and any(
-                    np.shape(one["answers"]) != np.shape(other["answers"])
-                    for one, other in zip(found, expected, strict=True)
-                )
-            ),
+            recognise=all_of(_RIGHT_WEIGHTS, other_shape("answers")),
         ),
     ),
     probe=_on_grey,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="may_keep",
@@ -31,35 +32,35 @@ QUESTION = Question(
             "In B each epoch shows another cut of the picture, and its features are others. Kept features would freeze "
             "the first draw: no augmentation at all, under its name.",
             "ABDF",
-            recognise=lambda found, expected, cases: "B" in found[0],
+            recognise=chose("B"),
         ),
         Wrong(
             "backbone moves",
             "In C the backbone moves, slowly but it does; in E its running statistics do. Then the table describes a "
             "backbone that no longer exists.",
             "ACDEF",
-            recognise=lambda found, expected, cases: bool({"C", "E"} & set(found[0])),
+            recognise=chose("C", "E"),
         ),
         Wrong(
             "order forgotten",
             "You left out A. The order is no matter for the features: a row of the table is found by its picture's "
             "number, together with its label.",
             "DF",
-            recognise=lambda found, expected, cases: "A" not in found[0],
+            recognise=left_out("A"),
         ),
         Wrong(
             "fixed preparation forgotten",
             "You left out D. Normalising and cutting out the middle change a picture in the same way every time, so "
             "its features stay what they are.",
             "AF",
-            recognise=lambda found, expected, cases: "D" not in found[0],
+            recognise=left_out("D"),
         ),
         Wrong(
             "head's own business forgotten",
             "You left out F. Dropout in the *head* acts on what the features are handed to; the features themselves do "
             "not notice.",
             "AD",
-            recognise=lambda found, expected, cases: "F" not in found[0],
+            recognise=left_out("F"),
         ),
     ),
     probe=letters,

@@ -36,8 +36,8 @@ def _by_own_statistics(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return (scaled - scaled.mean((0, 2, 3), keepdim=True)) / scaled.std((0, 2, 3), keepdim=True)
 
 
-def _own(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-    """Whether the result has mean zero, over everything, channel by channel or picture by picture."""
+def _have_mean_zero(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+    """Whether every result has mean zero, whatever was divided by: over all, by channel, by picture or by both."""
     made = [np.asarray(one) for one in found]
     axes = ((0, 1, 2, 3), (0, 2, 3), (1, 2, 3), (2, 3))
     return any(all(np.allclose(one.mean(axis), 0, atol=1e-4) for one in made) for axis in axes)
@@ -82,7 +82,7 @@ QUESTION = Question(
             "result depends on who else is there, and the weights get what they never saw. The statistics belong to "
             "the weights.",
             _by_own_statistics,
-            recognise=_own,
+            recognise=_have_mean_zero,
         ),
         Wrong(
             "ImageNet's, as always",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_05._shared import close, picture_cases, same_state
+from tl_course.exercises.lesson_05._shared import picture_cases
 from tl_course.exercises.networks import TinyResNet, train
 from tl_course.exercises.probes import load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, differs, nonzero, on
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -77,10 +77,6 @@ def _graph_kept(model: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-def _right_logits(found: Data, expected: Data) -> bool:
-    return np.shape(found["logits"]) == np.shape(expected["logits"]) and close(found["logits"], expected["logits"])
-
-
 QUESTION = Question(
     slug="fair_test",
     lesson="05",
@@ -109,38 +105,28 @@ QUESTION = Question(
             "The model predicts in train mode: BatchNorm normalises each picture by the others in its batch, and its "
             "running statistics move, `no_grad()` or not. Call `model.eval()` first.",
             _in_train_mode,
-            recognise=lambda found, expected, cases: (
-                not same_state(found[0]["state afterwards"], expected[0]["state afterwards"], "running_mean")
-            ),
+            recognise=on(0, differs("state afterwards/*running_mean")),
         ),
         Wrong(
             "graph kept",
             "The predictions are right, but they drag the whole graph along: memory grows with every batch that is "
             "kept. Predict under `torch.no_grad()`.",
             _graph_kept,
-            recognise=lambda found, expected, cases: (
-                all(map(_right_logits, found, expected)) and any(np.any(one["gradient kept"]) for one in found)
-            ),
+            recognise=all_of(agrees("logits"), nonzero("gradient kept")),
         ),
         Wrong(
             "left in eval",
             "The predictions are right, but the model is left in eval mode. Who tests in the middle of training then "
             "trains on without dropout and with standing statistics, and does not know.",
             _left_in_eval,
-            recognise=lambda found, expected, cases: (
-                all(map(_right_logits, found, expected))
-                and not close(found[0]["what the model does afterwards"], expected[0]["what the model does afterwards"])
-            ),
+            recognise=all_of(agrees("logits"), on(0, differs("what the model does afterwards"))),
         ),
         Wrong(
             "left in train",
             "The predictions are right, but a model that came in eval mode leaves in train mode. Give it back in the "
             "mode in which you got it.",
             _left_in_train,
-            recognise=lambda found, expected, cases: (
-                all(map(_right_logits, found, expected))
-                and not close(found[1]["what the model does afterwards"], expected[1]["what the model does afterwards"])
-            ),
+            recognise=all_of(agrees("logits"), on(1, differs("what the model does afterwards"))),
         ),
     ),
     probe=_predictions,

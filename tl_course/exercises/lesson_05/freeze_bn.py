@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from tl_course.exercises.lesson_05._shared import picture_cases, same_state
+from tl_course.exercises.lesson_05._shared import picture_cases
 from tl_course.exercises.networks import TinyResNet, train
 from tl_course.exercises.probes import load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import Recogniser, agrees, all_of, differs, on
 from tl_course.exercises.values import Data, plain, tensors
 
 BACKBONE = ("conv1", "bn1", "layer1", "layer2")
@@ -55,16 +56,15 @@ def _only_convolutions(model: nn.Module) -> None:
             module.eval()
 
 
-def _moved(found: list[Data], expected: list[Data], *, statistics: bool, convolutions: bool, scales: bool) -> bool:
-    """Whether exactly these parts of the backbone moved."""
-    mine, theirs = found[0]["state"], expected[0]["state"]
-    parts = {
-        "statistics": ("running_mean", "running_var"),
-        "convolutions": ("conv1.weight", "layer1.0.weight", "layer2.0.weight"),
-        "scales": ("bn1.weight", "layer1.1.weight", "layer2.1.bias"),
-    }
-    wanted = {"statistics": statistics, "convolutions": convolutions, "scales": scales}
-    return all(same_state(mine, theirs, *endings) != wanted[name] for name, endings in parts.items())
+_STATISTICS = ("state/*running_mean", "state/*running_var")
+_CONVOLUTIONS = ("state/conv1.weight", "state/layer1.0.weight", "state/layer2.0.weight")
+_SCALES = ("state/bn1.weight", "state/layer1.1.weight", "state/layer2.1.bias")
+
+
+def _moved(*moving: tuple[str, ...]) -> Recogniser:
+    """Recognise that exactly these parts of the backbone moved."""
+    kinds = (_STATISTICS, _CONVOLUTIONS, _SCALES)
+    return on(0, all_of(*(differs(*names) if names in moving else agrees(*names) for names in kinds)))
 
 
 QUESTION = Question(
@@ -97,21 +97,21 @@ QUESTION = Question(
             "have no gradient, and follow every batch as long as the layer is in train mode. Put the backbone in "
             "`eval()` too.",
             _only_gradients,
-            recognise=lambda f, e, cases: _moved(f, e, statistics=True, convolutions=False, scales=False),
+            recognise=_moved(_STATISTICS),
         ),
         Wrong(
             "weights move",
             "The statistics stand still, but the weights are trained: `eval()` is not freezing. It changes what "
             "BatchNorm and dropout do, and no gradient. Use `requires_grad_(False)` as well.",
             _only_eval,
-            recognise=lambda f, e, cases: _moved(f, e, statistics=False, convolutions=True, scales=True),
+            recognise=_moved(_CONVOLUTIONS, _SCALES),
         ),
         Wrong(
             "scales move",
             "The convolutions stand still, but BatchNorm's own weight and bias are trained. They are parameters of the "
             "backbone like all others.",
             _only_convolutions,
-            recognise=lambda f, e, cases: _moved(f, e, statistics=False, convolutions=False, scales=True),
+            recognise=_moved(_SCALES),
         ),
         Wrong(
             "nothing frozen",
@@ -119,7 +119,7 @@ QUESTION = Question(
             "*module* only makes a new attribute; the method with the underscore, `requires_grad_(False)`, reaches its "
             "parameters.",
             lambda model: setattr(model, "requires_grad", False),
-            recognise=lambda f, e, cases: _moved(f, e, statistics=True, convolutions=True, scales=True),
+            recognise=_moved(_STATISTICS, _CONVOLUTIONS, _SCALES),
         ),
         Wrong(
             "head frozen too",

@@ -9,6 +9,7 @@ from torch import nn
 from tl_course.exercises.networks import TinyResNet
 from tl_course.exercises.probes import load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import any_of, on, zero
 from tl_course.exercises.values import Data, Unfit
 
 
@@ -86,15 +87,13 @@ QUESTION = Question(
             "head forgotten",
             "The head does not move at all: no group holds `model.fc`. It is new, and needs training most.",
             _with_rates((("layer2",), 1), (("layer1",), 2), (_STEM, 3)),
-            recognise=lambda found, expected, cases: not np.any(found[0]["fc.weight"]),
+            recognise=on(0, zero("fc.weight")),
         ),
         Wrong(
             "stem forgotten",
             "Part of the stem does not move: `conv1` or `bn1` is in no group. What is in no group is silently frozen.",
             _with_rates((("fc",), 0), (("layer2",), 1), (("layer1",), 2), (("conv1",), 3)),
-            recognise=lambda found, expected, cases: (
-                not (np.any(found[0]["conv1.weight"]) and np.any(found[0]["bn1.weight"]))
-            ),
+            recognise=on(0, any_of(zero("conv1.weight"), zero("bn1.weight"))),
         ),
         Wrong(
             "head decayed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="loud_or_silent",
@@ -29,27 +30,27 @@ QUESTION = Question(
             "A is loud",
             "A is a bug, but not a silent one: no parameter is trainable, so the first `backward()` raises an error.",
             "AB",
-            recognise=lambda found, expected, cases: "A" in found[0],
+            recognise=chose("A"),
         ),
         Wrong(
             "C is right",
             "C is no bug: `requires_grad_` with the underscore is a method of modules, and reaches all parameters of "
             "the head.",
             "BCD",
-            recognise=lambda found, expected, cases: "C" in found[0],
+            recognise=chose("C"),
         ),
         Wrong(
             "D forgotten",
             "You left out D. Setting `requires_grad` on the model freezes nothing: all of it is trained, and no error "
             "says so.",
             "B",
-            recognise=lambda found, expected, cases: "D" not in found[0],
+            recognise=left_out("D"),
         ),
         Wrong(
             "B forgotten",
             "You left out B. The last stage has gradients, so `backward()` runs, and the head stays random.",
             "D",
-            recognise=lambda found, expected, cases: "B" not in found[0],
+            recognise=left_out("B"),
         ),
     ),
     probe=letters,

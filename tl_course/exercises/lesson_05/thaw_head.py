@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from tl_course.exercises.lesson_05._shared import picture_cases, same_state
+from tl_course.exercises.lesson_05._shared import picture_cases
 from tl_course.exercises.networks import TinyResNet, train
 from tl_course.exercises.probes import load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import differs, on
 from tl_course.exercises.values import Data, tensors
 
 
@@ -96,9 +97,7 @@ QUESTION = Question(
             "too much learns",
             "More learns than was asked for: `layer1` is to stay frozen, and so are `conv1` and `bn1`.",
             _from_layer1,
-            recognise=lambda found, expected, cases: (
-                not same_state(found[0]["state"], expected[0]["state"], "layer1.0.weight")
-            ),
+            recognise=on(0, differs("state/layer1.0.weight")),
         ),
     ),
     probe=_as_planned,

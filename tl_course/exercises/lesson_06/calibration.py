@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import gives
 
 
 def _answers(seed: int) -> list[Case]:
@@ -35,6 +36,10 @@ def _gaps(confidence: Tensor, right: Tensor, bins: int) -> list[tuple[float, flo
 
 def _calibration(confidence: Tensor, right: Tensor, bins: int) -> float:
     return sum(share * abs(gap) for share, gap in _gaps(confidence, right, bins))
+
+
+def _gap_of_all(confidence: Tensor, right: Tensor, bins: int) -> float:
+    return float(right.double().mean() - confidence.mean())
 
 
 def _by_bin(combine):
@@ -80,10 +85,9 @@ QUESTION = Question(
             "gaps cancel",
             "Your gaps have signs, and so they cancel: a network too sure in one bin and too modest in another would "
             "look perfect. Take the absolute value of each bin's gap *before* adding.",
-            lambda confidence, right, bins: abs(float(right.double().mean() - confidence.mean())),
-            recognise=lambda found, expected, cases: all(
-                np.isclose(np.abs(one), abs(case["right"].mean() - case["confidence"].mean()), rtol=1e-4, atol=1e-6)
-                for one, case in zip(found, cases, strict=True)
+            lambda confidence, right, bins: abs(_gap_of_all(confidence, right, bins)),
+            recognise=gives(
+                _gap_of_all, lambda *inputs: -_gap_of_all(*inputs), lambda *inputs: abs(_gap_of_all(*inputs))
             ),
         ),
         Wrong(

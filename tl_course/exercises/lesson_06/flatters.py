@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="flatters",
@@ -29,34 +30,34 @@ QUESTION = Question(
             "In A the validation pictures chose, and the test pictures were asked once: that is what the three splits "
             "are for. (Its *validation* score would flatter.)",
             "ABDE",
-            recognise=lambda found, expected, cases: "A" in found[0],
+            recognise=chose("A"),
         ),
         Wrong(
             "a mean suspected",
             "In C and F nothing is chosen: all seeds enter the mean, and a second measure of one and the same network "
             "is no second try.",
             "BCDE",
-            recognise=lambda found, expected, cases: bool({"C", "F"} & set(found[0])),
+            recognise=chose("C", "F"),
         ),
         Wrong(
             "looking forgotten",
             "You left out E. She chose by her eyes: what she added answers mistakes on exactly these pictures. That is "
             "why the lesson looked at *validation* mistakes.",
             "BD",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
         Wrong(
             "best seed forgotten",
             "You left out D. Of five seeds the best is best partly by luck, and the test pictures said which it was.",
             "BE",
-            recognise=lambda found, expected, cases: "D" not in found[0],
+            recognise=left_out("D"),
         ),
         Wrong(
             "epoch forgotten",
             "You left out B. Each epoch is another try, and the maximum of many noisy scores is high because of its "
             "noise.",
             "DE",
-            recognise=lambda found, expected, cases: "B" not in found[0],
+            recognise=left_out("B"),
         ),
     ),
     probe=letters,

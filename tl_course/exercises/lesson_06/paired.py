@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import gives
 
 
 def _two_networks(seed: int) -> list[Case]:
@@ -44,6 +45,12 @@ def _disagreements(labels: Tensor, said_a: Tensor, said_b: Tensor) -> list[float
     only_a, _ = _wins(labels, said_a, said_b)
     tosses = int((said_a != said_b).sum())
     return [only_a, tosses - only_a, min(1.0, 2 * _tail(max(only_a, tosses - only_a), tosses))]
+
+
+def _disagreements_of_b(labels: Tensor, said_a: Tensor, said_b: Tensor) -> list[float]:
+    """The same mistake from the other side: B's wins, and the rest is A's."""
+    only_b, rest, p = _disagreements(labels, said_b, said_a)
+    return [rest, only_b, p]
 
 
 def _all_right(labels: Tensor, said_a: Tensor, said_b: Tensor) -> list[float]:
@@ -85,29 +92,21 @@ QUESTION = Question(
             "swapped",
             "The two counts are swapped: the first is the number of pictures that only *A* got right.",
             lambda labels, said_a, said_b: _paired(labels, said_b, said_a),
-            recognise=lambda found, expected, cases: all(
-                list(mine[:2]) == list(theirs[1::-1]) for mine, theirs in zip(found, expected, strict=True)
-            ),
+            recognise=gives(lambda labels, said_a, said_b: _wins(labels, said_b, said_a), first=2),
         ),
         Wrong(
             "both wrong, differently",
             "You count a picture as a disagreement whenever the two answers differ. Where both are *wrong* in "
             "different ways, neither has won: compare each answer with the label.",
             _disagreements,
-            recognise=lambda found, expected, cases: all(
-                float(sum(one[:2])) == float((case["said_a"] != case["said_b"]).sum())
-                for one, case in zip(found, cases, strict=True)
-            ),
+            recognise=gives(_disagreements, _disagreements_of_b, first=2),
         ),
         Wrong(
             "all right answers",
             "These are all right answers of each network. The pictures that both got right are in both counts, and "
             "they say nothing about who is better.",
             _all_right,
-            recognise=lambda found, expected, cases: all(
-                float(one[0]) == float((case["said_a"] == case["labels"]).sum())
-                for one, case in zip(found, cases, strict=True)
-            ),
+            recognise=gives(_all_right, first=2),
         ),
         Wrong(
             "one side",
