@@ -173,7 +173,7 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         FORGE + "import json, os, sys\n" + HEAD
         + "    frame_ = sys._getframe()\n    while 'token' not in frame_.f_locals:\n"
         "        frame_ = frame_.f_back\n    token = frame_.f_locals['token']\n"
-        "    one = {'dict': {'value': 1.0, 'fault': '', 'error': '', 'where': '', 'printed': ''}}\n"
+        "    one = {'dict': {'value': 1.0, 'fault': '', 'error': '', 'where': '', 'printed': '', 'error_type': ''}}\n"
         "    text = json.dumps({'token': token, 'step': 2, 'evidence': json.dumps([one] * 5), 'points': 99,\n"
         "                       'status': 'right'}).encode()\n    os.write(3, frame(text))\n    return 1.0\n",
         0, {"value"},

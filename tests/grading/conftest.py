@@ -9,6 +9,14 @@ from tl_course.grading.notebooks import EXERCISES, extract, worksheet
 from tl_course.grading.server_client import ServerClient
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A test that asks for the server runs learners' code in processes: it is an integration test."""
+    for item in items:
+        if "client" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.integration)
+
+
 @pytest.fixture(scope="session")
 def client():
     made = ServerClient("02", None)

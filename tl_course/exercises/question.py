@@ -45,6 +45,8 @@ class Evidence:
         For an error: the learner's line, if it is known.
     printed : str
         What the answer printed, cut off.
+    error_type : str
+        For an answer that ended with an error: the name of its class.
     """
 
     value: Data = None
@@ -52,6 +54,7 @@ class Evidence:
     error: str = ""
     where: str = ""
     printed: str = ""
+    error_type: str = ""
 
     def as_data(self) -> dict[str, Data]:
         """Return the evidence as plain data, to be sent to another process."""
@@ -166,7 +169,7 @@ class Question:
         0.25
         """
         screen = io.StringIO()
-        fault = error = where = ""
+        fault = error = where = error_type = ""
         value: Data = None
         environment.seed_everything(0)
         with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(io.StringIO()):
@@ -178,7 +181,8 @@ class Question:
                 raise
             except BaseException as raised:  # SystemExit too: an answer must not end the learner's session
                 fault, error, where = "raised", _last_line(raised), _learners_line(raised)
-        return Evidence(value, fault, error, where, screen.getvalue()[:MAX_PRINTED])
+                error_type = type(raised).__name__
+        return Evidence(value, fault, error, where, screen.getvalue()[:MAX_PRINTED], error_type)
 
 
 # --- errors in words -----------------------------------------------------------------------------------------------

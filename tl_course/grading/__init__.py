@@ -8,6 +8,6 @@ What is protected and what is not: ``docs/grading.md``.
 
 from tl_course.grading.job import Job, Report, grade
 from tl_course.grading.limits import Limits
-from tl_course.grading.marking import Mark
+from tl_course.grading.results import Mark
 
 __all__ = ["Job", "Limits", "Mark", "Report", "grade"]

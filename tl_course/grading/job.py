@@ -16,8 +16,9 @@ from queue import SimpleQueue
 from tl_course.exercises import UNCHECKED, catalogue
 from tl_course.grading import pages, table
 from tl_course.grading.limits import Limits
-from tl_course.grading.marking import Mark, mark
+from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
+from tl_course.grading.results import Graded, Mark
 from tl_course.grading.sandbox import WALLS
 from tl_course.grading.server_client import PACKAGE, Attempt, ServerClient
 from tl_course.grading.state import Kept
@@ -59,21 +60,6 @@ class Job:
     force: bool = False
     regrade: bool = False
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True)
-class Graded:
-    """One student's result; ``marks`` has one for each question, whatever was handed in."""
-
-    student: str
-    identity: str
-    marks: list[Mark]
-    answers: Answers
-    kept: bool = False
-
-    @property
-    def points(self) -> int:
-        return sum(one.points for one in self.marks)
 
 
 @dataclass(frozen=True)

@@ -8,47 +8,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Case, Evidence, Judge, Question, decode, encode
 from tl_course.exercises.isolation import undisturbed
 from tl_course.grading.limits import MEBIBYTE, Limits
 from tl_course.grading.notebooks import Answers, Worksheet
+from tl_course.grading.results import Mark
 from tl_course.grading.server_client import Attempt
 
 LONGEST = 1000
 """Characters of a text in a mark."""
 _ONE_AT_A_TIME = threading.Lock()
 """Questions seed and use the random state of the whole process."""
+UNKNOWN_NAME = NameError.__name__
 HELPER = "Only the cells for answers are graded: what an answer uses must be defined in one of them."
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What one answer earned.
-
-    Attributes
-    ----------
-    question, title : str
-        Slug, and heading.
-    points, of : int
-    status : str
-        ``"right"``, ``"wrong"``, ``"not attempted"``; ``"unchecked"`` if the grader failed, and a person has to look.
-    reason : str
-        One word or two to count by: the name of a known wrong answer, or what happened.
-    message, detail, printed : str
-        For the learner.
-    """
-
-    question: str
-    title: str
-    points: int
-    of: int
-    status: str
-    reason: str = ""
-    message: str = ""
-    detail: str = ""
-    printed: str = ""
 
 
 def mark(
@@ -100,10 +73,11 @@ class _Session:
         self.marks: dict[str, Mark] = {}
         self.left_out: set[str] = set()
         self.errors: dict[str, str] = {}
+        self.error_types: dict[str, object] = {}
         self.cases: dict[str, list[Case]] = {}
         self.failures = 0
-        for slug, reason in answers.missing.items():
-            self._set(slug, WRONG if "more than" in reason else NOT_ATTEMPTED, "no cell", reason)
+        for slug, missing in answers.missing.items():
+            self._set(slug, missing.status, missing.reason, missing.message)
 
     @property
     def waiting(self) -> list[str]:
@@ -141,7 +115,8 @@ class _Session:
             if message.get("begun") is True:
                 begun = max(begun, number)
             elif "cell" in steps[number]:
-                self.errors[steps[number]["cell"]] = _short(message.get("error"))
+                name = steps[number]["cell"]
+                self.errors[name], self.error_types[name] = _short(message.get("error")), message.get("error_type")
             elif steps[number]["question"] in self.waiting:
                 self._judge(self.questions[steps[number]["question"]], message)
         if attempt.end == "died" or (begun < 0 and not finished):
@@ -167,7 +142,8 @@ class _Session:
         if not self.answers.cells[slug].strip():
             self._set(slug, NOT_ATTEMPTED, message="The cell of this question is empty.")
         elif error:
-            self._set(slug, WRONG, "raised", f"Its cell stopped with `{error}`.", _about_names(error))
+            detail = HELPER if self.error_types[slug] == UNKNOWN_NAME else ""
+            self._set(slug, WRONG, "raised", f"Its cell stopped with `{error}`.", detail)
         else:
             self._set(slug, WRONG, "no answer", f"The cell does not define `answer_{slug}`.")
 
@@ -207,15 +183,12 @@ def judged(question: Question, text: str, cases: list[Case]) -> Mark:
         sentence = f"What it gave back cannot be judged ({type(error).__name__})."
         return Mark(question.slug, question.title, 0, question.points, WRONG, "unfit", sentence)
     points = question.points if verdict.status == RIGHT else 0
-    names = _about_names(verdict.detail + verdict.message) if verdict.reason == "raised" else ""
+    unknown = verdict.reason == "raised" and any(one.error_type == UNKNOWN_NAME for one in evidence)
+    names = HELPER if unknown else ""
     texts = (verdict.message, f"{verdict.detail} {names}".strip(), verdict.printed)
     return Mark(
         question.slug, question.title, points, question.points, verdict.status, verdict.reason, *map(_short, texts)
     )
-
-
-def _about_names(error: str) -> str:
-    return HELPER if "NameError" in error else ""
 
 
 def _how_it_ended(attempt: Attempt, limits: Limits) -> tuple[str, str]:

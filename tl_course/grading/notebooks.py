@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import tl_course
-from tl_course.exercises import Question
+from tl_course.exercises import NOT_ATTEMPTED, WRONG, Question
 from tl_course.grading.submissions import Piece, Refused, Submission
 
 MAX_PARTS = 4_000_000
@@ -112,6 +112,25 @@ def worksheet(
 # --- a learner's notebook --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Missing:
+    """Why there is no answer to a question that could be run.
+
+    Attributes
+    ----------
+    status : str
+        Of the mark: ``"not attempted"``, or ``"wrong"`` where there is something.
+    reason : str
+        To count by.
+    message : str
+        For the learner.
+    """
+
+    status: str
+    reason: str
+    message: str
+
+
 @dataclass
 class Answers:
     """What of a student's files is graded.
@@ -120,7 +139,7 @@ class Answers:
     ----------
     cells : dict of str
         Source of the answer to each question, as far as there is one.
-    missing : dict of str
+    missing : dict of str to Missing
         For each other question, why there is none.
     digest : str
         Of the answers: what a mark depends on.
@@ -128,11 +147,11 @@ class Answers:
     stamp : datetime.datetime or None
     late : bool
     notes : list of str
-        What the teacher should know.
+        What teacher and student should know of how the files were read; never a word on other students.
     """
 
     cells: dict[str, str]
-    missing: dict[str, str]
+    missing: dict[str, Missing]
     digest: str = ""
     file: str = ""
     stamp: datetime | None = None
@@ -265,12 +284,14 @@ def extract(notebook: dict, sheet: Worksheet) -> Answers:
         if slug not in cells and (found := [text for cell in codes if _defines(text := source_of(cell), slug)]):
             cells[slug] = found[0]
             notes.append(f"{slug}: the cell had lost its name, and was found by what it defines")
-    missing = {slug: "The cell of this question is not in the notebook." for slug in slugs if slug not in cells}
+    absent = Missing(NOT_ATTEMPTED, "no cell", "The cell of this question is not in the notebook.")
+    missing = {slug: absent for slug in slugs if slug not in cells}
     for slug, source in list(cells.items()):
         if len(source) > MAX_CELL:
-            missing[slug] = f"The cell has more than {MAX_CELL:,} characters."
+            missing[slug] = Missing(WRONG, "too long", f"The cell has more than {MAX_CELL:,} characters.")
             del cells[slug]
-    digest = hashlib.sha256(json.dumps([cells, missing], sort_keys=True).encode()).hexdigest()
+    lacking = {slug: one.status for slug, one in missing.items()}
+    digest = hashlib.sha256(json.dumps([cells, lacking], sort_keys=True).encode()).hexdigest()
     return Answers(cells, missing, digest, notes=list(dict.fromkeys(notes)))
 
 

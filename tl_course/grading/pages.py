@@ -7,19 +7,16 @@ from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Question
-from tl_course.grading.marking import Mark
 from tl_course.grading.notebooks import Worksheet
+from tl_course.grading.results import Graded, Mark
 from tl_course.grading.state import write_whole
 from tl_course.grading.submissions import safe_names
 
-if TYPE_CHECKING:
-    from tl_course.grading.job import Graded
-
 COMMON = 4
-_SIGNS = {RIGHT: "✓", WRONG: "✗", NOT_ATTEMPTED: "–", UNCHECKED: "?"}
+_LOOKS = {RIGHT: ("✓", "right"), WRONG: ("✗", "wrong"), NOT_ATTEMPTED: ("–", "open"), UNCHECKED: ("?", "open")}
+"""A mark's sign, and its class in the style sheet."""
 _STYLE = """
 :root { color-scheme: light }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 48rem; margin: 2rem auto;
@@ -50,7 +47,7 @@ def feedback(one: Graded, sheet: Worksheet) -> str:
     facts = [f"file {escape(one.answers.file)}" if one.answers.file else "no file"]
     if one.answers.stamp:
         facts.append(f"of {one.answers.stamp:%Y-%m-%d %H:%M}" + (", late" if one.answers.late else ""))
-    notes = [f"<p>{escape(note[:1].upper() + note[1:].rstrip('.'))}.</p>" for note in _for_learner(one)]
+    notes = [f"<p>{escape(note[:1].upper() + note[1:].rstrip('.'))}.</p>" for note in one.answers.notes]
     body = [
         f"<h1>Exercise {sheet.number}: {escape(sheet.title)}</h1>",
         f"<p><strong>{escape(one.student)}</strong>: {one.points} of {sheet.points} points</p>",
@@ -61,16 +58,12 @@ def feedback(one: Graded, sheet: Worksheet) -> str:
     return _page(f"Exercise {sheet.number}: {one.student}", body)
 
 
-def _for_learner(one: Graded) -> list[str]:
-    """Notes that do not speak of other students."""
-    return [note for note in one.answers.notes if not note.startswith("the very same")]
-
-
 def _card(mark: Mark) -> str:
     points = f"{mark.points} of {mark.of}" if mark.of else "no points"
+    sign, look = _LOOKS[mark.status]
     parts = [
-        f"<section class='{mark.status.split()[0]}'><span class='points'>{points}</span>",
-        f"<h2>{_SIGNS[mark.status]} {escape(mark.title)}</h2>",
+        f"<section class='{look}'><span class='points'>{points}</span>",
+        f"<h2>{sign} {escape(mark.title)}</h2>",
         f"<p class='small'><code>{escape(mark.question)}</code> · {mark.status}</p>",
         f"<p>{_prose(mark.message)}</p>" if mark.message else "",
         f"<p>{_prose(mark.detail)}</p>" if mark.detail and mark.detail != mark.message else "",
@@ -141,7 +134,7 @@ def _students(results: list[Graded]) -> list[list[object]]:
             escape(one.student),
             one.points,
             "late" if one.answers.late else "",
-            escape("; ".join(one.answers.notes)),
+            escape("; ".join(one.notes_for_teacher)),
         ]
         for one in results
     ]

@@ -50,7 +50,7 @@ def run(steps: list[dict], questions: Mapping[str, Question], token: str, send: 
     for number, step in enumerate(steps):
         tell(step=number, begun=True)
         if "cell" in step:
-            tell(step=number, error=_execute(step["source"], step["cell"], namespace))
+            tell(step=number, **_execute(step["source"], step["cell"], namespace))
         else:
             tell(step=number, **_shown(questions[step["question"]], step, namespace))
     tell(finished=True)
@@ -84,16 +84,16 @@ def _plain_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
-def _execute(source: str, name: str, namespace: dict) -> str:
-    """Run a cell; return the last line of its error, or nothing."""
+def _execute(source: str, name: str, namespace: dict) -> dict[str, str]:
+    """Run a cell; return its error's last line and type as fields of a message, empty where there was none."""
     place = f"<cell {name}>"
     try:
         code = compile(_plain_python(source), place, "exec")
         linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)
         exec(code, namespace)
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a cell that ends itself ends only itself
-        return _in_words(error)
-    return ""
+        return {"error": _in_words(error), "error_type": _type_name(error)}
+    return {"error": "", "error_type": ""}
 
 
 def _in_words(error: BaseException) -> str:
@@ -101,6 +101,13 @@ def _in_words(error: BaseException) -> str:
         return " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(": ")
     except BaseException:
         return "an error"
+
+
+def _type_name(error: BaseException) -> str:
+    try:
+        return str(type(error).__name__)
+    except BaseException:  # a metaclass of the learner's may do anything
+        return ""
 
 
 def _shown(question: Question, step: dict, namespace: dict) -> dict[str, object]:

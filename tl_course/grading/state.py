@@ -8,8 +8,8 @@ import json
 import os
 from pathlib import Path
 
-from tl_course.grading.marking import Mark
 from tl_course.grading.notebooks import Answers, Worksheet
+from tl_course.grading.results import Mark
 
 
 class Kept:

@@ -8,14 +8,11 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tl_course.exercises import RIGHT
 from tl_course.grading.notebooks import Worksheet
+from tl_course.grading.results import Graded
 from tl_course.grading.state import write_whole
-
-if TYPE_CHECKING:
-    from tl_course.grading.job import Graded
 
 COLUMNS = (
     "student", "id", "question", "points", "of", "status", "reason", "late", "submitted", "file", "notes",
@@ -45,7 +42,7 @@ def _who(one: Graded) -> list[str]:
 
 def _what(one: Graded) -> list[str]:
     stamp = one.answers.stamp.isoformat(" ") if one.answers.stamp else ""
-    return ["late" if one.answers.late else "", stamp, one.answers.file, "; ".join(one.answers.notes)]
+    return ["late" if one.answers.late else "", stamp, one.answers.file, "; ".join(one.notes_for_teacher)]
 
 
 def _write(file: Path, columns: Iterable[str], rows: Iterable[list[object]]) -> None:
@@ -77,6 +74,5 @@ def with_twins(results: list[Graded]) -> list[Graded]:
     noted = []
     for one in results:
         others = [name for name in groups.get(one.answers.digest, []) if name != one.student]
-        notes = [*one.answers.notes, f"the very same cells as {', '.join(others[:5])}"] if others else one.answers.notes
-        noted.append(dataclasses.replace(one, answers=dataclasses.replace(one.answers, notes=notes)))
+        noted.append(dataclasses.replace(one, twins=tuple(others)))
     return noted
