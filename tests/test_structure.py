@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tl_course"
-# Each room imports from those before it. `_numbers` is the one small module that stands before them all.
+# Each room imports from those before it. Before them all stands one small module.
 ROOMS = (
-    "_numbers",
+    "plain_numbers",
     "environment",
     "assets",
     "data",

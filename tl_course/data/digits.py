@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tl_course._numbers import whole
 from tl_course.data.photos import CREDIT, over_patches
 from tl_course.data.task import TEST_SEED, Dataset, Split, partition
+from tl_course.plain_numbers import whole_number
 
 CLASS_NAMES = tuple("0123456789")
 
@@ -38,7 +38,7 @@ def mnist(*, pad: int = 0, half: int | None = None) -> Dataset:
     >>> data.pool.inputs.shape, len(data.test)
     (torch.Size([4000, 3, 32, 32]), 1000)
     """
-    pad = whole("pad", pad, least=0)
+    pad = whole_number("pad", pad, least=0)
     pixels, labels, train, test = _real_digits()
     images = F.pad(pixels, (pad,) * 4)[:, None].expand(-1, 3, -1, -1)
     return Dataset(
@@ -137,7 +137,7 @@ def _half(count: int, half: int | None) -> range:
     """Return the positions of a half; the training digits are in random order, so every second one is a fair half."""
     if half is None:
         return range(count)
-    half = whole("half", half)
+    half = whole_number("half", half)
     if half not in (0, 1):
         raise ValueError(f"half={half!r} is unknown; give 0 or 1, or leave it out for all digits.")
     return range(half, count, 2)

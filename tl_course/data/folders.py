@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tl_course._numbers import whole
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
+from tl_course.plain_numbers import whole_number
 
 # Decoded images stay in memory, where a whole epoch costs no decoding.
 LIMIT = 2 * 1024**3
@@ -91,7 +91,7 @@ def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_er
     root = Path(path).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}; give one with a subfolder of images for each class.")
-    size = None if size is None else whole("size", size, least=1)
+    size = None if size is None else whole_number("size", size, least=1)
     problems = Problems(on_error)
     found = {
         part: _decoded(listed_images(folder), root, size, problems) for part, folder in split_folders(root).items()

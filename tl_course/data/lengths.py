@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.data.task import Task
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data.preprocess import TextPreprocess
@@ -129,7 +129,7 @@ def choose_max_length(task: Task, model: nn.Module, keep: float = 0.99) -> Lengt
             f"{task.title} is a task of {task.kind}s and {type(model).__name__} may not read texts; a maximum length "
             "is chosen for texts and a model of tl.models.create that reads them."
         )
-    keep = real("keep", keep)
+    keep = real_number("keep", keep)
     if not 0 < keep <= 1:
         raise ValueError(f"keep={keep} is no share of the texts; give a number above 0 and up to 1, such as 0.99.")
     lengths = token_counts(task.train.inputs, preprocess).sort().values

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tl_course._numbers import whole
 from tl_course.data.photos import CREDIT, over_patches
 from tl_course.data.task import Dataset, Split
 from tl_course.environment import generator
+from tl_course.plain_numbers import whole_number
 
 # Capitals and those lower-case letters whose shape differs from their capital's; I, O, S, Z and i, l, o, s, z look
 # like the digits 1, 0, 5 and 2, which the target task is about.
@@ -57,7 +57,7 @@ def letters(*, count: int = 10_000, test_count: int = 2_000) -> Dataset:
     >>> data.pool.inputs.shape, len(data.class_names)
     (torch.Size([100, 3, 32, 32]), 37)
     """
-    count, test_count = whole("count", count), whole("test_count", test_count)
+    count, test_count = whole_number("count", count), whole_number("test_count", test_count)
     for name, value in (("count", count), ("test_count", test_count)):
         if value < len(CLASS_NAMES):
             raise ValueError(f"{name}={value} is less than one letter of each class; give at least {len(CLASS_NAMES)}.")

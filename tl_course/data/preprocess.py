@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tl_course._numbers import real, whole
+from tl_course.plain_numbers import real_number, whole_number
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -70,10 +70,10 @@ class ImagePreprocess:
     crop: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, convert in (("size", whole), ("crop", real)):
+        for name, convert in (("size", whole_number), ("crop", real_number)):
             object.__setattr__(self, name, convert(name, getattr(self, name)))
         for name in ("mean", "std"):
-            object.__setattr__(self, name, tuple(real(f"every {name}", value) for value in getattr(self, name)))
+            object.__setattr__(self, name, tuple(real_number(f"every {name}", value) for value in getattr(self, name)))
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, not {self.size}.")
         if len(self.mean) != 3 or len(self.std) != 3:
@@ -159,7 +159,7 @@ class TextPreprocess:
     max_length: int = 128
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "max_length", whole("max_length", self.max_length))
+        object.__setattr__(self, "max_length", whole_number("max_length", self.max_length))
         if self.max_length < 3:
             raise ValueError(f"max_length must be at least 3 (start, one token, end), not {self.max_length}.")
 

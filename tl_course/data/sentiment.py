@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from tl_course import assets
-from tl_course._numbers import real
 from tl_course.data.task import TEST_FRACTION, TEST_SEED, Dataset, Split, partition
+from tl_course.plain_numbers import real_number
 
 FILES = {
     "movies": "movieReviewSnippets",
@@ -91,7 +91,7 @@ def sentiment(*, domain: str = "movies", three_class: bool = False, neutral_up_t
     tl_course.assets.AssetError
         As :func:`ratings`.
     """
-    neutral_up_to = real("neutral_up_to", neutral_up_to)
+    neutral_up_to = real_number("neutral_up_to", neutral_up_to)
     if not 0 <= neutral_up_to < 4:
         raise ValueError(f"neutral_up_to={neutral_up_to}: ratings go from -4 to 4, so take a number from 0 to below 4.")
     once: dict[str, RatedText] = {}

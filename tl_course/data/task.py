@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tl_course._numbers import real, whole, whole_or_share
 from tl_course.environment import generator
+from tl_course.plain_numbers import real_number, whole_number, whole_or_share
 
 SPLITS = ("train", "validation", "test")
 # The test split must not move with the learner's seed: what was tested on once is never trained on later.
@@ -67,9 +67,9 @@ class Split:
         """Return ``(input, label)`` for a number, a :class:`Split` for a slice or a sequence of numbers."""
         if isinstance(index, slice):
             return self.subset(range(len(self))[index])
-        if isinstance(index, Sequence) or getattr(index, "ndim", 0):
+        if getattr(index, "ndim", 0) or (isinstance(index, Sequence) and not isinstance(index, str)):
             return self.subset(index)
-        index = whole("the position", index)
+        index = whole_number("position", index)
         return self.inputs[index], int(self.labels[index])
 
     def subset(self, indices: Sequence[int] | Tensor) -> Split:
@@ -196,10 +196,9 @@ class Dataset:
         >>> len(task.train), len(task.validation), len(task.test)
         (6, 2, 2)
         """
-        if train_per_class is not None:
-            train_per_class = whole("train_per_class", train_per_class)
-        validation, seed = real("validation", validation), whole("seed", seed)
-        test = None if test is None else whole_or_share("test", test)
+        train_per_class = whole_number("train_per_class", train_per_class)
+        validation, seed = real_number("validation", validation), whole_number("seed", seed)
+        test = whole_or_share("test", test)
         _check_request(train_per_class, validation, augment, self)
         dataset = self._with_test(test)
         pool, kept, held = dataset._pools(validation, seed)

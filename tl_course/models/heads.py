@@ -9,9 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import real, whole
 from tl_course.models.freezing import unfreeze
 from tl_course.models.structure import head_of, is_distributed, is_text, unwrap
+from tl_course.plain_numbers import real_number, whole_number
 
 Inputs = Tensor | Mapping[str, Tensor]
 POOLINGS = ("mean", "cls")
@@ -31,7 +31,7 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(whole("seed", seed))
+        torch.default_generator.manual_seed(whole_number("seed", seed))
         yield
 
 
@@ -137,9 +137,9 @@ def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: floa
     >>> model.spec.num_classes
     3
     """
-    num_classes, seed = whole("num_classes", num_classes, least=1), whole("seed", seed)
-    std = None if std is None else real("std", std)
-    if std is not None and not std >= 0:
+    num_classes, seed = whole_number("num_classes", num_classes, least=1), whole_number("seed", seed)
+    std = real_number("std", std)
+    if std is not None and std < 0:
         raise ValueError(f"std must not be negative, and it is {std}.")
     if is_distributed(model):
         raise ValueError("replace the head before DistributedDataParallel wraps the model; wrap it again afterwards.")

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from tl_course._numbers import for_json, whole
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess
 from tl_course.models.heads import seeded
 from tl_course.models.structure import is_text, unwrap
@@ -28,6 +27,7 @@ from tl_course.models.tensors import (
     write_safetensors,
 )
 from tl_course.models.zoo import MODELS, ModelSpec, architecture, equip
+from tl_course.plain_numbers import for_json, whole_number
 
 FORMAT = 1
 
@@ -120,7 +120,7 @@ def load(path: str | Path) -> nn.Module:
         spec = ModelSpec(**card["spec"])
         spec = replace(
             spec,
-            num_classes=whole("num_classes", spec.num_classes, least=1),
+            num_classes=whole_number("num_classes", spec.num_classes, least=1),
             class_names=spec.class_names and tuple(spec.class_names),
         )
         preprocess = _preprocess(card["preprocess"], folder)

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import whole
 from tl_course.assets.convert import torchvision_names
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer, refuse_own_code
 from tl_course.models.heads import embed, replace_head, seeded
 from tl_course.models.structure import head_of
 from tl_course.models.tensors import TensorsDoNotFitError, load_tensors, read_safetensors
+from tl_course.plain_numbers import whole_number
 
 WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
 SHIPPED = ("letters", "imagenet_distilled")
@@ -153,9 +153,9 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     if weights is not None and weights not in info.weights:
         choices = " or ".join(["None (random)", *info.weights])
         raise ValueError(f"{name} has no weights {weights!r}; choose {choices}.")
-    seed = whole("seed", seed)
+    seed = whole_number("seed", seed)
     if num_classes is not None:
-        num_classes = whole("num_classes", num_classes, least=1)
+        num_classes = whole_number("num_classes", num_classes, least=1)
     make = _create_recurrent if name == "gru_small" else _create_text if info.kind == "text" else _create_image
     model, preprocess = make(name, weights, num_classes, seed)
     return equip(model, name, weights, preprocess)
