@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tl_course.plain_numbers import whole_numbers
+
 STEPS = 300
 ENTRIES = 20
 LEAST = 5  # steps between two entries: to look costs about as much as a hundredth of a step, and waits for the device
@@ -53,13 +55,16 @@ class LogSteps:
         Raises
         ------
         ValueError
-            When both lengths are given, or a number is below 1.
+            When both lengths are given, or a number is not a whole one from 1.
 
         Examples
         --------
         >>> LogSteps.of(63, epochs=10)
         LogSteps(steps=630, epoch=63, log_every=31, evaluate_every=93)
         """
+        steps, epochs, log_every, evaluate_every = whole_numbers(
+            steps=steps, epochs=epochs, log_every=log_every, evaluate_every=evaluate_every
+        )
         if steps is not None and epochs is not None:
             raise ValueError(f"steps={steps} and epochs={epochs} both say how long to train; give one of them.")
         given = {"steps": steps, "epochs": epochs, "log_every": log_every, "evaluate_every": evaluate_every}
