@@ -77,7 +77,7 @@ def unfinished(value):
     return "QJXZ late"
 """
 INIT = """
-import {home}.late
+from {home} import late as _late
 from {home}.deep.nested import QUESTION as NESTED
 from {home}.first import QUESTION as FIRST
 

@@ -1,0 +1,433 @@
+"""How a known mistake is told from others, where it shows in more than one way.
+
+A recogniser is a function ``recognise(found, expected, cases) -> bool``: what an answer showed on every case, what the
+reference showed, and the cases. The functions below make them. Give one to `Wrong` as ``recognise``; without it a
+mistake is recognised when an answer shows on every case what the wrong answer shows.
+
+* For predictions: `number`, `above`, `below`, `chose`, `left_out`, `entry`.
+* For values with named parts: `agrees`, `differs`, `right_except`, `zero`, `nonzero`, `has_nan`, `equal_parts`,
+  `swapped`, `scaled`.
+* By another answer: `gives`.
+* For what no other fits: `each`, `some`; put together by `all_of`, `any_of`, `none_of`, and on some cases by `on`.
+
+A part is named by its key, and a part of a part by both keys with ``/`` between: ``"state/fc.weight"``. A name may
+hold ``*`` for any letters, as in ``"student: *"``. Shapes are compared before numbers: a learner's process may send an
+array of any shape, and NumPy would stretch it against ours, which can take gigabytes.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tl_course.exercises.question import Case
+from tl_course.exercises.values import Data, difference, plain, tensors
+
+Recogniser = Callable[[list[Data], list[Data], list[Case]], bool]
+"""``recognise(found, expected, cases)``: whether the values of all cases show a mistake."""
+
+RTOL, ATOL = 1e-4, 1e-6
+
+
+def close(found: Data, expected: Data, *, rtol: float = RTOL, atol: float = ATOL) -> bool:
+    """Whether plain data have the same shape and agree: |found − expected| ≤ atol + rtol·|expected|; NaN equals NaN.
+
+    >>> close([1.0, 2.0], np.array([1.0, 2.00001])), close(1.0, np.ones(3))
+    (True, False)
+    """
+    found, expected = (np.asarray(one) if isinstance(one, np.generic) else one for one in (found, expected))
+    return difference(found, expected, rtol=rtol, atol=atol) is None
+
+
+def parts(value: Data, at: str = "") -> dict[str, Data]:
+    """Return the parts of a value by name; a value that is no dict is one part, without a name.
+
+    >>> parts({"loss": 0.5, "state": {"weight": 1.0, "bias": 0.0}})
+    {'loss': 0.5, 'state/weight': 1.0, 'state/bias': 0.0}
+    """
+    if not isinstance(value, dict):
+        return {at: value}
+    return {
+        name: part for key, inner in value.items() for name, part in parts(inner, f"{at}/{key}" if at else key).items()
+    }
+
+
+# --- predictions ---------------------------------------------------------------------------------------------------
+
+
+def number(*values: float, rtol: float = 0.05, atol: float = 0.0) -> Recogniser:
+    """Recognise one number, of the first case, within a tolerance of one of these.
+
+    >>> number(0.5, 1.0)([0.51], [0.25], [{}]), number(0.5)([0.6], [0.25], [{}])
+    (True, False)
+    """
+    return lambda found, expected, cases: (
+        _is_number(found[0]) and any(close(float(found[0]), one, rtol=rtol, atol=atol) for one in values)
+    )
+
+
+def above(bound: float) -> Recogniser:
+    """Recognise one number, of the first case, larger than a bound.
+
+    >>> above(1)([1.5], [0.25], [{}]), above(1)([[1.5, 2.0]], [0.25], [{}])
+    (True, False)
+    """
+    return lambda found, expected, cases: _is_number(found[0]) and bool(found[0] > bound)
+
+
+def below(bound: float) -> Recogniser:
+    """Recognise one number, of the first case, smaller than a bound.
+
+    >>> below(0)([-0.5], [0.25], [{}])
+    True
+    """
+    return lambda found, expected, cases: _is_number(found[0]) and bool(found[0] < bound)
+
+
+def chose(*letters: str) -> Recogniser:
+    """Recognise a choice with at least one of these letters in it.
+
+    >>> chose("A", "E")([["B", "E"]], [["B"]], [{}])
+    True
+    """
+    return lambda found, expected, cases: isinstance(found[0], list) and any(one in found[0] for one in letters)
+
+
+def left_out(*letters: str) -> Recogniser:
+    """Recognise a choice without at least one of these letters.
+
+    >>> left_out("B")([["C"]], [["B", "C"]], [{}])
+    True
+    """
+    return lambda found, expected, cases: isinstance(found[0], list) and any(one not in found[0] for one in letters)
+
+
+def entry(position: int, *values: Data) -> Recogniser:
+    """Recognise a list, of the first case, with one of these values at this position.
+
+    >>> entry(0, "inductive")([["inductive", "none"]], [["transductive", "none"]], [{}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        row = found[0].tolist() if isinstance(found[0], np.ndarray) else found[0]
+        inside = isinstance(row, list) and -len(row) <= position < len(row)
+        return inside and any(close(row[position], one) for one in values)
+
+    return recognise
+
+
+# --- named parts of a value ----------------------------------------------------------------------------------------
+
+
+def agrees(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
+    """Recognise what agrees with the reference in these parts, on every case; in all parts where none is named.
+
+    >>> agrees("loss")([{"loss": 1.0, "gradient": 0.0}], [{"loss": 1.0, "gradient": 2.0}], [{}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        return all(
+            name in mine and close(mine[name], part, rtol=rtol, atol=atol)
+            for mine, theirs in _pairs(found, expected)
+            for name, part in _chosen(theirs, names)
+        )
+
+    return recognise
+
+
+def differs(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
+    """Recognise what differs from the reference in at least one of these parts, on at least one case.
+
+    >>> differs("*running_mean")([{"bn.running_mean": 0.0}], [{"bn.running_mean": 1.0}], [{}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        return any(
+            name in mine and not close(mine[name], part, rtol=rtol, atol=atol)
+            for mine, theirs in _pairs(found, expected)
+            for name, part in _chosen(theirs, names)
+        )
+
+    return recognise
+
+
+def right_except(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
+    """Recognise what agrees with the reference but for these parts, and differs in at least one of them.
+
+    >>> right_except("gradient*")([{"loss": 1.0, "gradient by x": 0.0}], [{"loss": 1.0, "gradient by x": 2.0}], [{}])
+    True
+    """
+    off = differs(*names, rtol=rtol, atol=atol)
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        rest = all(
+            name in mine and close(mine[name], part, rtol=rtol, atol=atol)
+            for mine, theirs in _pairs(found, expected)
+            for name, part in parts(theirs).items()
+            if not _is_one_of(name, names)
+        )
+        return rest and off(found, expected, cases)
+
+    return recognise
+
+
+def zero(*names: str) -> Recogniser:
+    """Recognise zeros, and nothing else, in all of these parts on every case.
+
+    >>> zero("gradient")([{"gradient": np.zeros(3)}], [{"gradient": np.ones(3)}], [{}])
+    True
+    """
+    return lambda found, expected, cases: all(
+        not np.any(numbers) for one in found for _, part in _named(one, names) for numbers in _numbers_in(part)
+    )
+
+
+def nonzero(*names: str) -> Recogniser:
+    """Recognise a number other than zero in at least one of these parts, on at least one case.
+
+    >>> nonzero("gradient")([{"gradient": 0.0}, {"gradient": [np.ones(3)]}], [], [])
+    True
+    """
+    return lambda found, expected, cases: any(
+        np.any(numbers) for one in found for _, part in _named(one, names) for numbers in _numbers_in(part)
+    )
+
+
+def has_nan(*names: str) -> Recogniser:
+    """Recognise NaN in at least one of these parts, on at least one case; in any part where none is named.
+
+    >>> has_nan("value")([{"value": float("nan")}], [{"value": 1.0}], [{}])
+    True
+    """
+    return lambda found, expected, cases: any(
+        np.isnan(numbers).any() for one in found for _, part in _named(one, names) for numbers in _numbers_in(part)
+    )
+
+
+def equal_parts(one: str, other: str, *, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
+    """Recognise two parts of an answer that agree with each other on every case.
+
+    >>> equal_parts("loss", "loss of others")([{"loss": 1.0, "loss of others": 1.0}], [], [])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        both = [parts(value) for value in found]
+        return all(close(each[one], each[other], rtol=rtol, atol=atol) for each in both)
+
+    return recognise
+
+
+def swapped(one: str, other: str, *, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
+    """Recognise two parts that have changed places, on every case.
+
+    >>> swapped("first", "second")([{"first": 1.0, "second": 2.0}], [{"first": 2.0, "second": 1.0}], [{}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        return all(
+            close(mine[one], theirs[other], rtol=rtol, atol=atol)
+            and close(mine[other], theirs[one], rtol=rtol, atol=atol)
+            for mine, theirs in _pairs(found, expected)
+        )
+
+    return recognise
+
+
+def scaled(
+    factor: float | Callable[[Case], float], name: str = "", *, rtol: float = RTOL, atol: float = ATOL
+) -> Recogniser:
+    """Recognise a part that is the reference's times a factor on every case; the factor may depend on the case.
+
+    >>> scaled(lambda case: case["T"])([6.0], [2.0], [{"T": 3.0}])
+    True
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        factors = [factor(case) if callable(factor) else factor for case in cases]
+        return all(
+            close(mine[name], np.asarray(theirs[name]) * times, rtol=rtol, atol=atol)
+            for (mine, theirs), times in zip(_pairs(found, expected), factors, strict=True)
+        )
+
+    return recognise
+
+
+# --- by another answer ---------------------------------------------------------------------------------------------
+
+
+def gives(
+    *answers: Callable, name: str = "", without: tuple[str, ...] = (), rtol: float = RTOL, atol: float = ATOL
+) -> Recogniser:
+    """Recognise the value that one of these answers gives on the same cases, whatever its gradients are.
+
+    Parameters
+    ----------
+    *answers : callable
+        Called with the inputs of a case, as tensors; one that fails on a case is recognised in nothing.
+    name : str
+        The part of the evidence to compare with what the answer gives back; the whole where left out.
+    without : tuple of str
+        Inputs that these answers do not take.
+    rtol, atol : float
+
+    Examples
+    --------
+    >>> gives(lambda x: 2 * x, name="value")([{"value": 6.0, "gradient": 0.0}], [], [{"x": 3.0}])
+    True
+    """
+    kept: list = [None, []]  # the cases asked about last, and what the answers give on them
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        if kept[0] is not cases:
+            kept[:] = [cases, [_given(answer, cases, without) for answer in answers]]
+        mine = [parts(value).get(name) if name else value for value in found]
+        return any(
+            values is not None
+            and all(close(one, other, rtol=rtol, atol=atol) for one, other in zip(mine, values, strict=True))
+            for values in kept[1]
+        )
+
+    return recognise
+
+
+def _given(answer: Callable, cases: list[Case], without: tuple[str, ...]) -> list[Data] | None:
+    inputs = [{name: part for name, part in case.items() if name not in without} for case in cases]
+    try:
+        return [plain(answer(*tensors(case).values())) for case in inputs]
+    except Exception:
+        return None
+
+
+# --- anything else, and all of them together -----------------------------------------------------------------------
+
+
+def each(holds: Callable[[Data, Data, Case], bool]) -> Recogniser:
+    """Recognise what satisfies ``holds(found, expected, case)`` on every case.
+
+    >>> each(lambda found, expected, case: np.shape(found) == (case["count"],))([[1.0, 2.0]], [[3.0]], [{"count": 2}])
+    True
+    """
+    return lambda found, expected, cases: all(
+        bool(holds(mine, theirs, case)) for mine, theirs, case in zip(found, expected, cases, strict=True)
+    )
+
+
+def some(holds: Callable[[Data, Data, Case], bool]) -> Recogniser:
+    """Recognise what satisfies ``holds(found, expected, case)`` on at least one case.
+
+    >>> some(lambda found, expected, case: found > expected)([1.0, 3.0], [2.0, 2.0], [{}, {}])
+    True
+    """
+    return lambda found, expected, cases: any(
+        bool(holds(mine, theirs, case)) for mine, theirs, case in zip(found, expected, cases, strict=True)
+    )
+
+
+def on(which: int | slice | Callable[[Case], bool], recogniser: Recogniser) -> Recogniser:
+    """Ask a recogniser about some of the cases: one position, a slice, or those that satisfy a condition.
+
+    >>> on(-1, has_nan())([1.0, float("nan")], [1.0, 2.0], [{}, {}])
+    True
+    >>> on(lambda case: case["alpha"] > 0, agrees())([9.0, 1.0], [0.0, 1.0], [{"alpha": 0.0}, {"alpha": 0.5}])
+    True
+    """
+    chosen: list = [None, []]  # the cases asked about last, and those of them that count: one list, so `gives` knows it
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        if callable(which):
+            places = [place for place, case in enumerate(cases) if which(case)]
+        else:
+            places = list(range(len(cases)))[which if isinstance(which, slice) else slice(which, which + 1 or None)]
+        if chosen[0] is not cases:
+            chosen[:] = [cases, [cases[place] for place in places]]
+        return recogniser([found[place] for place in places], [expected[place] for place in places], chosen[1])
+
+    return recognise
+
+
+def all_of(*recognisers: Recogniser) -> Recogniser:
+    """Recognise what every one of these recognises.
+
+    >>> all_of(above(0), below(1))([0.5], [2.0], [{}])
+    True
+    """
+    return lambda found, expected, cases: all(one(found, expected, cases) for one in recognisers)
+
+
+def any_of(*recognisers: Recogniser) -> Recogniser:
+    """Recognise what at least one of these recognises; one that fails recognises nothing.
+
+    >>> any_of(below(0), above(1))([1.5], [0.5], [{}])
+    True
+    """
+    return lambda found, expected, cases: any(_holds(one, found, expected, cases) for one in recognisers)
+
+
+def none_of(*recognisers: Recogniser) -> Recogniser:
+    """Recognise what none of these recognises.
+
+    >>> none_of(agrees("loss"))([{"loss": 1.0}], [{"loss": 2.0}], [{}])
+    True
+    """
+    return lambda found, expected, cases: not any(one(found, expected, cases) for one in recognisers)
+
+
+def _holds(recogniser: Recogniser, found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+    try:
+        return bool(recogniser(found, expected, cases))
+    except Exception:  # evidence may be of any form
+        return False
+
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+
+def _pairs(found: list[Data], expected: list[Data]) -> Iterator[tuple[dict[str, Data], dict[str, Data]]]:
+    for mine, theirs in zip(found, expected, strict=True):
+        yield parts(mine), parts(theirs)
+
+
+def _is_one_of(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a part is named, or lies in a part that is."""
+    return any(fnmatch.fnmatchcase(name, one) or name.startswith(f"{one}/") for one in patterns)
+
+
+def _chosen(split: dict[str, Data], names: tuple[str, ...]) -> list[tuple[str, Data]]:
+    """The parts of these names, all of them where none is given.
+
+    Raises
+    ------
+    KeyError
+        If a name fits no part: a recogniser would say yes to nothing, or no to all, and no one would see why.
+    """
+    for one in names:
+        if not any(_is_one_of(name, (one,)) for name in split):
+            raise KeyError(one)
+    return [(name, part) for name, part in split.items() if not names or _is_one_of(name, names)]
+
+
+def _named(value: Data, names: tuple[str, ...]) -> list[tuple[str, Data]]:
+    return _chosen(parts(value), names)
+
+
+def _numbers_in(part: Data) -> Iterator[np.ndarray]:
+    """Every number or array of numbers in a part, lists taken apart."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _numbers_in(one)
+    elif part is not None and not isinstance(part, str | dict):
+        yield np.asarray(part, dtype=float)
+
+
+def _is_number(value: Data) -> bool:
+    if isinstance(value, bool | str | list | dict | None):
+        return False
+    array = np.asarray(value)
+    return array.shape == () and array.dtype.kind in "fiu"
