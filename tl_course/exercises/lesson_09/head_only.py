@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tl_course.exercises.probes import load_optimizers, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, differs, none_of, shows
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -102,11 +103,7 @@ def _old_head(model: nn.Module, new_head: nn.Module, rate: float) -> torch.optim
     return torch.optim.SGD(model.classifier.parameters(), lr=rate)
 
 
-def _is_moved(found: list[Data], cases: list[Case], *, body: bool, head: bool) -> bool:
-    """Whether body and head moved from where they started, or did not, in the first case."""
-    mine, start = found[0]["state"], state(TinyBert(2, cases[0]["seed"]))
-    moved_body = not all(np.allclose(mine[name], start[name]) for name in start if name.startswith("bert."))
-    return (moved_body, not np.allclose(mine["classifier.weight"], cases[0]["head"])) == (body, head)
+_head_stands = shows(_trained_head, _too_early, names=("state/classifier.weight",))
 
 
 QUESTION = Question(
@@ -138,7 +135,7 @@ QUESTION = Question(
             "Nothing has moved: neither body nor head. The optimiser still holds the old head's weights, which are no "
             "longer in the model. Make it after the new head is in its place.",
             _too_early,
-            recognise=lambda found, expected, cases: _is_moved(found, cases, body=False, head=False),
+            recognise=all_of(agrees("state/bert.*"), _head_stands),
         ),
         Wrong(
             "new head frozen",
@@ -156,7 +153,7 @@ QUESTION = Question(
             "body learns",
             "The head learns, and the body with it: that is fine-tuning, at the rate of a head. Freeze `model.bert`.",
             _all_of_it,
-            recognise=lambda found, expected, cases: _is_moved(found, cases, body=True, head=True),
+            recognise=all_of(differs("state/bert.*"), none_of(_head_stands)),
         ),
         Wrong(
             "body instead of head",
@@ -164,7 +161,7 @@ QUESTION = Question(
             lambda model, new_head, rate: (
                 setattr(model, "classifier", new_head) or torch.optim.SGD(model.bert.parameters(), lr=rate)
             ),
-            recognise=lambda found, expected, cases: _is_moved(found, cases, body=True, head=False),
+            recognise=all_of(differs("state/bert.*"), _head_stands),
         ),
     ),
     probe=_trained_head,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import gives
 
 _WORDS = ("the", "film", "films", "good", "plot", "goodness", "dull")
 
@@ -28,10 +28,9 @@ def _idf(texts: list[str], word: str, *, smooth: int = 1, plus: float = 1.0, log
     return log((smooth + len(texts)) / (smooth + having)) + plus
 
 
-def _other_logarithm(found: list[Data], expected: list[Data]) -> bool:
-    """Whether all logarithms are one multiple of the natural ones."""
-    ratios = (np.array(found, dtype=float) - 1) / (np.array(expected, dtype=float) - 1)
-    return ratios[0] > 0 and bool(np.allclose(ratios, ratios[0]))
+def _with_log(log) -> object:
+    """An answer with another logarithm."""
+    return lambda texts, word: _idf(texts, word, log=log)
 
 
 QUESTION = Question(
@@ -80,8 +79,8 @@ QUESTION = Question(
         Wrong(
             "other logarithm",
             "The logarithm is another one: the formula has ln, which is `math.log` with one argument.",
-            lambda texts, word: _idf(texts, word, log=math.log10),
-            recognise=lambda found, expected, cases: _other_logarithm(found, expected),
+            _with_log(math.log10),
+            recognise=gives(_with_log(math.log10), _with_log(math.log2)),
         ),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="never_urgent",
@@ -30,33 +31,33 @@ QUESTION = Question(
             "D hides nothing",
             "D hides nothing: none of the urgent texts is found, so their recall is 0. It is the number to ask for.",
             "ABDE",
-            recognise=lambda found, expected, cases: "D" in found[0],
+            recognise=chose("D"),
         ),
         Wrong(
             "macro",
             "C is below one half: in macro F1 each class counts the same, and one of the two has an F1 of 0.",
             "ABCE",
-            recognise=lambda found, expected, cases: "C" in found[0],
+            recognise=chose("C"),
         ),
         Wrong(
             "weighted forgotten",
             "You left out B. Weighted by frequency, the class that is never found counts a twentieth: 0.95 times an F1 "
             "of 0.97 remains.",
             "AE",
-            recognise=lambda found, expected, cases: "B" not in found[0],
+            recognise=left_out("B"),
         ),
         Wrong(
             "accuracy forgotten",
             "You left out A. Nineteen texts of twenty are ordinary, and all of these come out right.",
             "BE",
-            recognise=lambda found, expected, cases: "A" not in found[0],
+            recognise=left_out("A"),
         ),
         Wrong(
             "precision forgotten",
             "You left out E. Of the thousand texts called ordinary, 950 are: that is a high precision, of the class "
             "that nobody asked about.",
             "AB",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
     ),
     probe=letters,

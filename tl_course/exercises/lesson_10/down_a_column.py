@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="down_a_column",
@@ -32,33 +33,33 @@ QUESTION = Question(
             "B reads along a row. 0.66 and 0.58 are scores in two different exams; take each from the 0.78 and the "
             "0.62 that were reached at home in the same column, and the order turns round.",
             "ABCE",
-            recognise=lambda found, expected, cases: "B" in found[0],
+            recognise=chose("B"),
         ),
         Wrong(
             "along the diagonal",
             "D reads along the diagonal, from one exam to another. Whether the texts are hard, or the ratings "
             "accidents, or the network learned little, 0.80 beside 0.62 cannot tell.",
             "ACDE",
-            recognise=lambda found, expected, cases: "D" in found[0],
+            recognise=chose("D"),
         ),
         Wrong(
             "A forgotten",
             "You left out A. 0.75 and 0.72 stand in one column: the same texts, the same labels, another source.",
             "CE",
-            recognise=lambda found, expected, cases: "A" not in found[0],
+            recognise=left_out("A"),
         ),
         Wrong(
             "C forgotten",
             "You left out C. 0.60 against 0.62 at home, on the same texts: that is what a loss is.",
             "AE",
-            recognise=lambda found, expected, cases: "C" not in found[0],
+            recognise=left_out("C"),
         ),
         Wrong(
             "E forgotten",
             "You left out E. The constant is a control, and it answered for the same texts: below it a source does "
             "harm, above it something was carried over.",
             "AC",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
     ),
     probe=letters,

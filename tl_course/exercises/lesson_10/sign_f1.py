@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import gives
 
 
 def _rated(seed: int) -> list[Case]:
@@ -37,19 +37,23 @@ def _weighted(truth: Tensor, said: Tensor, counted: Tensor | None = None) -> flo
     return sum(_f1(truth, said, side) * float((counted == side).double().mean()) for side in (-1, 0, 1))
 
 
-def _macro(truth: Tensor, said: Tensor) -> float:
-    there = truth.unique().tolist()
-    return sum(_f1(truth, said, side) for side in there) / len(there)
+def _macro(rating: Tensor, compound: Tensor) -> float:
+    """The mean over the classes of the truth."""
+    return _mean_over(rating.sign(), _sides(compound), rating.sign().unique())
 
 
-def _is_macro(found: list[Data], cases: list[Case]) -> bool:
-    """Whether all numbers are means over the classes of the truth, or over all three."""
-    for mine, case in zip(found, cases, strict=True):
-        truth, said = torch.tensor(case["rating"]).sign(), _sides(torch.tensor(case["compound"]))
-        three = sum(_f1(truth, said, side) for side in (-1, 0, 1)) / 3
-        if not any(np.isclose(mine, theirs) for theirs in (_macro(truth, said), three)):
-            return False
-    return True
+def _macro_of_all(rating: Tensor, compound: Tensor) -> float:
+    return _mean_over(rating.sign(), _sides(compound), torch.tensor([-1, 0, 1]))
+
+
+def _macro_of_both(rating: Tensor, compound: Tensor) -> float:
+    """The mean over the classes of truth and answers, as scikit-learn takes it."""
+    truth, said = rating.sign(), _sides(compound)
+    return _mean_over(truth, said, torch.cat([truth, said]).unique())
+
+
+def _mean_over(truth: Tensor, said: Tensor, sides: Tensor) -> float:
+    return sum(_f1(truth, said, side) for side in sides.tolist()) / len(sides)
 
 
 QUESTION = Question(
@@ -97,8 +101,8 @@ QUESTION = Question(
             "macro",
             "This is macro F1, in which each class counts the same. Neutral, with a text or two, then decides a third "
             "of the score.",
-            lambda rating, compound: _macro(rating.sign(), _sides(compound)),
-            recognise=lambda found, expected, cases: _is_macro(found, cases),
+            _macro,
+            recognise=gives(_macro, _macro_of_all, _macro_of_both),
         ),
         Wrong(
             "weighted by what was said",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import agrees, all_of, differs, on, proportional
 
 
 def _rounds(seed: int) -> list[Case]:
@@ -79,16 +79,6 @@ def _one_beta(
 
 def _d(wrong: Tensor) -> Tensor:
     return wrong.double()
-
-
-def _alike(found: Data, expected: Data) -> bool:
-    return all(np.allclose(one, other, rtol=1e-4) for one, other in zip(found, expected, strict=True))
-
-
-def _proportional(found: Data, expected: Data) -> bool:
-    """Whether the weights of both domains are the expected ones times one number."""
-    ratio = np.concatenate(found) / np.concatenate(expected)
-    return bool(np.allclose(ratio, ratio[0]))
 
 
 QUESTION = Question(
@@ -172,9 +162,7 @@ QUESTION = Question(
             "At an error of one half or more it goes on. Then β_t is one or larger, wrong target examples no longer "
             "gain, and a learner that is worse than a coin gets to judge the source. Give both back as they are.",
             _boosted(cap=2.0),
-            recognise=lambda found, expected, cases: (
-                all(map(_alike, found[:4], expected[:4])) and not all(map(_alike, found[4:], expected[4:]))
-            ),
+            recognise=all_of(on(slice(4), agrees()), on(slice(4, None), differs())),
         ),
         Wrong(
             "rounds forgotten",
@@ -192,7 +180,7 @@ QUESTION = Question(
             "Right but for a common factor: you rescaled the weights. Rescaling is for the start of the next round; "
             "here the weights of examples that were right are to stay as they came.",
             lambda *given: [part / sum(map(torch.sum, both)) for both in [_boosted()(*given)] for part in both],
-            recognise=lambda found, expected, cases: all(map(_proportional, found, expected)),
+            recognise=proportional(),
         ),
         Wrong(
             "one beta",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import agrees, all_of, differs, on
 
 
 def _lines(seed: int) -> list[Case]:
@@ -63,10 +63,9 @@ def _unscaled(divided_by: Callable[[Tensor], float]) -> Callable:
     return answer
 
 
-def _only_ties_differ(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-    tied = [len(np.unique(both := np.r_[case["z_source"], case["z_target"]])) < len(both) for case in cases]
-    agree = [bool(np.isclose(one, other, rtol=1e-4)) for one, other in zip(found, expected, strict=True)]
-    return agree == [not one for one in tied]
+def _has_ties(case: Case) -> bool:
+    points = np.concatenate([case["z_source"], case["z_target"]])
+    return len(np.unique(points)) < len(points)
 
 
 QUESTION = Question(
@@ -151,7 +150,7 @@ QUESTION = Question(
             "It agrees where all points differ. Where points of both samples coincide, you step through them one by "
             "one, as if a cut could part them: add up all steps of one place before you look.",
             _one_by_one,
-            recognise=_only_ties_differ,
+            recognise=all_of(on(_has_ties, differs()), on(lambda case: not _has_ties(case), agrees())),
         ),
     ),
 )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tl_course.exercises.probes import with_gradients
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import agrees
 
 
 def _weighed_data(seed: int) -> list[Case]:
@@ -31,10 +31,6 @@ def _weighed_data(seed: int) -> list[Case]:
 
 def _each(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(x @ theta, y, reduction="none")
-
-
-def _same_values(found: list[Data], expected: list[Data]) -> bool:
-    return all(np.allclose(one["value"], other["value"]) for one, other in zip(found, expected, strict=True))
 
 
 QUESTION = Question(
@@ -98,7 +94,7 @@ QUESTION = Question(
             "The value is right, but its gradient is not: a `.item()`, `.detach()` or `float()` cut it off from "
             "`theta`, and no optimiser could learn from it.",
             lambda theta, x, y, weights: (weights / weights.mean() * _each(theta.detach(), x, y)).mean(),
-            recognise=lambda found, expected, cases: _same_values(found, expected),
+            recognise=agrees("value"),
         ),
     ),
     probe=with_gradients("theta"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="when_it_pays",
@@ -34,42 +35,42 @@ QUESTION = Question(
             "In A the model can be right everywhere, so it is not biased. Even the true weights only throw away "
             "effective examples there.",
             "ACE",
-            recognise=lambda found, expected, cases: "A" in found[0],
+            recognise=chose("A"),
         ),
         Wrong(
             "another rule",
             "In B the inputs are alike, so all weights are about one and change nothing. What differs is the rule, "
             "which no weight of inputs can see.",
             "BCE",
-            recognise=lambda found, expected, cases: "B" in found[0],
+            recognise=chose("B"),
         ),
         Wrong(
             "by lot",
             "In D the same weights sit on the wrong points: all of the cost in effective examples, and no aim. That is "
             "the control experiment, and nobody should expect anything of it.",
             "CDE",
-            recognise=lambda found, expected, cases: "D" in found[0],
+            recognise=chose("D"),
         ),
         Wrong(
             "told apart",
             "In F hardly any source text lies where the target is. The odds of a classifier that is nearly certain are "
             "mostly its own mistakes, and a handful of odd texts would decide.",
             "CEF",
-            recognise=lambda found, expected, cases: "F" in found[0],
+            recognise=chose("F"),
         ),
         Wrong(
             "curve forgotten",
             "You left out C. The line cannot follow the whole curve, so where it is right depends on where the points "
             "are, and weights move it to where they are needed.",
             "E",
-            recognise=lambda found, expected, cases: "C" not in found[0],
+            recognise=left_out("C"),
         ),
         Wrong(
             "mean forgotten",
             "You left out E. One number for all ages is the simplest model there is, and it depends on who was asked: "
             "weighing by age is what every pollster does.",
             "C",
-            recognise=lambda found, expected, cases: "E" not in found[0],
+            recognise=left_out("E"),
         ),
     ),
     probe=letters,

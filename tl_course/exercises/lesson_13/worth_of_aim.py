@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import shows
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -65,16 +66,8 @@ def _worth_of_aim(run: Callable, weights: Tensor, orders: Tensor) -> float:
     return float(np.mean(_by_lot(run, weights, orders))) - run(weights)
 
 
-def _is_ratio(found: list[Data], cases: list[Case]) -> bool:
-    """Whether the errors by lot and aimed were divided, whichever by the other."""
-    pairs = []
-    for case in cases:
-        given = tensors(case)
-        run = _runner(given)
-        pairs.append((float(np.mean(_by_lot(run, given["weights"], given["orders"]))), run(given["weights"])))
-    return any(
-        np.allclose(found, wanted) for wanted in ([lot / aim for lot, aim in pairs], [aim / lot for lot, aim in pairs])
-    )
+def _ratio(run: Callable, weights: Tensor, orders: Tensor) -> float:
+    return float(np.mean(_by_lot(run, weights, orders))) / run(weights)
 
 
 QUESTION = Question(
@@ -138,8 +131,8 @@ QUESTION = Question(
             "ratio",
             "This is a ratio of two errors. The difference was asked for: differences can be averaged over seeds, and "
             "do not explode where an error is small.",
-            lambda run, weights, orders: float(np.mean(_by_lot(run, weights, orders))) / run(weights),
-            recognise=lambda found, expected, cases: _is_ratio(found, cases),
+            _ratio,
+            recognise=shows(_worth, _ratio, lambda *given: 1 / _ratio(*given)),
         ),
     ),
     probe=_worth,

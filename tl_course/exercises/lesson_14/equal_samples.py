@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import letters
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import chose, left_out
 
 QUESTION = Question(
     slug="equal_samples",
@@ -32,34 +33,34 @@ QUESTION = Question(
             "B does not hold. What is *estimated* is a square, the estimate is not one: an average of zero over values "
             "that are not all zero needs some below.",
             "ABCD",
-            recognise=lambda found, expected, cases: "B" in found[0],
+            recognise=chose("B"),
         ),
         Wrong(
             "E chosen",
             "E does not hold. The cross term has the ones of its diagonal in it, the other two terms leave theirs out: "
             "so more is taken away than was added, and the estimate is below zero.",
             "ACDE",
-            recognise=lambda found, expected, cases: "E" in found[0],
+            recognise=chose("E"),
         ),
         Wrong(
             "A forgotten",
             "You left out A. That is what *unbiased* means: right on average. No single value needs to be zero for it.",
             "CD",
-            recognise=lambda found, expected, cases: "A" not in found[0],
+            recognise=left_out("A"),
         ),
         Wrong(
             "C forgotten",
             "You left out C. The diagonals add 1/n for each batch that the cross term does not have; half the batch, "
             "twice as much.",
             "AD",
-            recognise=lambda found, expected, cases: "C" not in found[0],
+            recognise=left_out("C"),
         ),
         Wrong(
             "D forgotten",
             "You left out D. With one batch in both places all three tables are the same one, diagonal included: mean "
             "+ mean − 2·mean.",
             "AC",
-            recognise=lambda found, expected, cases: "D" not in found[0],
+            recognise=left_out("D"),
         ),
     ),
     probe=letters,
