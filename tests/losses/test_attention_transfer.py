@@ -49,6 +49,7 @@ def test_attention_transfer_is_finite_where_maps_are_equal_or_empty():
         losses.attention_transfer(torch.zeros(2, 3), torch.zeros(2, 3))
 
 
+@pytest.mark.integration
 def test_attention_transfer_between_two_resnets():
     teacher, student, task = tasks.resnet(1), tasks.resnet(2), tasks.images()
     loss = losses.AttentionTransfer(teacher, {"layer2": "layer2", "layer4": "layer4"}, weight=2.0)

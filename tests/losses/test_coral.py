@@ -15,6 +15,7 @@ def test_coral_is_the_distance_of_numpys_covariances(seed):
     assert losses.coral(source, target).item() == pytest.approx((gap**2).sum() / (4 * 5**2), rel=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_coral_is_that_of_skada(seed):
     skada = pytest.importorskip("skada.deep.losses", reason="skada comes with the extra `test`")

@@ -63,6 +63,7 @@ def test_no_teacher_weight_is_cross_entropy_and_the_teacher_gets_no_gradient(see
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("temperature", "weight"), [(1.0, 0.5), (4.0, 0.9), (2.5, 0.2)])
 def test_distillation_equals_timms(seed, temperature, weight):

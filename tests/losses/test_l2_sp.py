@@ -83,6 +83,7 @@ def test_l2_sp_takes_weights_by_name_and_leaves_frozen_ones_out():
     assert loss(model, net_batch())["l2_sp"].item() == pytest.approx(count - 7 * 5 - 5)
 
 
+@pytest.mark.integration
 def test_l2_sp_sees_through_wrappers():
     model = small_net()
     wrapped = torch.compile(model, backend="eager")

@@ -52,6 +52,7 @@ def test_kernels_are_scikit_learns(seed):
         np.testing.assert_allclose(own, theirs, rtol=1e-10)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_mmd2_on_equal_distributions(kernel):
     """Unbiased: about 0 on average, and often negative. Biased: never negative, about (2/n)(1 − E k)."""

@@ -99,6 +99,7 @@ def _long(task):
     return replace(task, train=Split(texts, torch.zeros(133, dtype=torch.int64)))
 
 
+@pytest.mark.integration
 def test_the_cache_refuses_what_changes_or_belongs_to_another_task():
     with pytest.raises(ValueError, match="augmented with flip"):
         losses.Distillation(tasks.resnet(1), cache=tasks.images(augment=("flip",)))
