@@ -49,6 +49,9 @@ def test_bounds_are_strict_and_for_numbers_only(rng):
     bound = float(rng.normal())
     for found, over, under in ((bound + 0.1, True, False), (bound, False, False), (bound - 0.1, False, True)):
         assert (r.above(bound)([found], [0], [{}]), r.below(bound)([found], [0], [{}])) == (over, under)
+        value = [{"loss": found, "other": bound}]
+        assert (r.above(bound, "loss")(value, [0], [{}]), r.below(bound, "loss")(value, [0], [{}])) == (over, under)
+        assert not r.any_of(r.above(bound, "gone"))(value, [0], [{}])
     for other in (None, "9", [9.0], NAN, True):
         assert not r.above(-1)([other], [0], [{}])
         assert not r.below(2)([other], [0], [{}])
@@ -160,6 +163,59 @@ def test_a_factor_of_its_own_for_every_case(rng):
     assert r.scaled(-1, "v")([{"v": -one} for one in expected], [{"v": one} for one in expected], cases)
 
 
+def test_one_factor_for_all_numbers_of_a_case(rng):
+    expected = [[rng.normal(size=3), rng.normal(size=(2, 2))] for _ in range(2)]
+    found = [[factor * part for part in one] for factor, one in zip(rng.uniform(0.1, 9, size=2), expected, strict=True)]
+    assert r.proportional()(found, expected, [{}, {}])
+    assert r.proportional("v")([{"v": one} for one in found], [{"v": one} for one in expected], [{}, {}])
+    assert r.multiple(found[0], expected[0]) == pytest.approx(found[0][0][0] / expected[0][0][0])
+    assert r.multiple([-part for part in found[0]], found[0]) == pytest.approx(-1)
+    assert not r.proportional()([[-part for part in one] for one in found], expected, [{}, {}])
+    assert not r.proportional()([found[0], [2 * found[1][0], found[1][1]]], expected, [{}, {}])
+    assert r.multiple(found[0], found[0][:1]) is None
+    assert r.multiple(np.ones((2, 1)), np.ones((1, 2))) is None
+    assert r.multiple(np.zeros(2), np.zeros(2)) is None
+
+
+def test_right_wherever_it_is_a_number(rng):
+    expected = [{"table": rng.normal(size=(3, 2)), "other": 1.0} for _ in range(2)]
+    holed = expected[1] | {"table": expected[1]["table"].copy()}
+    holed["table"][1] = NAN
+    for names in ((), ("table",)):
+        assert r.right_but_nan(*names)([expected[0], holed], expected, [{}, {}])
+        assert not r.right_but_nan(*names)(expected, expected, [{}, {}])
+        assert not r.right_but_nan(*names)([changed(expected[0], "table"), holed], expected, [{}, {}])
+        assert not r.right_but_nan(*names)([expected[0], holed | {"table": holed["table"][:2]}], expected, [{}, {}])
+    assert not r.right_but_nan("other")([expected[0], holed], expected, [{}, {}])
+
+
+def test_shapes_without_numbers(rng):
+    expected = values(rng)
+    assert r.same_shape()([changed(one, "loss") for one in expected], expected, [{}] * 3)
+    assert r.same_shape("state")([changed(one, "state", "fc.weight") for one in expected], expected, [{}] * 3)
+    wrong = [*expected[:2], expected[2] | {"loss": np.zeros(1)}]
+    assert not r.same_shape("loss")(wrong, expected, [{}] * 3)
+    assert r.same_shape("gradient*")(wrong, expected, [{}] * 3)
+
+
+def test_what_another_answer_shows_to_a_probe_is_worked_out_once(rng):
+    cases, asked = [{"x": rng.normal(size=3)} for _ in range(2)], []
+
+    def probe(answer, case):
+        asked.append(case)
+        return {"loss": answer(case["x"]), "steps": 3}
+
+    recognise = r.shows(probe, lambda x: 1 / 0, lambda x: x.sum(), lambda x: x.max(), names=("loss",))
+    for function in (np.sum, np.max):
+        assert recognise([{"loss": function(case["x"]), "steps": 4} for case in cases], [], cases)
+    mixed = [{"loss": function(case["x"])} for function, case in zip((np.sum, np.max), cases, strict=True)]
+    assert not recognise(mixed, [], cases)
+    assert not recognise([{"loss": np.min(case["x"])} for case in cases], [], cases)
+    assert len(asked) == 1 + 2 * len(cases)
+    assert not r.shows(probe, np.sum)([{"loss": case["x"].sum(), "steps": 4} for case in cases], [], cases)
+    assert recognise([{"loss": 0.0}], [], [{"x": np.zeros(2)}])
+
+
 def test_what_another_answer_gives_is_worked_out_once_for_a_set_of_cases(rng):
     cases, asked = [{"x": rng.normal(size=3), "factor": 2.0} for _ in range(3)], []
 
@@ -239,6 +295,10 @@ def test_a_forged_shape_is_never_stretched(number):
         r.scaled(1.0, "v"),
         r.scaled(lambda case: case["T"], "v"),
         r.gives(lambda x, T: x, name="v"),
+        r.same_shape("v"),
+        r.right_but_nan("v"),
+        r.proportional("v"),
+        r.shows(lambda answer, case: {"v": ours}, None),
     ]
     for recognise in made:
         assert not r.any_of(recognise)([{"v": forged, "w": ours}], [{"v": ours, "w": ours}], cases)

@@ -5,9 +5,9 @@ reference showed, and the cases. The functions below make them. Give one to `Wro
 mistake is recognised when an answer shows on every case what the wrong answer shows.
 
 * For predictions: `number`, `above`, `below`, `chose`, `left_out`, `entry`.
-* For values with named parts: `agrees`, `differs`, `right_except`, `zero`, `nonzero`, `has_nan`, `nan_hidden`,
-  `has_shape`, `other_shape`, `equal_parts`, `swapped`, `scaled`.
-* By another answer: `gives`.
+* For values with named parts: `agrees`, `differs`, `right_except`, `same_shape`, `zero`, `nonzero`, `has_nan`,
+  `right_but_nan`, `nan_hidden`, `has_shape`, `other_shape`, `equal_parts`, `swapped`, `scaled`, `proportional`.
+* By another answer: `gives` what it gives, `shows` to a probe what it shows.
 * For what no other fits: `each`, `some`; put together by `all_of`, `any_of`, `none_of`, and on some cases by `on`.
 
 A part is named by its key, and a part of a part by both keys with ``/`` between: ``"state/fc.weight"``. A name may
@@ -68,22 +68,32 @@ def number(*values: float, rtol: float = 0.05, atol: float = 0.0) -> Recogniser:
     )
 
 
-def above(bound: float) -> Recogniser:
-    """Recognise one number, of the first case, larger than a bound.
+def above(bound: float, name: str = "") -> Recogniser:
+    """Recognise one number, of the first case, larger than a bound: the value, or its part of this name.
 
     >>> above(1)([1.5], [0.25], [{}]), above(1)([[1.5, 2.0]], [0.25], [{}])
     (True, False)
     """
-    return lambda found, expected, cases: _is_number(found[0]) and bool(found[0] > bound)
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        one = parts(found[0])[name]
+        return _is_number(one) and bool(one > bound)
+
+    return recognise
 
 
-def below(bound: float) -> Recogniser:
-    """Recognise one number, of the first case, smaller than a bound.
+def below(bound: float, name: str = "") -> Recogniser:
+    """Recognise one number, of the first case, smaller than a bound: the value, or its part of this name.
 
-    >>> below(0)([-0.5], [0.25], [{}])
-    True
+    >>> below(0)([-0.5], [0.25], [{}]), below(0, "loss")([{"loss": -0.5}], [{"loss": 0.5}], [{}])
+    (True, True)
     """
-    return lambda found, expected, cases: _is_number(found[0]) and bool(found[0] < bound)
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        one = parts(found[0])[name]
+        return _is_number(one) and bool(one < bound)
+
+    return recognise
 
 
 def chose(*letters: str) -> Recogniser:
@@ -176,6 +186,23 @@ def right_except(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogni
     return recognise
 
 
+def same_shape(*names: str) -> Recogniser:
+    """Recognise the reference's shapes in these parts, on every case, whatever the numbers are.
+
+    >>> same_shape()([np.zeros(3)], [np.ones(3)], [{}]), same_shape()([np.zeros(2)], [np.ones(3)], [{}])
+    (True, False)
+    """
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        return all(
+            name in mine and _shapes(mine[name]) == _shapes(part)
+            for mine, theirs in _pairs(found, expected)
+            for name, part in _chosen(theirs, names)
+        )
+
+    return recognise
+
+
 def zero(*names: str) -> Recogniser:
     """Recognise zeros, and nothing else, in all of these parts on every case.
 
@@ -250,6 +277,29 @@ def has_shape(shape: Sequence[int | None] | Callable[[Case], Sequence[int | None
     return recognise
 
 
+def right_but_nan(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:
+    """Recognise NaN somewhere in these parts, and what the reference shows everywhere else.
+
+    >>> right_but_nan()([np.array([1.0, np.nan])], [np.array([1.0, 0.0])], [{}])
+    True
+    """
+    some_nan, shapes = has_nan(*names), same_shape(*names)
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        return (
+            some_nan(found, expected, cases)
+            and shapes(found, expected, cases)
+            and all(
+                close(one[~np.isnan(one)], other[~np.isnan(one)], rtol=rtol, atol=atol)
+                for mine, theirs in _pairs(found, expected)
+                for name, part in _chosen(theirs, names)
+                for one, other in zip(_numbers_in(mine[name]), _numbers_in(part), strict=True)
+            )
+        )
+
+    return recognise
+
+
 def other_shape(*names: str) -> Recogniser:
     """Recognise another shape than the reference's, in at least one of these parts on at least one case.
 
@@ -313,6 +363,35 @@ def scaled(
     return recognise
 
 
+def proportional(name: str = "") -> Recogniser:
+    """Recognise a part that is the reference's times one number above zero, on each case another one.
+
+    >>> proportional()([[2.0, 4.0], [3.0, 0.0]], [[1.0, 2.0], [1.0, 0.0]], [{}, {}])
+    True
+    """
+    return lambda found, expected, cases: all(
+        (factor := multiple(mine[name], theirs[name])) is not None and factor > 0
+        for mine, theirs in _pairs(found, expected)
+    )
+
+
+def multiple(found: Data, expected: Data) -> float | None:
+    """Return the number that all numbers found are the expected ones times; None if there is no such number.
+
+    Arrays in lists count together, and have to have the same shapes.
+
+    >>> multiple([np.ones(2), 3.0], [np.ones(2) / 2, 1.5]), multiple([1.0, 2.0], [1.0, 1.0])
+    (2.0, None)
+    """
+    if _shapes(found) != _shapes(expected):
+        return None
+    mine, theirs = (np.concatenate([np.ravel(one) for one in _numbers_in(part)]) for part in (found, expected))
+    if not np.any(theirs):
+        return None
+    factor = float(mine @ theirs / (theirs @ theirs))
+    return factor if close(mine, factor * theirs) else None
+
+
 # --- by another answer ---------------------------------------------------------------------------------------------
 
 
@@ -364,6 +443,49 @@ def _first(value: Data, count: int | None) -> Data:
     """The first entries of a list or an array; all of it where no count is given."""
     has_entries = isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim > 0)
     return value[:count] if has_entries else value
+
+
+def shows(
+    probe: Callable[[object, Case], object],
+    *answers: object,
+    names: tuple[str, ...] = (),
+    rtol: float = RTOL,
+    atol: float = ATOL,
+) -> Recogniser:
+    """Recognise what agrees, in these parts, with what one of these answers shows to a probe on the same cases.
+
+    Parameters
+    ----------
+    probe : callable
+        ``probe(answer, case)``, mostly the question's own.
+    *answers : object
+        One that fails on a case is recognised in nothing.
+    names : tuple of str
+        The parts that count; all where none is named.
+    rtol, atol : float
+
+    Examples
+    --------
+    >>> probe = lambda answer, case: {"loss": answer(case["x"]), "calls": 1}
+    >>> shows(probe, lambda x: 2 * x, names=("loss",))([{"loss": 6.0, "calls": 9}], [], [{"x": 3.0}])
+    True
+    """
+    kept: list = [None, []]  # the cases asked about last, and what the answers show on them
+    alike = agrees(*names, rtol=rtol, atol=atol)
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        if kept[0] is not cases:
+            kept[:] = [cases, [_shown(probe, answer, cases) for answer in answers]]
+        return any(values is not None and alike(found, values, cases) for values in kept[1])
+
+    return recognise
+
+
+def _shown(probe: Callable[[object, Case], object], answer: object, cases: list[Case]) -> list[Data] | None:
+    try:
+        return [plain(probe(answer, case)) for case in cases]
+    except Exception:
+        return None
 
 
 def _given(answer: Callable, cases: list[Case], without: tuple[str, ...]) -> list[Data] | None:
@@ -493,6 +615,10 @@ def _numbers_in(part: Data) -> Iterator[np.ndarray]:
             yield from _numbers_in(one)
     elif part is not None and not isinstance(part, str | dict):
         yield np.asarray(part, dtype=float)
+
+
+def _shapes(part: Data) -> list[tuple[int, ...]]:
+    return [one.shape for one in _numbers_in(part)]
 
 
 def _is_number(value: Data) -> bool:

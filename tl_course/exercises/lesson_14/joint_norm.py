@@ -1,0 +1,211 @@
+"""Lesson 14: BatchNorm and two domains."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tl_course.exercises.lesson_14._shared import Recognise, close
+from tl_course.exercises.networks import TinyResNet, pictures
+from tl_course.exercises.probes import gradients, need_function, state
+from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.values import Data, Unfit, plain, tensors
+
+
+def _two_domains(seed: int) -> list[Case]:
+    rng = np.random.default_rng(seed)
+    cases = []
+    for many, few in ((8, 5), (4, 7)):
+        source, target = (pictures(rng, count, 4)["images"] for count in (many, few))
+        cases.append({"seed": int(rng.integers(2**31)), "source": source, "target": 1.5 * target + rng.uniform(1, 3)})
+    return cases
+
+
+def _a_pass(answer: object, case: Case) -> Data:
+    """The answers for both domains, what flows back from each, and what is left in the model."""
+    need_function(answer, "answer_joint_norm(model, source, target)")
+    given = tensors(case)
+
+    def run() -> tuple[nn.Module, list[Tensor]]:
+        model = TinyResNet(4, case["seed"]).train()
+        found = answer(model, given["source"], given["target"])
+        if not isinstance(found, tuple | list) or len(found) != 2 or not all(isinstance(x, Tensor) for x in found):
+            raise Unfit("Give back two tensors: the logits of the source, and the logits of the target.")
+        return model, list(found)
+
+    flows = []
+    for place in (0, 1):
+        model, found = run()
+        flows.append(gradients(found[place].square().mean(), [model.conv1.weight])[0])
+    statistics = state(model)
+    with torch.no_grad():
+        behaviour = copy.deepcopy(model)(given["target"])
+        tested = model.eval()(given["target"])
+    return {
+        "logits of the source": plain(found[0]),
+        "logits of the target": plain(found[1]),
+        "gradient from the source": flows[0],
+        "gradient from the target": flows[1],
+        "state afterwards": statistics,
+        "logits of the target in a test afterwards": plain(tested),
+        "what the model does afterwards": plain(behaviour),
+    }
+
+
+def _joint(model: nn.Module, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    logits = model(torch.cat([source, target]))
+    return logits[: len(source)], logits[len(source) :]
+
+
+def _apart(model: nn.Module, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    return model(source), model(target)
+
+
+def _target_by_standing(model: nn.Module, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    of_source = model(source)
+    of_target = model.eval()(target)
+    model.train()
+    return of_source, of_target
+
+
+def _joint_then(change: Callable[[nn.Module, Tensor, Tensor], tuple]) -> Callable:
+    """A joint pass with something done to its two parts."""
+    return lambda model, source, target: change(model, *_joint(model, source, target))
+
+
+def _joint_in_eval(model: nn.Module, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    parts = _joint(model.eval(), source, target)
+    model.train()
+    return parts
+
+
+def _logits(one: Data) -> tuple[Data, Data]:
+    return one["logits of the source"], one["logits of the target"]
+
+
+def _as_in(answer: Callable, *, source: bool, target: bool) -> Recognise:
+    """Recognise by the logits: of which domain they are those of another pass."""
+
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        theirs = [_a_pass(answer, case) for case in cases]
+        return all(
+            [close(mine, other) for mine, other in zip(_logits(one), _logits(two), strict=True)] == [source, target]
+            for one, two in zip(found, theirs, strict=True)
+        )
+
+    return recognise
+
+
+def _right_logits(found: list[Data], expected: list[Data]) -> bool:
+    return all(
+        close(mine, other)
+        for one, two in zip(found, expected, strict=True)
+        for mine, other in zip(_logits(one), _logits(two), strict=True)
+    )
+
+
+def _other(name: str) -> Recognise:
+    """Recognise right logits with something else amiss."""
+    return lambda found, expected, cases: (
+        _right_logits(found, expected)
+        and any(not close(one[name], two[name]) for one, two in zip(found, expected, strict=True))
+    )
+
+
+def _sorted_rows(one: Data) -> Data:
+    rows = np.concatenate(_logits(one))
+    return rows[np.lexsort(rows.T)]
+
+
+QUESTION = Question(
+    slug="joint_norm",
+    lesson="14",
+    title="Whose mean does BatchNorm take?",
+    kind="repair",
+    difficulty=3,
+    minutes=10,
+    points=3,
+    hints=(
+        "In train mode BatchNorm takes mean and variance from the examples that come in *together*. Which examples "
+        "come in together in the broken version?",
+        "One forward pass over both batches. BatchNorm then sees the mixture, and so do its running statistics.",
+        "`logits = model(torch.cat([source, target]))`. The first `len(source)` rows belong to the source, the others "
+        "to the target; the batches are not equally large.",
+    ),
+    inputs=_two_domains,
+    reference=_joint,
+    why=(
+        "Both domains are normalised by the statistics of the mixture, in training and, by the running statistics, in "
+        "the test as well. With two passes each domain is centred by itself, which hides part of the shift while you "
+        "train, and comes back in the test, where one set of statistics has to serve both."
+    ),
+    wrong=(
+        Wrong(
+            "two passes",
+            "There are still two passes, each domain normalised by its own mean and variance. The discriminator sees "
+            "features that a test will never see. Join the batches *before* the model.",
+            _apart,
+            recognise=_as_in(_apart, source=True, target=True),
+        ),
+        Wrong(
+            "eval mode",
+            "The model runs in eval mode: it takes the running statistics, which have not seen the target, and they do "
+            "not move. In training it should learn the mixture's.",
+            _joint_in_eval,
+            recognise=_as_in(_joint_in_eval, source=True, target=True),
+        ),
+        Wrong(
+            "target by the running ones",
+            "The source is normalised by its batch, and the target by the running statistics: two measures again. "
+            "That leaves the target's shift in, and the running statistics never hear of the target.",
+            _target_by_standing,
+            recognise=_as_in(_apart, source=True, target=False),
+        ),
+        Wrong(
+            "answers swapped",
+            "The pass is right, and the two answers come back in the wrong order: the source first.",
+            _joint_then(lambda model, source, target: (target, source)),
+            recognise=lambda found, expected, cases: all(
+                close(one["logits of the source"], two["logits of the target"])
+                and close(one["logits of the target"], two["logits of the source"])
+                for one, two in zip(found, expected, strict=True)
+            ),
+        ),
+        Wrong(
+            "cut in the wrong place",
+            "The joint pass is right, and its rows are cut in the wrong place: examples of one domain are handed on as "
+            "the other's. The batches are not equally large, and the source was put in first.",
+            lambda model, source, target: model(torch.cat([source, target])).tensor_split(2),
+            recognise=lambda found, expected, cases: (
+                all(
+                    len(np.concatenate(_logits(two))) == len(np.concatenate(_logits(one)))
+                    and close(_sorted_rows(one), _sorted_rows(two))
+                    for one, two in zip(found, expected, strict=True)
+                )
+                and not _right_logits(found, expected)
+            ),
+        ),
+        Wrong(
+            "gradient lost",
+            "The logits are right, and nothing flows back from one of the domains. An alignment moves the features of "
+            "*both*: no `no_grad` and no `detach` here.",
+            _joint_then(lambda model, source, target: (source, target.detach())),
+            recognise=lambda found, expected, cases: any(
+                _other(name)(found, expected, cases)
+                for name in ("gradient from the source", "gradient from the target")
+            ),
+        ),
+        Wrong(
+            "left in eval",
+            "The logits are right, and the model is left in eval mode: the next training step would run on standing "
+            "statistics.",
+            _joint_then(lambda model, source, target: (model.eval() and source, target)),
+            recognise=_other("what the model does afterwards"),
+        ),
+    ),
+    probe=_a_pass,
+)
