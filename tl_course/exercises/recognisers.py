@@ -6,7 +6,7 @@ mistake is recognised when an answer shows on every case what the wrong answer s
 
 * For predictions: `number`, `above`, `below`, `chose`, `left_out`, `entry`.
 * For values with named parts: `agrees`, `differs`, `right_except`, `same_shape`, `zero`, `nonzero`, `has_nan`,
-  `right_but_nan`, `nan_hidden`, `has_shape`, `other_shape`, `equal_parts`, `swapped`, `scaled`, `proportional`.
+  `right_but_nan`, `nan_hidden`, `has_shape`, `equal_parts`, `swapped`, `scaled`, `proportional`.
 * By another answer: `gives` what it gives, `shows` to a probe what it shows.
 * For what no other fits: `each`, `some`; put together by `all_of`, `any_of`, `none_of`, and on some cases by `on`.
 
@@ -298,19 +298,6 @@ def right_but_nan(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogn
         )
 
     return recognise
-
-
-def other_shape(*names: str) -> Recogniser:
-    """Recognise another shape than the reference's, in at least one of these parts on at least one case.
-
-    >>> other_shape("map")([{"map": np.zeros((5, 5))}], [{"map": np.zeros((7, 7))}], [{}])
-    True
-    """
-    return lambda found, expected, cases: any(
-        name in mine and np.shape(mine[name]) != np.shape(part)
-        for mine, theirs in _pairs(found, expected)
-        for name, part in _chosen(theirs, names)
-    )
 
 
 def equal_parts(one: str, other: str, *, rtol: float = RTOL, atol: float = ATOL) -> Recogniser:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tl_course.exercises.probes import need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.recognisers import agrees, all_of, any_of, close, each, has_shape, other_shape
+from tl_course.exercises.recognisers import agrees, all_of, each, has_shape, none_of, same_shape, shows
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -58,6 +56,9 @@ def _grey_layer(weight_of, bias_of=lambda bias: bias, geometry: bool = True):
     return answer
 
 
+_ONE_CHANNEL = [_grey_layer(lambda weight, k=k: weight[:, k : k + 1].clone()) for k in range(3)]
+
+
 def _sum_of_channels(weight: Tensor) -> Tensor:
     return weight.sum(dim=1, keepdim=True)
 
@@ -71,13 +72,6 @@ def _is_off_by_channel(found: Data, expected: Data, case: Case) -> bool:
         return False
     off = np.subtract(found["answers"], expected["answers"])
     return bool(np.allclose(np.ptp(off, axis=(0, 2, 3)), 0, atol=1e-5))
-
-
-def _is_channel(k: int) -> Callable[[Data, Data, Case], bool]:
-    """Whether the weights are those for one channel, which may be any of three."""
-    return lambda found, expected, case: close(
-        found["weights"], found["the layer you were given"]["weight"][:, k : k + 1], atol=1e-5
-    )
 
 
 QUESTION = Question(
@@ -113,8 +107,8 @@ QUESTION = Question(
             "first channel",
             "You kept the weights for one channel and threw away the other two. A filter that looked for red beside "
             "green is now a filter that looks for something else.",
-            _grey_layer(lambda weight: weight[:, :1].clone()),
-            recognise=any_of(*(each(_is_channel(k)) for k in range(3))),
+            _ONE_CHANNEL[0],
+            recognise=shows(_on_grey, *_ONE_CHANNEL, names=("weights",)),
         ),
         Wrong(
             "still three channels",
@@ -141,7 +135,7 @@ QUESTION = Question(
             "The weights are right, but the map has another size, or begins elsewhere: `stride` and `padding` of the "
             "old layer have to be handed on.",
             _grey_layer(_sum_of_channels, geometry=False),
-            recognise=all_of(_RIGHT_WEIGHTS, other_shape("answers")),
+            recognise=all_of(_RIGHT_WEIGHTS, none_of(same_shape("answers"))),
         ),
     ),
     probe=_on_grey,
