@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tl_course.exercises.lesson_14._shared import reverse_gradient
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.recognisers import Recogniser, close, each, equal_parts, multiple, none_of, shows, zero
+from tl_course.exercises.recognisers import Recogniser, close, equal_parts, multiple, none_of, once, shows, zero
 from tl_course.exercises.values import Data, plain, tensors
 
 
@@ -105,9 +105,15 @@ def _and_backward(*given: object) -> Tensor:
     return loss
 
 
-def _factors(found: Data, case: Case) -> tuple[float | None, float | None]:
+@once
+def _measures(cases: list[Case]) -> list[tuple[Data, Data]]:
+    """What one step shows on each case: without the domain loss, and with one that nothing reverses."""
+    without, helped = _dann(domain=lambda *_: 0.0), _dann(reverse=_plain)
+    return [(plain(_one_step(without, case)), plain(_one_step(helped, case))) for case in cases]
+
+
+def _factors(found: Data, without: Data, helped: Data) -> tuple[float | None, float | None]:
     """By which factors the domain loss arrives in the backbone and in the discriminator: −λ and 1 if all is well."""
-    without, helped = _one_step(_dann(domain=lambda *_: 0.0), case), _one_step(_dann(reverse=_plain), case)
     backbone, discriminator = "gradient of the backbone", "gradient of the discriminator"
     if [np.shape(one) for one in found[backbone]] != [np.shape(one) for one in without[backbone]]:
         return None, None
@@ -124,11 +130,13 @@ def _arrives(matches: Callable[[float, float, float], bool]) -> Recogniser:
     No value of the evidence shows them: the label loss moves the backbone too, and has to be taken away first.
     """
 
-    def holds(found: Data, expected: Data, case: Case) -> bool:
-        front, behind = _factors(found, case)
-        return front is not None and behind is not None and matches(front, behind, case["strength"])
+    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+        factors = [_factors(one, *two) for one, two in zip(found, _measures(cases), strict=True)]
+        return all(
+            None not in both and matches(*both, case["strength"]) for both, case in zip(factors, cases, strict=True)
+        )
 
-    return each(holds)
+    return recognise
 
 
 def _has_the_loss_of(*domains: Callable[[Tensor, Tensor], Tensor]) -> Recogniser:
