@@ -196,6 +196,14 @@ def test_shapes_without_numbers(rng):
     assert r.same_shape("gradient*")(wrong, expected, [{}] * 3)
 
 
+def test_work_is_done_again_for_another_list_of_cases():
+    asked = []
+    count = r.once(lambda cases: asked.append(cases) or len(cases))
+    one, other = [{}], [{}, {}]
+    assert [count(one), count(one), count(other), count(other), count(one)] == [1, 1, 2, 2, 1]
+    assert len(asked) == 3
+
+
 def test_what_another_answer_shows_to_a_probe_is_worked_out_once(rng):
     cases, asked = [{"x": rng.normal(size=3)} for _ in range(2)], []
 

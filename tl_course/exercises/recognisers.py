@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from tl_course.exercises.values import Data, difference, plain, tensors
 
 Recogniser = Callable[[list[Data], list[Data], list[Case]], bool]
 """``recognise(found, expected, cases)``: whether the values of all cases show a mistake."""
+
+T = TypeVar("T")
 
 RTOL, ATOL = 1e-4, 1e-6
 
@@ -457,15 +460,31 @@ def shows(
     >>> shows(probe, lambda x: 2 * x, names=("loss",))([{"loss": 6.0, "calls": 9}], [], [{"x": 3.0}])
     True
     """
-    kept: list = [None, []]  # the cases asked about last, and what the answers show on them
+    shown = once(lambda cases: [_shown(probe, answer, cases) for answer in answers])
     alike = agrees(*names, rtol=rtol, atol=atol)
+    return lambda found, expected, cases: any(
+        values is not None and alike(found, values, cases) for values in shown(cases)
+    )
 
-    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
+
+def once(work: Callable[[list[Case]], T]) -> Callable[[list[Case]], T]:
+    """Return a function that works something out from the cases, and again only for another list of cases.
+
+    For recognisers of a question's own: they are asked about many answers on one list of cases.
+
+    >>> cases, add_up = [{"x": 1.0}, {"x": 2.0}], once(lambda cases: print("working") or sum(one["x"] for one in cases))
+    >>> add_up(cases), add_up(cases)
+    working
+    (3.0, 3.0)
+    """
+    kept: list = [None, None]  # the cases asked about last, and what came out
+
+    def ask(cases: list[Case]) -> T:
         if kept[0] is not cases:
-            kept[:] = [cases, [_shown(probe, answer, cases) for answer in answers]]
-        return any(values is not None and alike(found, values, cases) for values in kept[1])
+            kept[:] = [cases, work(cases)]
+        return kept[1]
 
-    return recognise
+    return ask
 
 
 def _shown(probe: Callable[[object, Case], object], answer: object, cases: list[Case]) -> list[Data] | None:

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tl_course.exercises.lesson_12._shared import close, divergence_of, same_network, weights_of
+from tl_course.exercises.lesson_12._shared import divergence_of, weights_of
 from tl_course.exercises.networks import TinyResNet, pictures, train
 from tl_course.exercises.probes import load_optimizers, need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, differs, nonzero, on, zero
 from tl_course.exercises.values import Data, plain, tensors
 
 
@@ -107,9 +108,7 @@ QUESTION = Question(
             "its batch, and went on learning statistics. `no_grad()` and `requires_grad_(False)` do not stop that; "
             "`teacher.eval()` does.",
             _as_it_comes,
-            recognise=lambda found, expected, cases: (
-                not close(found[0]["teacher: bn1.running_mean"], expected[0]["teacher: bn1.running_mean"])
-            ),
+            recognise=on(0, differs("teacher: bn1.running_mean")),
         ),
         Wrong(
             "graph through the teacher",
@@ -117,20 +116,14 @@ QUESTION = Question(
             "gradients there: twice the memory, and a teacher that learns as soon as an optimiser holds it. Ask it "
             "under `torch.no_grad()`.",
             _with_graph,
-            recognise=lambda found, expected, cases: (
-                all(same_network(one, other, "student") for one, other in zip(found, expected, strict=True))
-                and any(np.any(gradient) for one in found for gradient in one["gradients kept in the teacher"])
-            ),
+            recognise=all_of(agrees("student: *"), nonzero("gradients kept in the teacher")),
         ),
         Wrong(
             "student in eval",
             "The student's running means stood still: it was put in eval along with its teacher. It is the one that "
             "trains, so its BatchNorm must work as in training.",
             _both_in_eval,
-            recognise=lambda found, expected, cases: (
-                all(same_network(one, other, "teacher") for one, other in zip(found, expected, strict=True))
-                and not any(np.any(one["student: bn1.running_mean"]) for one in found)  # where it started
-            ),
+            recognise=all_of(agrees("teacher: *"), zero("student: bn1.running_mean")),  # where it started
         ),
         Wrong(
             "student without graph",

@@ -6,9 +6,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from tl_course.exercises.lesson_12._shared import close
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data, plain, tensors
+from tl_course.exercises.recognisers import agrees, all_of, each, gives, on, right_but_nan
 
 
 def _feature_maps(seed: int) -> list[Case]:
@@ -30,16 +29,6 @@ def _attention(maps: Tensor) -> Tensor:
 
 def _over_its_norm(maps: Tensor) -> Tensor:
     return _energy(maps) / _energy(maps).norm(dim=1, keepdim=True)
-
-
-def _right_but_for_nan(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-    """Whether all is as expected, but for a row of NaN where everything is zero."""
-    same_shape = all(np.shape(one) == np.shape(other) for one, other in zip(found, expected, strict=True))
-    return (
-        same_shape
-        and bool(np.isnan(found[-1][1]).all())
-        and all(close(np.nan_to_num(one), other) for one, other in zip(found, expected, strict=True))
-    )
 
 
 QUESTION = Question(
@@ -68,26 +57,21 @@ QUESTION = Question(
             "One picture is wrong: where every activation is zero you divide zero by zero. It makes the whole batch's "
             "loss NaN. `F.normalize` knows that case.",
             _over_its_norm,
-            recognise=_right_but_for_nan,
+            recognise=all_of(on(slice(-1), agrees()), right_but_nan()),
         ),
         Wrong(
             "positions summed",
             "You summed over the positions and kept the channels: that says which filters fire, not where. The "
             "channels are axis 1 of N×C×H×W, and they are the ones to disappear.",
             lambda maps: F.normalize(maps.square().sum(dim=(2, 3)), dim=1),
-            recognise=lambda found, expected, cases: all(
-                np.shape(one) == case["maps"].shape[:2] for one, case in zip(found, cases, strict=True)
-            ),
+            recognise=each(lambda found, expected, case: np.shape(found) == case["maps"].shape[:2]),
         ),
         Wrong(
             "not normalised",
             "The rows are not divided by their length. Then a teacher with larger activations, or with more channels, "
             "asks its student for larger numbers instead of for looking at the same place.",
             _energy,
-            recognise=lambda found, expected, cases: any(
-                all(close(one, plain(form(tensors(case["maps"])))) for one, case in zip(found, cases, strict=True))
-                for form in (_energy, lambda maps: maps.square().mean(dim=1).flatten(1))
-            ),
+            recognise=gives(_energy, lambda maps: maps.square().mean(dim=1).flatten(1)),
         ),
         Wrong(
             "not squared",

@@ -8,9 +8,10 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from tl_course.exercises.lesson_12._shared import all_close, divergence_of, same_value
+from tl_course.exercises.lesson_12._shared import divergence_of
 from tl_course.exercises.probes import with_gradients
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import agrees, all_of, differs, gives, on, right_except
 
 
 def _two_tables(seed: int) -> list[Case]:
@@ -98,104 +99,97 @@ QUESTION = Question(
             "The value is right, but a gradient flows to the teacher, too. If it is not frozen elsewhere, it learns to "
             "agree with its student. Use `teacher_logits.detach()`.",
             _not_detached,
-            recognise=lambda found, expected, cases: (
-                all(all_close(found, expected, key) for key in ("value", "gradient by student_logits"))
-                and any(np.any(one["gradient by teacher_logits"]) for one in found)
-            ),
+            recognise=right_except("gradient by teacher_logits"),
         ),
         Wrong(
             "student cut off",
             "The value is right, but the student gets no gradient from it, or not all of it: a `.detach()`, `.item()` "
             "or `no_grad()` stands on the wrong side.",
             _cut_off,
-            recognise=lambda found, expected, cases: (
-                all_close(found, expected, "value") and not all_close(found, expected, "gradient by student_logits")
-            ),
+            recognise=all_of(agrees("value"), differs("gradient by student_logits")),
         ),
         Wrong(
             "no T squared",
             "The factor T² is missing. The gradient of the divergence shrinks as 1/T²: at T = 4 your teacher is about "
             "sixteen times quieter, and at a high temperature only the labels are heard.",
             _no_square,
-            recognise=same_value(_no_square),
+            recognise=gives(_no_square, name="value"),
         ),
         Wrong(
             "T once",
             "You multiply by T, and it takes T²: one for the logits that are divided by T, one for the probabilities "
             "that come closer to each other.",
             _t_once,
-            recognise=same_value(_t_once),
+            recognise=gives(_t_once, name="value"),
         ),
         Wrong(
             "KL swapped",
             "This is KL(student ‖ teacher). The teacher's probabilities are to weigh the logarithms: in `F.kl_div` the "
             "student's log-probabilities come first and the teacher's probabilities second.",
             _swapped,
-            recognise=same_value(_swapped),
+            recognise=gives(_swapped, name="value"),
         ),
         Wrong(
             "divided by the classes",
             "The divergence is too small by the number of classes: the default reduction of `F.kl_div` averages over "
             'every number in the table. Sum over classes and average over examples, with `reduction="batchmean"`.',
             _by_classes,
-            recognise=same_value(_by_classes),
+            recognise=gives(_by_classes, name="value"),
         ),
         Wrong(
             "summed over the batch",
             "The divergence is summed over the batch, so it grows with the batch while the cross-entropy does not. "
             "Divide by the number of examples.",
             _summed,
-            recognise=same_value(_summed),
+            recognise=gives(_summed, name="value"),
         ),
         Wrong(
             "probabilities for logarithms",
             "The student's *probabilities* went into `F.kl_div` where it takes their logarithms. Nothing complains, "
             "though the number is negative, which no divergence can be. Use `F.log_softmax`.",
             _probabilities,
-            recognise=same_value(_probabilities),
+            recognise=gives(_probabilities, name="value"),
         ),
         Wrong(
             "logarithm of a logarithm",
             "It is NaN: the teacher's *log*-probabilities went in as the target, and `F.kl_div` takes the logarithm of "
             "them once more. Use `F.softmax` for the teacher, or say `log_target=True`.",
             _log_as_target,
-            recognise=lambda found, expected, cases: all(
-                np.isnan(one["value"]) or case["weight"] == 0 for one, case in zip(found, cases, strict=True)
-            ),
+            recognise=on(lambda case: case["weight"] > 0, gives(_log_as_target, name="value")),
         ),
         Wrong(
             "only the student softened",
             "The temperature is on the student alone. A soft student that is to match a hard teacher has to make its "
             "logits T times too large. Divide both.",
             _student_only,
-            recognise=same_value(_student_only),
+            recognise=gives(_student_only, name="value"),
         ),
         Wrong(
             "only the teacher softened",
             "The temperature is on the teacher alone: your student is to be as unsure at T = 1 as its teacher is when "
             "softened. Divide both.",
             _teacher_only,
-            recognise=same_value(_teacher_only),
+            recognise=gives(_teacher_only, name="value"),
         ),
         Wrong(
             "weights swapped",
             "The two weights have changed places: `weight` belongs to the teacher, and 1 − `weight` to the labels.",
             _other_weights,
-            recognise=same_value(_other_weights),
+            recognise=gives(_other_weights, name="value"),
         ),
         Wrong(
             "labels softened",
             "The cross-entropy with the labels is taken at the temperature T as well. It belongs to the student as it "
             "will be used, at T = 1.",
             _hard_softened,
-            recognise=same_value(_hard_softened),
+            recognise=gives(_hard_softened, name="value"),
         ),
         Wrong(
             "cross-entropy with the teacher",
             "This is the cross-entropy with the soft targets. Its gradient is right; but it is too large by the "
             "teacher's own entropy, so that a perfect student does not reach 0. Subtract it: that is the divergence.",
             _soft_cross_entropy,
-            recognise=same_value(_soft_cross_entropy),
+            recognise=gives(_soft_cross_entropy, name="value"),
         ),
     ),
     probe=with_gradients("student_logits", "teacher_logits"),

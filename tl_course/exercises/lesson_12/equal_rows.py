@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tl_course.exercises.lesson_12._shared import Recogniser, all_close, close, same_value
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import Recogniser, agrees, all_of, gives, has_nan, none_of, on
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -81,20 +81,9 @@ def _constant_mean(x: Tensor) -> Tensor:
     return _over(_distances(x), mean=lambda distances: _mean_apart(distances).detach())
 
 
-def _values(found: list[Data], expected: list[Data], *, gradient_is: Callable[[Data], bool]) -> bool:
-    """Whether all values are right, and some gradient that is not is of this kind."""
-    wrong = [
-        one["gradient"]
-        for one, other in zip(found, expected, strict=True)
-        if not close(one["gradient"], other["gradient"])
-    ]
-    return all_close(found, expected, "value") and bool(wrong) and all(map(gradient_is, wrong))
-
-
 def _like(distances: Callable[[Tensor], Tensor]) -> Recogniser:
     """Recognise a table by its values, where not all rows are equal: there everybody divides by something else."""
-    same = same_value(distances, without=("weights",))
-    return lambda found, expected, cases: same(found[:-1], expected[:-1], cases[:-1])
+    return on(slice(-1), gives(distances, name="value", without=("weights",)))
 
 
 def _mean_of_all(x: Tensor) -> Tensor:
@@ -138,38 +127,28 @@ QUESTION = Question(
             "You took care of the diagonal, and not of equal rows elsewhere: a batch with twins in it has the gradient "
             "NaN. Ask which distances are 0, not which stand on the diagonal.",
             _only_the_diagonal,
-            recognise=lambda found, expected, cases: (
-                close(found[0]["gradient"], expected[0]["gradient"])
-                and all(np.isnan(one["gradient"]).any() for one in found[1:3])
-            ),
+            recognise=all_of(on(0, agrees("gradient")), on(1, has_nan("gradient")), on(2, has_nan("gradient"))),
         ),
         Wrong(
             "masked too late",
             "The table is right, and its gradient is NaN: the root's slope at 0 is infinite, and a mask after the root "
             "multiplies it by zero. The zeros have to be gone *before* the root.",
             _masked_too_late,
-            recognise=lambda found, expected, cases: _values(
-                found, expected, gradient_is=lambda gradient: bool(np.isnan(gradient).any())
-            ),
+            recognise=all_of(agrees("value"), has_nan("gradient")),
         ),
         Wrong(
             "constant mean",
             "The table is right, but its gradient is not: the mean distance was cut from the graph. It depends on "
             "every row, and the scale could run away otherwise.",
             _constant_mean,
-            recognise=lambda found, expected, cases: _values(
-                found, expected, gradient_is=lambda gradient: bool(np.isfinite(gradient).all())
-            ),
+            recognise=all_of(agrees("value"), none_of(has_nan("gradient"))),
         ),
         Wrong(
             "nobody apart",
             "One batch is wrong: the one in which all rows are equal. The mean of no distances is NaN. There the "
             "table is 0 everywhere, and nothing is pulled.",
             _unguarded,
-            recognise=lambda found, expected, cases: (
-                all(all_close(found[:-1], expected[:-1], key) for key in ("value", "gradient"))
-                and bool(np.isnan(found[-1]["value"]).any())
-            ),
+            recognise=all_of(on(slice(-1), agrees("value", "gradient")), on(-1, has_nan("value"))),
         ),
         Wrong(
             "zeros in the mean",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tl_course.exercises.probes import value
 from tl_course.exercises.question import Question, Wrong
+from tl_course.exercises.recognisers import above
 
 QUESTION = Question(
     slug="forgotten_square",
@@ -56,7 +57,7 @@ QUESTION = Question(
             "The wrong way round: that is what the factor has to make good. Without it the gradient shrinks when the "
             "temperature rises.",
             4.0,
-            recognise=lambda found, expected, cases: float(found[0]) > 1.01,
+            recognise=above(1.01),
         ),
     ),
     probe=value,

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_12._shared import Recogniser, same_network, weights_of
+from tl_course.exercises.lesson_12._shared import weights_of
 from tl_course.exercises.probes import load_optimizers, need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import Recogniser, all_of, differs, none_of, shows
 from tl_course.exercises.values import Data, tensors
 
 
@@ -63,20 +64,9 @@ def _hints(
     return answer
 
 
-def _stood_still(*names: str) -> Recogniser:
-    """Recognise that exactly these of the three did not move."""
-
-    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-        for one, case in zip(found, cases, strict=True):
-            start = _after_hints(lambda *_: None, case)
-            if {name for name in _networks(case["seed"]) if same_network(one, start, name)} != set(names):
-                return False
-        return True
-
-    return recognise
-
-
-_MEANS = (lambda gaps: 1 / gaps.numel(), lambda gaps: 0.5 / gaps.numel())
+def _stands(network: str) -> Recogniser:
+    """Recognise that this one of the three did not move."""
+    return shows(_after_hints, lambda *_: None, names=(f"{network}: *",))
 
 
 QUESTION = Question(
@@ -106,23 +96,21 @@ QUESTION = Question(
             "The regressor has not moved: the optimiser does not hold it. So the student is pulled towards whatever a "
             "random layer happens to make of the teacher's maps.",
             _hints(parts="student"),
-            recognise=_stood_still("regressor", "teacher"),
+            recognise=all_of(_stands("regressor"), _stands("teacher"), none_of(_stands("student"))),
         ),
         Wrong(
             "student stands still",
             "The regressor learns, and the student does not: it is not in the optimiser, or a `detach()` cuts it off. "
             "Then a layer that is thrown away afterwards does all the work.",
             _hints(parts="regressor", detach=True),
-            recognise=_stood_still("student", "teacher"),
+            recognise=all_of(_stands("student"), _stands("teacher"), none_of(_stands("regressor"))),
         ),
         Wrong(
             "teacher moves",
             "The teacher has moved: it was given to the optimiser, and came to meet its student half-way. It is the "
             "one that stands still.",
             _hints(parts="student regressor teacher"),
-            recognise=lambda found, expected, cases: (
-                not any(same_network(one, other, "teacher") for one, other in zip(found, expected, strict=True))
-            ),
+            recognise=differs("teacher: *"),
         ),
         Wrong(
             "nothing moves",
@@ -144,9 +132,11 @@ QUESTION = Question(
             "This averages over channels and positions as well, so the steps are tiny. The hint is half the *sum* of "
             "squares of a picture, and the mean over pictures.",
             _hints(factor=lambda gaps: 1 / gaps.numel()),
-            recognise=lambda found, expected, cases: any(
-                same_network(found[0], other, "student") and same_network(found[0], other, "regressor")
-                for other in (_after_hints(_hints(factor=one), cases[0]) for one in _MEANS)
+            recognise=shows(
+                _after_hints,
+                _hints(factor=lambda gaps: 1 / gaps.numel()),
+                _hints(factor=lambda gaps: 0.5 / gaps.numel()),
+                names=("student: *", "regressor: *"),
             ),
         ),
         Wrong(

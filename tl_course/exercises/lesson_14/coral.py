@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tl_course.exercises.lesson_14._shared import valued_as, without_gradient
 from tl_course.exercises.probes import with_gradients
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data
+from tl_course.exercises.recognisers import above, agrees, all_of, gives, on, zero
 
 
 def _by_value(name: str, message: str, *forms: Callable) -> Wrong:
     """A wrong loss that is known by its values, in one of its forms."""
-    return Wrong(name, message, forms[0], recognise=valued_as(*forms))
+    return Wrong(name, message, forms[0], recognise=gives(*forms, name="value"))
 
 
 def _features(seed: int) -> list[Case]:
@@ -62,11 +60,6 @@ def _around_one_mean(source: Tensor, target: Tensor) -> Tensor:
 
 def _with_means(source: Tensor, target: Tensor) -> Tensor:
     return _coral(source, target) + (source.mean(dim=0) - target.mean(dim=0)).square().mean()
-
-
-def _means_differ_too(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-    """Whether there is a finite loss where only the means differ."""
-    return math.isfinite(found[-1]["value"]) and float(found[-1]["value"]) > 1e-4
 
 
 QUESTION = Question(
@@ -161,14 +154,14 @@ QUESTION = Question(
             "Your loss is above zero for a batch and its shifted copy, whose covariances are equal: it sees the means. "
             "CORAL does not; leave out the term for the means.",
             _with_means,
-            recognise=_means_differ_too,
+            recognise=on(-1, above(1e-4, "value")),
         ),
         Wrong(
             "gradient lost",
             "The value is right, and nothing flows back from it: no feature can be moved by this loss. Stay with "
             "tensors to the end, without `detach()`, `item()` or numpy.",
             lambda source, target: _coral(source, target).detach(),
-            recognise=without_gradient,
+            recognise=all_of(agrees("value"), zero("gradient*")),
         ),
     ),
     probe=with_gradients("source", "target"),

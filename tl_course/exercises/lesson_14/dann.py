@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_14._shared import Recognise, close, reverse_gradient
+from tl_course.exercises.lesson_14._shared import reverse_gradient
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import Recogniser, close, equal_parts, multiple, none_of, once, shows, zero
 from tl_course.exercises.values import Data, plain, tensors
 
 
@@ -104,44 +105,43 @@ def _and_backward(*given: object) -> Tensor:
     return loss
 
 
-def _share(found: list[Data], expected: list[Data]) -> float | None:
-    """By which one number `found` is a multiple of `expected`; None if it is no multiple."""
-    mine, theirs = (np.concatenate([np.ravel(part) for part in parts]) for parts in (found, expected))
-    factor = float(mine @ theirs / (theirs @ theirs))
-    return factor if np.allclose(mine, factor * theirs, rtol=1e-4, atol=1e-7) else None
+@once
+def _measures(cases: list[Case]) -> list[tuple[Data, Data]]:
+    """What one step shows on each case: without the domain loss, and with one that nothing reverses."""
+    without, helped = _dann(domain=lambda *_: 0.0), _dann(reverse=_plain)
+    return [(plain(_one_step(without, case)), plain(_one_step(helped, case))) for case in cases]
 
 
-def _factors(one: Data, case: Case) -> tuple[float | None, float | None]:
+def _factors(found: Data, without: Data, helped: Data) -> tuple[float | None, float | None]:
     """By which factors the domain loss arrives in the backbone and in the discriminator: −λ and 1 if all is well."""
-    without = _one_step(_dann(domain=lambda *_: 0.0), case)["gradient of the backbone"]
-    helped = _one_step(_dann(reverse=_plain), case)
-    rest = [mine - theirs for mine, theirs in zip(one["gradient of the backbone"], without, strict=True)]
-    domain = [mine - theirs for mine, theirs in zip(helped["gradient of the backbone"], without, strict=True)]
-    own = helped["gradient of the discriminator"]
-    return _share(rest, domain), _share(one["gradient of the discriminator"], own)
+    backbone, discriminator = "gradient of the backbone", "gradient of the discriminator"
+    if [np.shape(one) for one in found[backbone]] != [np.shape(one) for one in without[backbone]]:
+        return None, None
+    rest, domain = (
+        [mine - theirs for mine, theirs in zip(one[backbone], without[backbone], strict=True)]
+        for one in (found, helped)
+    )
+    return multiple(rest, domain), multiple(found[discriminator], helped[discriminator])
 
 
-def _arrives(matches: Callable[[float, float, float], bool]) -> Recognise:
-    """Recognise by the two factors and λ, in all cases."""
+def _arrives(matches: Callable[[float, float, float], bool]) -> Recogniser:
+    """Recognise by the two factors and λ, in all cases.
+
+    No value of the evidence shows them: the label loss moves the backbone too, and has to be taken away first.
+    """
 
     def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-        factors = [(*_factors(one, case), case["strength"]) for one, case in zip(found, cases, strict=True)]
-        return all(None not in three and matches(*three) for three in factors)
+        factors = [_factors(one, *two) for one, two in zip(found, _measures(cases), strict=True)]
+        return all(
+            None not in both and matches(*both, case["strength"]) for both, case in zip(factors, cases, strict=True)
+        )
 
     return recognise
 
 
-def _dann_as(found: list[Data], cases: list[Case], answer: Callable) -> bool:
-    """Whether the loss, in all cases, is that of an answer."""
-    return all(close(one["loss"], _one_step(answer, case)["loss"]) for one, case in zip(found, cases, strict=True))
-
-
-_ONE_DOMAIN = (
-    lambda of_source, of_target: F.softplus(-of_target).mean(),
-    lambda of_source, of_target: F.softplus(-of_target).mean() / 2,
-    lambda of_source, of_target: F.softplus(of_source).mean(),
-    lambda of_source, of_target: F.softplus(of_source).mean() / 2,
-)
+def _has_the_loss_of(*domains: Callable[[Tensor, Tensor], Tensor]) -> Recogniser:
+    """Recognise the loss that comes with one of these losses of the domains, whatever its gradients are."""
+    return shows(_one_step, *(_dann(domain=domain) for domain in domains), names=("loss",))
 
 
 QUESTION = Question(
@@ -174,18 +174,14 @@ QUESTION = Question(
             "With other labels in the target your loss is another one: it reads them. They came out of the loader, but "
             "in this task nobody has them. The label loss is the source's alone.",
             _dann(label=_on_both),
-            recognise=lambda found, expected, cases: any(
-                not close(one["loss"], one["loss with other labels in the target"]) for one in found
-            ),
+            recognise=none_of(equal_parts("loss", "loss with other labels in the target")),
         ),
         Wrong(
             "no domain loss",
             "The discriminator gets no gradient at all: this is training on the source alone. The loss of the domains "
             "is missing.",
             _dann(domain=lambda *_: 0.0),
-            recognise=lambda found, expected, cases: (
-                not any(np.any(part) for one in found for part in one["gradient of the discriminator"])
-            ),
+            recognise=zero("gradient of the discriminator"),
         ),
         Wrong(
             "features detached",
@@ -246,17 +242,18 @@ QUESTION = Question(
             "Source and target have swapped their domain labels: here the target is 1. Nothing breaks by it, and that "
             "is the trouble: whoever reads the discriminator's answers afterwards reads them the wrong way round.",
             _dann(domain=lambda of_source, of_target: _domain_loss(of_target, of_source)),
-            recognise=lambda found, expected, cases: _dann_as(
-                found, cases, _dann(domain=lambda s, t: _domain_loss(t, s))
-            ),
+            recognise=_has_the_loss_of(lambda of_source, of_target: _domain_loss(of_target, of_source)),
         ),
         Wrong(
             "one domain shown",
             "The discriminator sees one domain only. It will learn to say always the same, and there is nothing to "
             "align with: show it both.",
             _dann(domain=lambda of_source, of_target: F.softplus(-of_target).mean()),
-            recognise=lambda found, expected, cases: any(
-                _dann_as(found, cases, _dann(domain=domain)) for domain in _ONE_DOMAIN
+            recognise=_has_the_loss_of(
+                lambda of_source, of_target: F.softplus(-of_target).mean(),
+                lambda of_source, of_target: F.softplus(-of_target).mean() / 2,
+                lambda of_source, of_target: F.softplus(of_source).mean(),
+                lambda of_source, of_target: F.softplus(of_source).mean() / 2,
             ),
         ),
         Wrong(

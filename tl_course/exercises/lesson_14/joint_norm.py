@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_14._shared import Recognise, close
 from tl_course.exercises.networks import TinyResNet, pictures
 from tl_course.exercises.probes import gradients, need_function, state
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import Recogniser, agrees, all_of, close, differs, each, none_of, shows, swapped
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -83,42 +83,18 @@ def _joint_in_eval(model: nn.Module, source: Tensor, target: Tensor) -> tuple[Te
     return parts
 
 
-def _logits(one: Data) -> tuple[Data, Data]:
-    return one["logits of the source"], one["logits of the target"]
+_LOGITS = ("logits of the source", "logits of the target")
 
 
-def _as_in(answer: Callable, *, source: bool, target: bool) -> Recognise:
-    """Recognise by the logits: of which domain they are those of another pass."""
-
-    def recognise(found: list[Data], expected: list[Data], cases: list[Case]) -> bool:
-        theirs = [_a_pass(answer, case) for case in cases]
-        return all(
-            [close(mine, other) for mine, other in zip(_logits(one), _logits(two), strict=True)] == [source, target]
-            for one, two in zip(found, theirs, strict=True)
-        )
-
-    return recognise
+def _logits_of(answer: Callable, *names: str) -> Recogniser:
+    """Recognise the logits of another pass, of both domains where none is named."""
+    return shows(_a_pass, answer, names=names or _LOGITS)
 
 
-def _right_logits(found: list[Data], expected: list[Data]) -> bool:
-    return all(
-        close(mine, other)
-        for one, two in zip(found, expected, strict=True)
-        for mine, other in zip(_logits(one), _logits(two), strict=True)
-    )
-
-
-def _other(name: str) -> Recognise:
-    """Recognise right logits with something else amiss."""
-    return lambda found, expected, cases: (
-        _right_logits(found, expected)
-        and any(not close(one[name], two[name]) for one, two in zip(found, expected, strict=True))
-    )
-
-
-def _sorted_rows(one: Data) -> Data:
-    rows = np.concatenate(_logits(one))
-    return rows[np.lexsort(rows.T)]
+def _holds_the_same_rows(found: Data, expected: Data, case: Case) -> bool:
+    """Whether all rows are there, in whatever order and however they are dealt out to the two domains."""
+    mine, theirs = (np.concatenate([one[name] for name in _LOGITS]) for one in (found, expected))
+    return mine.shape == theirs.shape and close(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
 
 
 QUESTION = Question(
@@ -149,62 +125,50 @@ QUESTION = Question(
             "There are still two passes, each domain normalised by its own mean and variance. The discriminator sees "
             "features that a test will never see. Join the batches *before* the model.",
             _apart,
-            recognise=_as_in(_apart, source=True, target=True),
+            recognise=_logits_of(_apart),
         ),
         Wrong(
             "eval mode",
             "The model runs in eval mode: it takes the running statistics, which have not seen the target, and they do "
             "not move. In training it should learn the mixture's.",
             _joint_in_eval,
-            recognise=_as_in(_joint_in_eval, source=True, target=True),
+            recognise=_logits_of(_joint_in_eval),
         ),
         Wrong(
             "target by the running ones",
             "The source is normalised by its batch, and the target by the running statistics: two measures again. "
             "That leaves the target's shift in, and the running statistics never hear of the target.",
             _target_by_standing,
-            recognise=_as_in(_apart, source=True, target=False),
+            recognise=all_of(
+                _logits_of(_apart, "logits of the source"), none_of(_logits_of(_apart, "logits of the target"))
+            ),
         ),
         Wrong(
             "answers swapped",
             "The pass is right, and the two answers come back in the wrong order: the source first.",
             _joint_then(lambda model, source, target: (target, source)),
-            recognise=lambda found, expected, cases: all(
-                close(one["logits of the source"], two["logits of the target"])
-                and close(one["logits of the target"], two["logits of the source"])
-                for one, two in zip(found, expected, strict=True)
-            ),
+            recognise=swapped(*_LOGITS),
         ),
         Wrong(
             "cut in the wrong place",
             "The joint pass is right, and its rows are cut in the wrong place: examples of one domain are handed on as "
             "the other's. The batches are not equally large, and the source was put in first.",
             lambda model, source, target: model(torch.cat([source, target])).tensor_split(2),
-            recognise=lambda found, expected, cases: (
-                all(
-                    len(np.concatenate(_logits(two))) == len(np.concatenate(_logits(one)))
-                    and close(_sorted_rows(one), _sorted_rows(two))
-                    for one, two in zip(found, expected, strict=True)
-                )
-                and not _right_logits(found, expected)
-            ),
+            recognise=all_of(each(_holds_the_same_rows), differs(*_LOGITS)),
         ),
         Wrong(
             "gradient lost",
             "The logits are right, and nothing flows back from one of the domains. An alignment moves the features of "
             "*both*: no `no_grad` and no `detach` here.",
             _joint_then(lambda model, source, target: (source, target.detach())),
-            recognise=lambda found, expected, cases: any(
-                _other(name)(found, expected, cases)
-                for name in ("gradient from the source", "gradient from the target")
-            ),
+            recognise=all_of(agrees(*_LOGITS), differs("gradient from *")),
         ),
         Wrong(
             "left in eval",
             "The logits are right, and the model is left in eval mode: the next training step would run on standing "
             "statistics.",
             _joint_then(lambda model, source, target: (model.eval() and source, target)),
-            recognise=_other("what the model does afterwards"),
+            recognise=all_of(agrees(*_LOGITS), differs("what the model does afterwards")),
         ),
     ),
     probe=_a_pass,

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tl_course.exercises.lesson_14._shared import arguments, valued_as, without_gradient
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
-from tl_course.exercises.values import Data, plain
+from tl_course.exercises.recognisers import agrees, all_of, gives, zero
+from tl_course.exercises.values import Data, plain, tensors
 
 
 def _samples(seed: int) -> list[Case]:
@@ -37,7 +37,7 @@ def _measured_width(source: Tensor, target: Tensor) -> Tensor:
 def _loss_with_measured_width(answer: object, case: Case) -> Data:
     """The loss, and its gradient by both samples, from which the width was measured."""
     need_function(answer, "answer_mmd(source, target, width)")
-    given = [tensor.requires_grad_() for tensor in arguments(case)]
+    given = [tensor.requires_grad_() for tensor in tensors(case).values()]
     loss = answer(*given, _measured_width(*given))
     found = gradients(loss, given)
     return {"value": plain(loss), "gradient by source": found[0], "gradient by target": found[1]}
@@ -71,12 +71,12 @@ def _distance(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _mmd_by_value(name: str, message: str, *forms: Callable) -> Wrong:
-    """As `_by_value`, with the width measured again, and only as a number."""
+    """A wrong loss that is known by its values, in one of its forms; the width is measured again, as a number."""
 
     def with_width(form: Callable) -> Callable:
         return lambda source, target: form(source, target, _measured_width(source, target))
 
-    return Wrong(name, message, forms[0], recognise=valued_as(*map(with_width, forms)))
+    return Wrong(name, message, forms[0], recognise=gives(*map(with_width, forms), name="value"))
 
 
 def _exponents(*exponents: Callable[[Tensor, Tensor], Tensor]) -> list[Callable]:
@@ -175,7 +175,7 @@ QUESTION = Question(
             "The value is right, and nothing flows back from it: no feature can be moved by this loss. Only the width "
             "is to be detached.",
             lambda *given: _mmd(*given).detach(),
-            recognise=without_gradient,
+            recognise=all_of(agrees("value"), zero("gradient*")),
         ),
         Wrong(
             "width followed",

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tl_course.exercises.lesson_14._shared import close, reverse_gradient, with_factor
+from tl_course.exercises.lesson_14._shared import reverse_gradient, with_factor
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
+from tl_course.exercises.recognisers import all_of, differs, same_shape
 from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
@@ -85,11 +86,7 @@ QUESTION = Question(
             "The features themselves are changed on their way forward, so the discriminator judges features that the "
             "classifier never sees. Forward it is the identity; only what flows back is multiplied by −λ.",
             lambda features, strength: -strength * features,
-            recognise=lambda found, expected, cases: any(
-                np.shape(one["what passes forward"]) == np.shape(other["what passes forward"])
-                and not close(one["what passes forward"], other["what passes forward"])
-                for one, other in zip(found, expected, strict=True)
-            ),
+            recognise=all_of(same_shape("what passes forward"), differs("what passes forward")),
         ),
         Wrong(
             "nothing reversed",
