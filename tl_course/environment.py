@@ -30,6 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tl_course.plain_numbers import whole_number
+
 if TYPE_CHECKING:
     import torch
 
@@ -140,7 +142,7 @@ def setup(
     ('mini', 'fp32')
     """
     global _current
-    _current = _resolve(profile, device, threads, precision, seed)
+    _current = _resolve(profile, device, threads, precision, _seed(seed))
     seed_everything(seed)
     if not quiet:
         print(_current.card())
@@ -187,6 +189,18 @@ def _resolve(
 def seed_everything(seed: int) -> None:
     """Seed the global generators of Python, NumPy and PyTorch (all devices).
 
+    Parameters
+    ----------
+    seed : int
+        From −2⁶³ up to below 2⁶⁴, as PyTorch takes them; a NumPy integer is as good.
+
+    Raises
+    ------
+    ValueError
+        When it is no such number; no generator is touched then.
+
+    Examples
+    --------
     >>> import torch
     >>> seed_everything(7); a = torch.rand(3)
     >>> seed_everything(7); torch.equal(a, torch.rand(3))
@@ -195,6 +209,7 @@ def seed_everything(seed: int) -> None:
     import numpy
     import torch
 
+    seed = _seed(seed)
     random.seed(seed)
     numpy.random.seed(seed % 2**32)  # noqa: NPY002 - the libraries a learner uses still read the global generator
     torch.manual_seed(seed)
@@ -209,7 +224,7 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """
     import torch
 
-    return torch.Generator(device=device).manual_seed(seed)
+    return torch.Generator(device=device).manual_seed(_seed(seed))
 
 
 def seed_worker(worker_id: int) -> None:
@@ -222,6 +237,14 @@ def seed_worker(worker_id: int) -> None:
     import torch
 
     seed_everything(torch.initial_seed() % 2**32)
+
+
+def _seed(given: int) -> int:
+    """Return a seed that every generator takes, as Python's own number."""
+    seed = whole_number("seed", given)
+    if seed is None or not -(2**63) <= seed < 2**64:
+        raise ValueError(f"seed={given} is not possible; give a whole number, such as 0.")
+    return seed
 
 
 # --- where things are -------------------------------------------------------------------------------------------

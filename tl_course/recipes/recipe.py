@@ -200,7 +200,7 @@ def _probe(model: nn.Module, task: Task, loss: Callable, seed: int) -> tuple[Can
     nn.init.zeros_(probe.weight)
     nn.init.zeros_(probe.bias)
     held = held_small(loss, 1 / (2 * PROBE_C * len(task.train)))
-    run = training.fit(probe, points, loss=held, steps=PROBE_STEPS, lr=PROBE_RATE, weight_decay=0.0, seed=seed)
+    run = _whole_or_interrupted(probe, points, loss=held, steps=PROBE_STEPS, lr=PROBE_RATE, weight_decay=0.0, seed=seed)
     logits = {part: run.logits(part) for part in ("validation", "test")}
     with torch.no_grad():
         weight = probe.weight.cpu() / std
@@ -209,6 +209,17 @@ def _probe(model: nn.Module, task: Task, loss: Callable, seed: int) -> tuple[Can
     seconds = time.perf_counter() - began
     trained = sum(parameter.numel() for parameter in probe.parameters())
     return Candidate("linear_probe", logits, seconds, trained, run.history, run.steps), run.interrupted
+
+
+def _whole_or_interrupted(model: nn.Module, task: Task, **settings) -> training.Run:
+    """Train; after Ctrl-C return what was trained until then, so that it can be saved."""
+    try:
+        return training.fit(model, task, **settings)
+    except KeyboardInterrupt as stop:
+        run = getattr(stop, "run", None)
+        if run is None:  # it had not begun
+            raise
+        return run
 
 
 def _scaled(split: Split, mean: Tensor, std: Tensor) -> Split:
@@ -254,7 +265,7 @@ def _fine_tune(
     if normalising:
         models.freeze(model, parts=normalising)
     rates = {"lr": BACKBONE_RATE[task.kind], "head_lr": HEAD_RATE[task.kind]}
-    run = training.fit(model, task, loss=loss, steps=steps, batch_size=batch_size, seed=seed, **rates)
+    run = _whole_or_interrupted(model, task, loss=loss, steps=steps, batch_size=batch_size, seed=seed, **rates)
     models.unfreeze(model)
     logits = {part: run.logits(part) for part in ("validation", "test")}
     seconds = time.perf_counter() - began

@@ -64,16 +64,17 @@ class Statement:
 
 @dataclass(frozen=True)
 class Band:
-    """A live result beside the band of the recorded ones; true when it lies inside."""
+    """A live result beside the band of the recorded ones; true when it lies inside, and its run was not interrupted."""
 
     value: float
     low: float
     high: float
     seeds: int
     unit: str = "%"
+    interrupted: bool = False
 
     def __bool__(self) -> bool:
-        return self.low <= self.value <= self.high
+        return not self.interrupted and self.low <= self.value <= self.high
 
     def _repr_markdown_(self) -> str:
         return str(self)
@@ -81,7 +82,8 @@ class Band:
     def __str__(self) -> str:
         value, low, high = (_show(number, self.unit) for number in (self.value, self.low, self.high))
         where = "inside" if self else "**outside**"
-        return f"You just ran {value}: {where} the band {low} to {high} of {self.seeds} recorded seeds."
+        cut = " in a run that was interrupted" if self.interrupted else ""
+        return f"You just ran {value}{cut}: {where} the band {low} to {high} of {self.seeds} recorded seeds."
 
     __repr__ = __str__
 
@@ -377,7 +379,8 @@ def within_band(
     Parameters
     ----------
     live_value
-        The learner's result, in the unit of the record's values.
+        The learner's result, in the unit of the record's values. That of an interrupted run (see
+        :func:`tl_course.training.interrupted_run`) is outside the band whatever its value: the recorded runs are whole.
     side
         Which of the two methods compared was run: "better" (or "one") unless given.
 
@@ -403,7 +406,8 @@ def within_band(
         raise RecordError(record)
     expected = found.pair(record)[found.sides.index(side)].prediction_interval(BAND_LEVEL)
     low, high = expected.low - found.tolerance, expected.high + found.tolerance
-    return Band(float(live_value), low, high, expected.n, found.unit)
+    interrupted = getattr(getattr(live_value, "value", live_value), "interrupted", False)
+    return Band(float(live_value), low, high, expected.n, found.unit, interrupted)
 
 
 def claim_ids(text: str) -> list[str]:

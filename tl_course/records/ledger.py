@@ -45,6 +45,8 @@ def append(run: Mapping[str, Any]) -> dict[str, Any]:
     run
         JSON-able values by name, for example lesson, target, method, setting, seed, value, seconds.
         ``date`` (UTC, ISO 8601) is added when missing. NaN and infinity are refused: a run that diverged has None.
+        ``interrupted`` is set to true where one of the values comes from an interrupted run, so that it is never taken
+        for a whole one.
 
     Raises
     ------
@@ -57,6 +59,8 @@ def append(run: Mapping[str, Any]) -> dict[str, Any]:
     {'lesson': '01', 'method': 'scratch', 'value': 0.31, 'date': '2026-01-31'}
     """
     entry = {**run}
+    if any(getattr(value, "interrupted", False) for value in run.values()):
+        entry["interrupted"] = True
     entry.setdefault("date", datetime.now(UTC).isoformat(timespec="seconds"))
     try:
         line = json.dumps(entry, allow_nan=False, default=_plain, ensure_ascii=False)

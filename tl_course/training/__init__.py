@@ -1,11 +1,13 @@
 """Training: one readable loop for every model, task and loss, and what stands beside it.
 
-:func:`fit` trains and returns a :class:`Run`. Layer-wise rates (:func:`parameter_groups`), schedules
-(:func:`make_schedule`) and gradual unfreezing (:func:`gradual`) are small functions that can be used without it.
+:func:`fit` trains and returns a :class:`Run`; one that Ctrl-C ended is what :func:`interrupted_run` returns. Layer-wise
+rates (:func:`parameter_groups`), schedules (:func:`make_schedule`) and gradual unfreezing (:func:`gradual`) are small
+functions that can be used without it.
 """
 
 from tl_course.training.checkpoint import CheckpointError
-from tl_course.training.guard import NonFiniteError
+from tl_course.training.finite_check import NonFiniteError
+from tl_course.training.interrupting import interrupted_run
 from tl_course.training.loop import fit
 from tl_course.training.optim import make_optimizer, parameter_groups, set_rates
 from tl_course.training.run import Run
@@ -19,6 +21,7 @@ __all__ = [
     "Run",
     "fit",
     "gradual",
+    "interrupted_run",
     "make_optimizer",
     "make_schedule",
     "parameter_groups",

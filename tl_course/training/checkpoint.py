@@ -111,7 +111,8 @@ class Checkpoint:
             if step < state["step"]:
                 unfreeze(names)
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            if name in state or name != "finite":  # files of before 0.2 hold no losses, as they end with an entry
+                part.load_state_dict(state[name])
         self.run.history[:] = state["history"]
         self.run.steps, self.run.seconds = state["step"], state["seconds"]
         randomness.set_state(state["random"][self.workers.rank], self.workers.device)
@@ -166,5 +167,11 @@ def settings_of(given: Mapping[str, Any], workers: Workers) -> dict[str, Any]:
         "processes": workers.count,
     }
     others = {key: value for key, value in given.items() if key not in (*settings, "checkpoint", "progress")}
-    plain = (int, float, str, type(None))
-    return settings | {key: value if isinstance(value, plain) else repr(value) for key, value in others.items()}
+    return settings | {key: _written(value) for key, value in others.items()}
+
+
+def _written(value: Any) -> Any:
+    """Return a setting as a plain value, which ``torch.load(weights_only=True)`` reads."""
+    if value is None or type(value) in (bool, int, float):
+        return value
+    return str(value) if isinstance(value, str) else repr(value)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from tl_course import environment, losses, models
-from tl_course.data import Batch, Batches, Task, batches
+from tl_course import losses
+from tl_course.data import Task
 from tl_course.losses.loop import Loss
-from tl_course.training.calendar import Calendar
-from tl_course.training.checkpoint import Checkpoint, settings_of
-from tl_course.training.guard import Guard
-from tl_course.training.optim import admit, make_optimizer, modules_of, parameter_groups, set_rates
+from tl_course.training.optim import modules_of
+from tl_course.training.prepared import Prepared, plain_settings
 from tl_course.training.randomness import own_randomness
-from tl_course.training.run import Run, autocast, validation_accuracy
-from tl_course.training.schedules import make_schedule
-from tl_course.training.stopping import EarlyStopping
-from tl_course.training.unfreezing import UnfreezeAt, plan_unfreezing
-from tl_course.training.workers import Workers
+from tl_course.training.run import Run, autocast
+from tl_course.training.unfreezing import UnfreezeAt
 
 
 def fit(
@@ -65,7 +56,7 @@ def fit(
         with ``tl.models.freeze``: everything else is put in train mode. It is moved to the device of
         :mod:`tl_course.environment`, for images in channels-last order, and is in eval mode afterwards. To train
         it compiled, call ``model.compile()`` before: it changes no name and no weight, and costs its time at the first
-        steps.
+        steps (``torch.compile(model)`` is trained as well, under the names of the model inside).
     task : Task
         Images, texts or features. Only ``task.train`` is learned from and only ``task.validation`` looked at.
     loss : callable
@@ -103,14 +94,13 @@ def fit(
         Steps between two entries of the history, and between two evaluations. By default there are about 20 entries,
         and evaluations as often but not more than once an epoch.
     seed : int
-        Of order, augmentation and dropout. Nobody else's random numbers are touched.
+        Of order, augmentation and dropout. Random numbers outside of the run are not touched.
     progress : bool
         Show a bar while training.
 
     Returns
     -------
     Run
-        After Ctrl-C, too, with ``run.interrupted`` set and what was trained until then.
 
     Raises
     ------
@@ -121,6 +111,11 @@ def fit(
         it was when it was last found good.
     CheckpointError
         When ``checkpoint`` is a file of another run, or damaged.
+    KeyboardInterrupt
+        On Ctrl-C, or the stop button of a notebook, when the present step is done (a second one does not wait). The
+        model is where it was after the last whole step with finite loss and weights (with ``patience``: it has the best
+        weights); history and checkpoint are written. The run so far is ``run`` of the exception, and what
+        ``tl.training.interrupted_run()`` returns. Of several processes each goes back to the last entry.
 
     Examples
     --------
@@ -133,112 +128,29 @@ def fit(
     >>> run.steps, run.parameters.trainable, run.evaluate("test").value > 0.7
     (100, 650, True)
     """
-    given = dict(locals())
-    workers = Workers.join()
-    place(model, task, loss, workers)
-    train = batches(task, model, "train", batch_size=batch_size, augment=augment, seed=seed, device=workers.device)
-    held = batches(task, model, "validation", batch_size=batch_size, buckets=True) if len(task.validation) else None
-    calendar = Calendar.of(len(train), steps=steps, epochs=epochs, log_every=log_every, evaluate_every=evaluate_every)
-    factor = make_schedule(schedule, calendar.steps, warmup)
-    later, movable = plan_unfreezing(model, loss, unfreeze, calendar.steps)
-    groups = partial(parameter_groups, model, loss, lr=lr, head_lr=head_lr, layer_decay=layer_decay)
-    engine = make_optimizer(optimizer, groups(), weight_decay)
-
-    run = Run(model, task, batch_size, models.count_parameters(model))
-    guard = Guard(model, movable, lambda step: next(stream(train, step)), lambda step: lr * factor(step), workers)
-    stopping = EarlyStopping(patience, movable, held)
-    kept = {"model": model, "loss": loss, "optimizer": engine, "stopping": stopping}
-    saved = Checkpoint(checkpoint, settings_of(given, workers), run, kept, workers)
-
-    def unfreeze_parts(names: Sequence[str]) -> None:
-        models.unfreeze(model, parts=names)
-        admit(engine, groups())
-        model.train()
-
-    with own_randomness(seed + workers.rank, workers.device), training_mode(model, loss):
-        saved.resume(later, unfreeze_parts)
-        began = time.perf_counter() - run.seconds
-        bar = tqdm(total=calendar.steps, initial=run.steps, leave=False, disable=not (progress and workers.main))
-        steps_left = range(run.steps, run.steps if stopping.stopped else calendar.steps)
-        with bar, interruptible(run):
-            for step, batch in zip(steps_left, stream(train, run.steps), strict=False):
-                if step in later:
-                    unfreeze_parts(later[step])
-                set_rates(engine, factor(step))
+    ready = Prepared(plain_settings(locals()))
+    run, workers, optimizer, interrupts = ready.run, ready.workers, ready.optimizer, ready.interrupts
+    with interrupts, own_randomness(ready.seed, workers.device), training_mode(model, loss):
+        ready.resume()
+        with ready.bar, interrupts.kept_in_order(ready.finite, ready.saved, ready.close):
+            for step, batch in ready.steps_left():
+                ready.begin_step(step)  # with the learning rate of the schedule, and what is unfrozen now
                 mine, share = workers.part(batch)  # all of it, unless several processes train together
                 with autocast(workers.device):
                     terms = checked(loss(model, mine))
                     values = torch.stack(list(terms.values()))
-                engine.zero_grad()
+                optimizer.zero_grad()
                 values.sum().backward()
-                workers.average_gradients(engine, share)
-                engine.step()
-                guard.note(tuple(terms), values, share)
-                run.steps = step + 1
-                bar.update()
-                if calendar.log(run.steps):
-                    workers.average_buffers(model)
-                    means = guard.inspect(run.steps)  # the first time since the last entry that anything is read
-                    evaluate = held is not None and calendar.evaluate(run.steps)
-                    accuracy = validation_accuracy(model, held, workers) if evaluate else None
-                    run.seconds = time.perf_counter() - began
-                    write_entry(run, len(train), means, engine, accuracy, bar)
-                    stopping.saw(run.steps, accuracy)
-                    saved.save()
-                    if stopping.stopped:
-                        break
-        if run.interrupted and guard.rows and workers.count == 1:
-            write_entry(run, len(train), guard.inspect(run.steps), engine, None, bar)
-        run.seconds = time.perf_counter() - began
-    stopping.restore_best()
-    run.best_step, run.parameters = stopping.best_step, models.count_parameters(model)
+                workers.average_gradients(optimizer, share)
+                ready.finite.note(tuple(terms), values, share)
+                with interrupts.whole_update(step + 1):
+                    optimizer.step()
+                ready.bar.update()
+                if ready.when.log(run.steps):
+                    ready.look()  # the first time since the last entry that anything is read
+                if ready.stopping.stopped:
+                    break
     return run
-
-
-def place(model: nn.Module, task: Task, loss: object, workers: Workers) -> None:
-    """Put model and loss on the device, with the same weights in every process; refuse a head that is too small.
-
-    >>> from tl_course.data import Split
-    >>> part = Split(torch.eye(2), torch.tensor([0, 1]))
-    >>> task = Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
-    >>> place(nn.Linear(2, 1), task, None, Workers(torch.device("cpu")))
-    Traceback (most recent call last):
-    ValueError: the head has 1 output and Toy has 2 classes; give it a new one with
-    tl.models.replace_head(model, 2).
-    """
-    outputs = task.num_classes
-    with contextlib.suppress(ValueError):  # a model without a head is its loss's affair
-        outputs = models.head_of(model)[1].out_features
-    if outputs < task.num_classes:
-        raise ValueError(
-            f"the head has {outputs} output{'s' * (outputs != 1)} and {task.title} has {task.num_classes} classes; "
-            f"give it a new one with tl.models.replace_head(model, {task.num_classes})."
-        )
-    modules = modules_of(model, loss)
-    for module in modules:
-        module.to(workers.device)
-    workers.same_start(modules)
-    # On CPUs faster in either precision at 32 pixels (benchmarks/memory_format.py); on GPUs what bf16's kernels want.
-    if task.kind == "image" and (workers.device.type == "cpu" or environment.current().precision == "bf16"):
-        model.to(memory_format=torch.channels_last)
-
-
-def stream(train: Batches, step: int) -> Iterator[Batch]:
-    """Yield the batches from a step on, epoch after epoch, without end.
-
-    >>> from tl_course.data import Split
-    >>> part = Split(torch.eye(5), torch.tensor([0, 1, 0, 1, 0]))
-    >>> task = Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
-    >>> train = batches(task, nn.Linear(5, 2), batch_size=2)
-    >>> whole = [batch.index.tolist() for batch in islice(stream(train, 0), 8)]
-    >>> whole[5:] == [batch.index.tolist() for batch in islice(stream(train, 5), 3)]
-    True
-    """
-    while True:
-        train.epoch, skip = divmod(step, len(train))
-        for batch in islice(train, skip, None):
-            yield batch
-            step += 1
 
 
 def checked(terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -257,24 +169,6 @@ def checked(terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return terms
 
 
-def write_entry(
-    run: Run,
-    epoch: int,
-    means: Mapping[str, float],
-    engine: torch.optim.Optimizer,
-    accuracy: float | None,
-    bar: tqdm,
-) -> None:
-    """Append what was seen since the last entry to a run's history, and show it on the bar."""
-    entry = {"step": run.steps, "epoch": run.steps / epoch, "train_loss": sum(means.values()), **means}
-    if len(run.task.validation):
-        entry["validation_accuracy"] = accuracy
-    entry |= {"lr": max(group["lr"] for group in engine.param_groups), "seconds": run.seconds}
-    run.history.append(entry)
-    shown = {name: f"{value:.3f}" for name, value in run.metrics.items()}
-    bar.set_postfix(shown, refresh=False)
-
-
 @contextlib.contextmanager
 def training_mode(model: nn.Module, loss: object) -> Iterator[None]:
     """Put model and loss in train mode inside the block (not what is frozen), and in eval afterwards."""
@@ -285,12 +179,3 @@ def training_mode(model: nn.Module, loss: object) -> Iterator[None]:
     finally:
         for module in modules_of(model, loss):
             module.eval()
-
-
-@contextlib.contextmanager
-def interruptible(run: Run) -> Iterator[None]:
-    """Let Ctrl-C end the block, and the run, without an error."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        run.interrupted = True

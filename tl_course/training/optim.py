@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tl_course import models
+from tl_course.plain_numbers import real_number, real_numbers
 
 # name: weight decay unless the caller says otherwise. AdamW's is decoupled from the gradient, SGD's is added to it.
 OPTIMIZERS = {"adamw": 0.01, "sgd": 1e-4}
@@ -58,6 +59,7 @@ def parameter_groups(
     >>> [(group["name"], group["lr"]) for group in groups[-3:]]
     [('layer3', 0.00025), ('layer4', 0.0005), ('fc', 0.01)]
     """
+    lr, head_lr, layer_decay = real_numbers(lr=lr, head_lr=head_lr, layer_decay=layer_decay)
     for name, value in (("lr", lr), ("head_lr", head_lr)):
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} is no learning rate; give a number above 0, such as 1e-3.")
@@ -101,7 +103,7 @@ def make_optimizer(name: str, groups: list[dict[str, Any]], weight_decay: float 
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}.")
-    decay = OPTIMIZERS[name] if weight_decay is None else weight_decay
+    decay = OPTIMIZERS[name] if weight_decay is None else real_number("weight_decay", weight_decay)
     if decay < 0:
         raise ValueError(f"weight_decay={decay} would push weights away from 0; give 0 or more.")
     if not groups:
@@ -143,6 +145,7 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
     >>> optimizer.param_groups[0]["lr"]
     0.05
     """
+    factor = real_number("factor", factor)
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from tl_course.training.workers import Workers
 
 @dataclass(eq=False)
 class Run:
-    """A finished (or interrupted) run; :func:`tl_course.training.fit` returns it.
+    """What :func:`tl_course.training.fit` returns, and :func:`tl_course.training.interrupted_run` after Ctrl-C.
 
     Attributes
     ----------
@@ -91,9 +92,11 @@ class Run:
     def evaluate(self, split: str = "test") -> metrics.Interval:
         """Return the accuracy on a split, with its Wilson interval.
 
-        Nothing is chosen by the test split; looking at it again and again and choosing by it is your doing.
+        Nothing is chosen by the test split; looking at it again and again and choosing by it is your doing. The value
+        of an interrupted run is an :class:`InterruptedValue`, which lies in no band of recorded runs.
         """
-        return metrics.accuracy(getattr(self.task, split).labels, self.predictions(split))
+        found = metrics.accuracy(getattr(self.task, split).labels, self.predictions(split))
+        return dataclasses.replace(found, value=InterruptedValue(found.value)) if self.interrupted else found
 
     def __str__(self) -> str:
         name = getattr(getattr(self.model, "spec", None), "name", type(self.model).__name__)
@@ -106,6 +109,18 @@ class Run:
         )
 
     __repr__ = __str__
+
+
+class InterruptedValue(float):
+    """A result of an interrupted run: a number like any other, but no band of recorded, whole runs holds it.
+
+    The mark is lost in arithmetic: ``1 - value`` is a plain number.
+
+    >>> InterruptedValue(0.5) == 0.5, InterruptedValue(0.5).interrupted
+    (True, True)
+    """
+
+    interrupted = True
 
 
 @contextlib.contextmanager

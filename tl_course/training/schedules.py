@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from tl_course.plain_numbers import real_number, whole_number
+
 # What one_cycle starts and ends at, as parts of the peak: PyTorch's defaults, div_factor 25 and final_div_factor 1e4.
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 25e4
 
@@ -74,6 +76,7 @@ def make_schedule(name: str, steps: int, warmup: float | None = None) -> Callabl
     """
     if name not in SCHEDULES:
         raise ValueError(f"there is no schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
+    steps, warmup = whole_number("steps", steps), real_number("warmup", warmup)
     if steps < 1:
         raise ValueError(f"a schedule of {steps} steps is none; give at least 1.")
     factor, usual = SCHEDULES[name]

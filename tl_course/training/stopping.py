@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from tl_course.training.guard import Snapshot
+from tl_course.plain_numbers import whole_number
+from tl_course.training.finite_check import Snapshot
 
 
 class EarlyStopping:
@@ -43,6 +44,7 @@ class EarlyStopping:
     """
 
     def __init__(self, patience: int | None, movable: Iterable[Tensor], validation: object):
+        patience = whole_number("patience", patience)
         if patience is not None and patience < 1:
             raise ValueError(f"patience={patience} evaluations is none; give at least 1, or None to train to the end.")
         if patience is not None and validation is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from tl_course import models
+from tl_course.plain_numbers import whole_number
 from tl_course.training.optim import modules_of, trainable
 
 UnfreezeAt = Mapping[int, Sequence[str]]
@@ -41,7 +42,8 @@ def gradual(model: nn.Module, *, every: int) -> dict[int, tuple[str, ...]]:
     >>> gradual(models.create("resnet_small"), every=50)
     {50: ('layer4',), 100: ('layer3',), 150: ('layer2',), 200: ('layer1',), 250: ('stem',)}
     """
-    if every < 1:
+    every = whole_number("every", every)
+    if every is None or every < 1:
         raise ValueError(f"every={every} steps is no interval; give at least 1.")
     body = [name for name, _ in models.layer_groups(model)[:-1]]
     return {every * (place + 1): (name,) for place, name in enumerate(reversed(body))}
@@ -84,7 +86,8 @@ def plan_unfreezing(
     (False, True)
     """
     schedule = {
-        step: [names] if isinstance(names, str) else list(names) for step, names in sorted((schedule or {}).items())
+        step: [names] if isinstance(names, str) else list(names)
+        for step, names in sorted(plain_steps(schedule).items())
     }
     for step, names in schedule.items():
         if not 0 <= step < steps:
@@ -99,3 +102,13 @@ def plan_unfreezing(
     if schedule:
         models.freeze(model, parts=[name for names in schedule.values() for name in names])
     return schedule, movable
+
+
+def plain_steps(schedule: UnfreezeAt | None) -> UnfreezeAt:
+    """Return a schedule whose steps are Python's own whole numbers; an empty one for None.
+
+    >>> import numpy as np
+    >>> plain_steps({np.int64(5): ["layer4"]})
+    {5: ['layer4']}
+    """
+    return {whole_number("unfreeze's step", step): names for step, names in (schedule or {}).items()}

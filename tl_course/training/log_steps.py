@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tl_course.plain_numbers import whole_numbers
+
 STEPS = 300
 ENTRIES = 20
 LEAST = 5  # steps between two entries: to look costs about as much as a hundredth of a step, and waits for the device
 
 
 @dataclass(frozen=True)
-class Calendar:
+class LogSteps:
     """Length of a run in steps, and when it is logged and evaluated.
 
     Parameters
@@ -24,8 +26,8 @@ class Calendar:
 
     Examples
     --------
-    >>> calendar = Calendar(steps=10, epoch=5, log_every=4, evaluate_every=8)
-    >>> [done for done in range(1, 11) if calendar.log(done)], calendar.evaluate(8), calendar.evaluate(4)
+    >>> log_steps = LogSteps(steps=10, epoch=5, log_every=4, evaluate_every=8)
+    >>> [done for done in range(1, 11) if log_steps.log(done)], log_steps.evaluate(8), log_steps.evaluate(4)
     ([4, 8, 10], True, False)
     """
 
@@ -43,7 +45,7 @@ class Calendar:
         epochs: int | None = None,
         log_every: int | None = None,
         evaluate_every: int | None = None,
-    ) -> Calendar:
+    ) -> LogSteps:
         """Fill in what the caller left out.
 
         A run is as long as ``steps`` or ``epochs`` say, 300 steps if neither does. It is logged about 20 times but not
@@ -53,13 +55,16 @@ class Calendar:
         Raises
         ------
         ValueError
-            When both lengths are given, or a number is below 1.
+            When both lengths are given, or a number is not a whole one from 1.
 
         Examples
         --------
-        >>> Calendar.of(63, epochs=10)
-        Calendar(steps=630, epoch=63, log_every=31, evaluate_every=93)
+        >>> LogSteps.of(63, epochs=10)
+        LogSteps(steps=630, epoch=63, log_every=31, evaluate_every=93)
         """
+        steps, epochs, log_every, evaluate_every = whole_numbers(
+            steps=steps, epochs=epochs, log_every=log_every, evaluate_every=evaluate_every
+        )
         if steps is not None and epochs is not None:
             raise ValueError(f"steps={steps} and epochs={epochs} both say how long to train; give one of them.")
         given = {"steps": steps, "epochs": epochs, "log_every": log_every, "evaluate_every": evaluate_every}

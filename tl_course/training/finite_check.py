@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,8 +67,12 @@ class Snapshot:
             tensor.copy_(copy)
 
 
-class Guard:
+class FiniteCheck:
     """Keeps the losses of the steps and reads them together.
+
+    Parameters and what normalisation layers keep must be finite before training, and stay so. A buffer may hold an
+    infinity on purpose (an attention mask holds −inf, an observer's smallest value begins at inf): one that does so
+    before training may do so later. NaN is refused everywhere.
 
     Parameters
     ----------
@@ -80,6 +85,11 @@ class Guard:
         The learning rate of a step, for the message.
     workers : Workers
 
+    Attributes
+    ----------
+    good_step : int
+        The step after which everything was last found good; 0 before the first.
+
     Raises
     ------
     ValueError
@@ -88,10 +98,10 @@ class Guard:
     Examples
     --------
     >>> layer = nn.Linear(2, 1)
-    >>> guard = Guard(layer, list(layer.parameters()), None, lambda step: 0.1, Workers(torch.device("cpu")))
+    >>> check = FiniteCheck(layer, list(layer.parameters()), None, lambda step: 0.1, Workers(torch.device("cpu")))
     >>> for loss in (0.5, 0.25):
-    ...     guard.note(("cross_entropy",), torch.tensor([loss]), 1.0)
-    >>> guard.inspect(steps=2)
+    ...     check.note(("cross_entropy",), torch.tensor([loss]), 1.0)
+    >>> check.inspect(steps=2)
     {'cross_entropy': 0.375}
     """
 
@@ -103,17 +113,28 @@ class Guard:
         rate_at: Callable[[int], float],
         workers: Workers,
     ):
-        for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-            if not tensor.isfinite().all():
-                raise ValueError(f"{name} holds NaN or infinity before training; load or create the model again.")
+        unfinished = _check_before(model)
         self.batch_at, self.rate_at, self.workers = batch_at, rate_at, workers
-        self.good = Snapshot(movable)
-        self.weights = [tensor for tensor in self.good.tensors if tensor.is_floating_point()]
+        self.good, self.good_step = Snapshot(movable), 0
+        floating = [tensor for tensor in self.good.tensors if tensor.is_floating_point()]
+        self.finite = [tensor for tensor in floating if tensor.data_ptr() not in unfinished]
+        self.without_nan = [tensor for tensor in floating if tensor.data_ptr() in unfinished]
         self.good.take()
         self.names: tuple[str, ...] = ()
         self.rows: list[Tensor] = []
         self.shares: list[float] = []
         self.before = math.inf  # the mean loss of the last good interval
+
+    def begin(self, steps: int) -> None:
+        """Take the present state, after so many steps, for a good one."""
+        self.good.take()
+        self.good_step = steps
+
+    def go_back(self) -> int:
+        """Put everything back where it was last found good, and return after which step that was."""
+        self.good.restore()
+        self.rows, self.shares = [], []
+        return self.good_step
 
     def note(self, names: tuple[str, ...], values: Tensor, share: float) -> None:
         """Keep the terms of a step's loss as they lie on the device."""
@@ -143,9 +164,8 @@ class Guard:
         rows = torch.stack(self.rows).float()
         if self.workers.count > 1:
             rows = self.workers.mean(rows * torch.tensor(self.shares, device=rows.device).unsqueeze(1))
-        size = nn.utils.get_total_norm(self.weights)
         # the one place where the processor waits for the device
-        *losses, size = torch.cat([rows.flatten(), size.float().view(1)]).tolist()
+        *losses, whole = torch.cat([rows.flatten(), self._whole().to(rows).view(1)]).tolist()
         width = len(self.names)
         table = [losses[start : start + width] for start in range(0, len(losses), width)]
         first = steps - len(table) + 1
@@ -153,16 +173,33 @@ class Guard:
         for number, row in enumerate(table):
             if not all(map(math.isfinite, row)):
                 self._stop(first + number, row, [sum(r) for r in table[:number]])
-        if not math.isfinite(size):
+        if not whole:
             self._stop(steps, None, [sum(r) for r in table])
         means = [math.fsum(column) / len(table) for column in zip(*table, strict=True)]
         self.before = sum(means)
-        self.good.take()
+        self.begin(steps)
         return dict(zip(self.names, means, strict=True))
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the losses since the last look, for the mean of their interval."""
+        rows = [row.cpu() for row in self.rows]
+        return {"names": list(self.names), "rows": rows, "shares": self.shares, "before": self.before}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
+        self.names, self.shares, self.before = tuple(state["names"]), list(state["shares"]), state["before"]
+        self.rows = [row.to(self.workers.device) for row in state["rows"]]
+
+    def _whole(self) -> Tensor:
+        """Whether everything is as it should be, on the device."""
+        # The largest number, not the root of a sum of squares, which overflows where every number is finite.
+        largest = nn.utils.get_total_norm(self.finite, math.inf)
+        for tensor in self.without_nan:
+            largest = torch.where(tensor.isnan().any(), math.nan, largest)
+        return largest.isfinite()
+
     def _stop(self, step: int, row: list[float] | None, earlier: list[float]) -> None:
-        last_good = step - len(earlier) - 1 if row is not None else step - len(earlier)
-        self.good.restore()
+        last_good = self.go_back()
         terms = tuple(n for n, value in zip(self.names, row or [], strict=False) if not math.isfinite(value))
         what = (
             f"the loss {' and '.join(terms)} is not finite in step {step}"
@@ -197,6 +234,22 @@ class Guard:
             f"{terms[0]} took a logarithm or a quotient of 0, or one step at the learning rate {rate:.3g} "
             "went too far; look into that loss, or try a tenth of the rate."
         )
+
+
+def _check_before(model: nn.Module) -> set[int]:
+    """Refuse weights that are broken before training; return where the buffers lie that hold infinities on purpose."""
+    normalising = [part for part in model.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    statistics = {buffer.data_ptr() for part in normalising for buffer in part.buffers()}
+    unfinished = set()
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.isfinite().all():
+            continue
+        if isinstance(tensor, nn.Parameter) or tensor.data_ptr() in statistics:
+            raise ValueError(f"{name} holds NaN or infinity before training; load or create the model again.")
+        if tensor.isnan().any():
+            raise ValueError(f"{name} holds NaN before training; load or create the model again.")
+        unfinished.add(tensor.data_ptr())
+    return unfinished
 
 
 def _bad_examples(batch: object) -> str:

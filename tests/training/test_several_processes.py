@@ -72,7 +72,7 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_equal_one(case, tmp_path):
     one = train(case)
@@ -87,13 +87,13 @@ def test_two_processes_equal_one(case, tmp_path):
         assert entry["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_launcher_starts_two_that_train_together(tmp_path):
     """`accelerate launch` starts one process for each GPU by way of torchrun, which does the same for CPUs."""
     script = tmp_path / "train.py"
     script.write_text(
         "import sys\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
         "import tasks, torch\n"
         "from tl_course.training import fit\n"
         "from tl_course.training.workers import Workers\n"
@@ -133,5 +133,5 @@ def test_one_process_does_not_import_accelerate():
         "fit(tasks.mlp(), tasks.points(), steps=2, progress=False)\n"
         "assert 'accelerate' not in sys.modules"
     )
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": paths})

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import tl_course as tl
 from tl_course import environment
 from tl_course.training import optim
-from tl_course.training.loop import place
+from tl_course.training.prepared import place
 from tl_course.training.run import autocast
 from tl_course.training.workers import Workers
 
@@ -121,7 +121,7 @@ def test_the_fused_optimiser_takes_the_steps_of_the_foreach_one(name, seed):
 # --- torch.compile ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.integration)])
 def test_a_compiled_model_trains_to_the_same_weights(task, backend):
     plain, compiled = model_of("vgg_small"), model_of("vgg_small")
     compiled.compile(backend=backend)

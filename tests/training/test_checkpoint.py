@@ -194,7 +194,7 @@ def test_a_write_that_fails_leaves_the_last_whole_file(tmp_path, monkeypatch):
     assert torch.load(path)["step"] == 2
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_killed_process_goes_on(tmp_path):
     """A real SIGKILL in the middle of step 5 of 8."""
     script = tmp_path / "train.py"
@@ -219,7 +219,7 @@ def test_a_killed_process_goes_on(tmp_path):
         encoding="utf-8",
     )
     path = tmp_path / "run.pt"
-    command = [sys.executable, str(script), str(Path(__file__).parent), str(path)]
+    command = [sys.executable, str(script), str(Path(__file__).parents[1]), str(path)]
     died = subprocess.run(command, env={**os.environ, "TL_THREADS": str(torch.get_num_threads())}, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
     whole, fresh = tasks.resnet(), tasks.resnet()
