@@ -70,6 +70,7 @@ def assemble(
             "kernelspec": copy.deepcopy(KERNELSPEC),
             "language_info": copy.deepcopy(LANGUAGE_INFO),
             "tl_course": {
+                "minutes": lesson.minutes,
                 "profile": PROFILE,
                 "source": lesson.path.relative_to(root).as_posix(),
                 "target": lesson.target or target,

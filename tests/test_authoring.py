@@ -105,6 +105,7 @@ def test_the_learners_notebook(tmp_path):
     folded = [cell.source for cell in notebook.cells if cell.metadata.get("jupyter") == {"source_hidden": True}]
     assert folded == ["claim()"]
     assert notebook.metadata.tl_course == {
+        "minutes": 5,
         "profile": "mini",
         "source": "authoring/lessons/00_good.py",
         "target": "mnist_m",

@@ -214,9 +214,42 @@ def test_ctrl_c_in_run_says_so_and_keeps_the_finished_ones(tl, tiny, clone, exec
     assert code == 130
     assert "00_first" in out
     assert "passed" in out
-    assert "Stopped; what was finished is kept." in err
+    assert "Stopped; the lessons that were finished are kept in " in err
+    assert "lessons, and the same command runs the others." in " ".join(err.split())
     write(clone / "notebooks" / "01_second.ipynb", "go on")
     assert tl("run")[1].count("(kept)") == 1
+
+
+def pressed(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+CTRL_C = {
+    "fetch": (["fetch", "a"], "tl_course.app.cli.fetch", "what was fetched whole is kept"),
+    "bundle": (["bundle", "a", "--out", "x.zip"], "tl_course.app.cli.pack", "x.zip was not written"),
+    "wheels": (["bundle", "a", "--wheels", "--out", "x"], "tl_course.app.wheels.download", "x was not written"),
+    "fetch before run": (["run"], "tl_course.app.cli.fetch", "no lesson was run yet"),
+    "run": (["run"], "tl_course.app.running.execute", "the lessons that were finished are kept in"),
+    "finetune": (["finetune", "pictures"], "tl_course.recipes.finetune", "nothing is kept"),
+    "grade": (["grade", "in", "--exercise", "02"], "tl_course.grading.grade", "what is marked is kept"),
+    "test": (["test", "--quick"], "tl_course.app.cli.subprocess.call", ""),
+    "doctor": (["doctor"], "tl_course.app.doctor.examine", "what was finished is kept"),
+}
+
+
+@pytest.mark.parametrize(("command", "place", "kept"), CTRL_C.values(), ids=CTRL_C)
+def test_ctrl_c_ends_with_one_sentence_on_what_is_kept(tl, tiny, clone, monkeypatch, tmp_path, command, place, kept):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(place, pressed)
+    if place != "tl_course.app.cli.fetch":
+        monkeypatch.setattr(cli, "fetch", lambda *arguments, **options: None)
+    code, _, err = tl(*command)
+    assert code == 130
+    said = err[err.index("Stopped; ") :]  # a progress bar may stand before it
+    assert kept in said
+    assert said.endswith(".\n")
+    assert said.count("\n") == 1
+    assert "Traceback" not in err
 
 
 RUN = """
@@ -242,10 +275,10 @@ def test_a_real_ctrl_c_ends_the_kernel_and_keeps_the_finished_lesson(clone, tmp_
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert "Stopped; what was finished is kept." in err
+    assert "Stopped; the lessons that were finished are kept in " in err
     assert "Traceback" not in err
     known = json.loads((clone / "build" / "lessons" / "results.json").read_text())
-    assert [entry["row"]["result"] for entry in known.values()] == ["passed"]
+    assert [entry["row"]["error"] for entry in known.values()] == [None]
     assert list(known) == ["00_first"]
     assert "passed" in out
     import psutil

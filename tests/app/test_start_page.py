@@ -6,9 +6,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from authoring import generated
+from authoring import assemble, generated
 from authoring.sources import Lesson
-from authoring.timings import Timing
 from tl_course.app import course, startpage
 from tl_course.app.course import CourseError, make_workspace, reset
 from tl_course.app.startpage import Stop, page, stops
@@ -19,12 +18,12 @@ FIRST, SECOND = "00_first.ipynb", "01_second.ipynb"
 
 @pytest.fixture
 def lessons(clone):
-    """Two lessons with a title and a budget, and an exercise of two questions for the second."""
-    budget = generated.budget(Lesson(clone, "x", "x", 45, None, ()), Timing(20, 900))
+    """Two lessons with a title and minutes, and an exercise of two questions for the second."""
+    metadata = {"tl_course": {"minutes": 45}}
     for name, title in ((FIRST, "Start here"), (SECOND, "A | second one")):
-        prose = [new_markdown_cell("links"), new_markdown_cell(f"# {title}\n\nHello.\n\n{budget}")]
+        prose = [new_markdown_cell("links"), new_markdown_cell(f"# {title}\n\nHello.")]
         cells = [*prose, new_code_cell("1 + 1"), new_code_cell("  "), new_code_cell("2 + 2")]
-        nbformat.write(new_notebook(cells=cells), clone / "notebooks" / name)
+        nbformat.write(new_notebook(cells=cells, metadata=metadata), clone / "notebooks" / name)
     checks = [new_code_cell("x", metadata={"nbgrader": {"grade_id": f"{slug}-check"}}) for slug in ("one", "two")]
     nbformat.write(new_notebook(cells=checks), clone / "exercises" / SECOND)
     (clone / "exercises" / FIRST).unlink()
@@ -140,8 +139,22 @@ def test_it_is_made_anew_by_each_start_and_never_over_notes_in_it(work):
     assert "1 of 2 cells run" in (work / "START.new.md").read_text()
 
 
-def test_a_lesson_without_a_budget_has_no_minutes():
+@pytest.mark.parametrize("metadata", [{}, {"tl_course": 3}, {"tl_course": {}}, {"tl_course": {"minutes": "45"}}])
+def test_a_lesson_without_minutes_in_its_metadata_has_none_whatever_its_prose_says(lessons, tmp_path, metadata):
+    cells = [new_markdown_cell("# Start\n\nYour own time: about 30 minutes, which is a guess.")]
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), lessons / "notebooks" / FIRST)
+    assert stops(tmp_path)[0].minutes is None
     assert "| – | – | not begun |" in page([Stop(FIRST, "Start", None, 3, 0)])
+
+
+def test_the_minutes_of_a_source_reach_the_start_page_however_they_are_worded(lessons, tmp_path, monkeypatch):
+    monkeypatch.setattr(generated, "budget", lambda *of: "Nimm dir eine Stunde.")
+    for name, minutes in ((FIRST, 17), (SECOND, 71)):
+        cells = (new_markdown_cell("# A\n\n{{budget}}"), new_code_cell("1"))
+        lesson = Lesson(lessons / name, "A", "x", minutes, None, cells)
+        made = assemble.assemble(lesson, [lesson], root=lessons, target="mnist_m", timings={})
+        nbformat.write(made, lessons / "notebooks" / name)
+    assert [stop.minutes for stop in stops(tmp_path)] == [17, 71]
 
 
 def test_a_terminal_that_does_not_know_the_environment_gets_the_whole_path(work, monkeypatch, tmp_path):

@@ -307,7 +307,7 @@ def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was finished is kept" in err
+    assert "Stopped; what is marked is kept, and the same command goes on from there." in err
     assert "Traceback" not in err
     assert not out.exists()
     assert not left_behind()

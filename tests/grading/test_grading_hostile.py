@@ -95,6 +95,7 @@ def test_homes_of_the_grader_are_closed_whatever_home_says(monkeypatch, tmp_path
         assert account in found or account.parent == account or not account.is_dir()
 
 
+@pytest.mark.integration
 def test_a_python_in_the_accounts_home_runs_where_home_is_another(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with contextlib.closing(ServerClient("02", None)) as elsewhere:

@@ -301,7 +301,7 @@ def test_ctrl_c_keeps_what_was_trained(tl, folder, tmp_path, monkeypatch, kind):
     code, out, err = tl("finetune", folder, *SMALL)
     assert code == 130
     assert "Training was interrupted; this is the best model until then." in out
-    assert "what was finished is kept" in err
+    assert err.endswith("Stopped; the best model until then is kept in noise-finetuned, with a report that says so.\n")
     assert ("Fine-tuning:" in out) == (kind == "image")
     assert "Training was interrupted" in (tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")
     assert tl("predict", tmp_path / "noise-finetuned", folder / "dark" / "00.png")[0] == 0
@@ -312,9 +312,33 @@ def test_ctrl_c_before_anything_was_learned_leaves_nothing(tl, folder, tmp_path,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(images, "read_image", stop)
-    code, _, _ = tl("finetune", folder, *SMALL)
+    code, _, err = tl("finetune", folder, *SMALL)
     assert code == 130
+    assert err.endswith("Stopped; there was no model yet, and nothing is kept. The same command begins again.\n")
     assert not (tmp_path / "noise-finetuned").exists()
+
+
+def test_ctrl_c_when_all_is_trained_keeps_the_probe(folder, monkeypatch):
+    """While the fine-tuned network answers for the last time, there is a probe to be kept."""
+    look = images.look_over(folder)
+    plan, model = planning.plan_images(look.side, 24, model="resnet_small", weights="none")
+    task = images.read(look, size=32, most_training=100).task
+    whole, answers = training.Run.logits, []
+
+    def logits(run, part):
+        answers.append(part)
+        if len(answers) > 2:  # the probe's are the first two
+            raise KeyboardInterrupt
+        return whole(run, part)
+
+    monkeypatch.setattr(training.Run, "logits", logits)
+    outcome = recipe.learn(model, task, plan, steps=1, say=lambda line: None)
+    assert outcome.interrupted
+    assert [one.method for one in outcome.candidates] == ["linear_probe"]
+    with torch.no_grad():
+        given = outcome.model.eval()(outcome.model.preprocess(task.validation.inputs))
+    torch.testing.assert_close(given, outcome.kept.logits["validation"], rtol=1e-3, atol=1e-3)
+    assert all(parameter.requires_grad for parameter in outcome.model.parameters())
 
 
 # --- the recipe --------------------------------------------------------------------------------------------------

@@ -91,6 +91,14 @@ def test_unbalanced_with_copies_and_empty_rows(tl, tmp_path):
     assert "The classes are uneven" in page.text
 
 
+def test_a_column_that_is_called_encoding_may_have_empty_rows(tmp_path):
+    lines = [*rows(5, 5), ["", "1"], ["nan", "5"]]
+    file = write(tmp_path / "mine.csv", lines, head=("encoding", "stars"))
+    table = texts.look_over(file, "encoding", "stars")
+    assert len(table.texts) == 10
+    assert "2 rows left out for having no text or no label." in table.facts
+
+
 @pytest.mark.parametrize(
     ("delimiter", "name", "encoding"),
     [(",", "a.csv", "utf-8"), (";", "a.csv", "utf-8-sig"), ("\t", "a.tsv", "utf-8"), ("\t", "a.txt", "utf-8")],

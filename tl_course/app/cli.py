@@ -1,12 +1,18 @@
-"""The command line: ``tl-course doctor | fetch | bundle | start | reset | run | finetune | predict | grade | …``."""
+"""The command line: ``tl-course doctor | fetch | bundle | start | reset | run | finetune | predict | grade | …``.
+
+One file, since it is one thing: what can be typed, in the order in which ``--help`` shows it. A command is its options,
+a call into the room that does the work, and what it prints; nothing is decided here.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -44,12 +50,27 @@ console = Console()
 MENDABLE = (AssetError, course.CourseError, ValueError)
 
 
+class Stopped(Exception):
+    """Ctrl-C ended a command; the message says what is kept, and what to do to go on."""
+
+
+@contextlib.contextmanager
+def _on_ctrl_c(kept: str) -> Iterator[None]:
+    """End the block's command on Ctrl-C with a sentence of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(f"Stopped; {kept}") from None
+
+
 def main() -> None:
-    """Run the command line; a mistake a user can mend ends with one sentence and exit code 2."""
+    """Run the command line. A mistake a user can mend ends with one sentence and exit code 2; Ctrl-C, with 130."""
     try:
         app()
     except MENDABLE as error:
         _stop(str(error))
+    except Stopped as stop:
+        _stop(str(stop), code=130)
     except SystemExit as end:
         if end.code == 130:  # how typer ends on Ctrl-C, without a word
             _stop("Stopped; what was finished is kept.", code=130)
@@ -92,7 +113,8 @@ def fetch_command(
         return
     named = names or profile or everything or os.environ.get("TL_PROFILE")
     wanted = (held(place) if place and not named else []) or _wanted(names or [], profile, everything)
-    fetch(wanted, place=place, say=lambda line: print(line, flush=True))
+    with _on_ctrl_c("what was fetched whole is kept, and the same command fetches the rest."):
+        fetch(wanted, place=place, say=lambda line: print(line, flush=True))
     names_fetched = ", ".join(asset.name for asset in wanted)
     print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, checked.")
 
@@ -119,8 +141,9 @@ def bundle(
     def say(line: str) -> None:
         print(line, flush=True)
 
-    folder = download(say) if wheels else None
-    size = pack(wanted, out, wheels=folder, force=force, say=say)
+    with _on_ctrl_c(f"{out} was not written. What was downloaded for it is kept, and the same command goes on."):
+        folder = download(say) if wheels else None
+        size = pack(wanted, out, wheels=folder, force=force, say=say)
     print(f"{out}: {megabytes(size)}, every file checked. On the other machine: tl-course fetch --from {out.name}")
 
 
@@ -162,20 +185,23 @@ def run(
     """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails."""
     paths = course.lessons(names or [])
     out = out or course.root() / "build" / "lessons"
-    fetch(for_profile(environment.current().profile), say=lambda line: print(line, flush=True))
+    with _on_ctrl_c("what was fetched whole is kept, and no lesson was run yet."):
+        fetch(for_profile(environment.current().profile), say=lambda line: print(line, flush=True))
     table = Table("lesson", "seconds", "peak memory", "result", title="Lessons", title_justify="left")
     failed = False
     results = course.run(paths, out, force=force)
-    try:
-        for path in paths:
-            with console.status(f"{path.stem} is running"):
-                row, kept = next(results)
-            failed |= not row.ok
-            result = escape(row.result) + (" (kept)" if kept else "")
-            table.add_row(row.lesson, f"{row.seconds:.0f}", megabytes(row.peak_bytes), result)
-    finally:  # after Ctrl-C too
-        console.print(table)
-    print(f"The executed lessons are in {environment.shorten_home(out.resolve())}.")
+    where = environment.shorten_home(out.resolve())
+    with _on_ctrl_c(f"the lessons that were finished are kept in {where}, and the same command runs the others."):
+        try:
+            for path in paths:
+                with console.status(f"{path.stem} is running"):
+                    row, kept = next(results)
+                failed |= not row.ok
+                result = escape(row.result) + (" (kept)" if kept else "")
+                table.add_row(row.lesson, f"{row.seconds:.0f}", megabytes(row.peak_bytes), result)
+        finally:  # after Ctrl-C too
+            console.print(table)
+    print(f"The executed lessons are in {where}.")
     raise typer.Exit(code=1 if failed else 0)
 
 
@@ -255,9 +281,10 @@ def finetune(
         on_error=on_error, flip=flip, text=text, label=label, group=group, encoding=encoding,
     )  # fmt: skip
     command = shlex.join(["tl-course", *sys.argv[1:]])
-    finished = recipes.finetune(data, settings, command=command, say=lambda line: print(line, flush=True))
+    with _on_ctrl_c("there was no model yet, and nothing is kept. The same command begins again."):
+        finished = recipes.finetune(data, settings, command=command, say=lambda line: print(line, flush=True))
     if finished.outcome.interrupted:
-        raise typer.Exit(code=130)
+        raise Stopped(f"Stopped; the best model until then is kept in {finished.out}, with a report that says so.")
 
 
 @app.command()
@@ -315,7 +342,8 @@ def grade(
         submissions, exercise, out, tests=tests, jobs=jobs, due=due, force=force, regrade=regrade
     )  # fmt: skip
     columns = (TextColumn("Grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False) as bar:
+    bar = Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False)
+    with _on_ctrl_c("what is marked is kept, and the same command goes on from there."), bar:
         task = bar.add_task("", total=None)
         report = grading.grade(job, lambda done, total: bar.update(task, completed=done, total=total))
     for line in report.in_words():

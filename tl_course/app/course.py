@@ -64,16 +64,21 @@ def _matches(path: Path, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table that a run ends with."""
+    """One line of the table that a run ends with; ``error`` is None where every cell ran."""
 
     lesson: str
     seconds: float
     peak_bytes: int
-    result: str
+    error: str | None = None
 
     @property
     def ok(self) -> bool:
-        return self.result == "passed"
+        return self.error is None
+
+    @property
+    def result(self) -> str:
+        """How it ended, in words."""
+        return "passed" if self.ok else f"failed: {self.error}"
 
 
 def run(paths: list[Path], out: Path, *, force: bool = False, timeout: int = 600) -> Iterator[tuple[Row, bool]]:
@@ -108,9 +113,7 @@ def run(paths: list[Path], out: Path, *, force: bool = False, timeout: int = 600
             yield before, True
             continue
         result = execute(path, out / path.name, timeout=timeout, cwd=path.parent)
-        row = Row(
-            path.stem, round(result.seconds, 1), result.peak_bytes, "passed" if result.ok else f"failed: {result.error}"
-        )
+        row = Row(path.stem, round(result.seconds, 1), result.peak_bytes, None if result.ok else result.error or "")
         known[path.stem] = {"digest": digest, "row": asdict(row)}
         _write(ledger, json.dumps(known, indent=1))
         yield row, False

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,6 +18,8 @@ from tl_course.assets.store import free_bytes, megabytes
 
 GOOD, WARNING, BROKEN = "good", "warning", "broken"
 MEMORY_NEEDED = 3 * 10**9
+MATRIX_SIDE, SPEED_SECONDS = 1024, 0.3
+"""How fast the machine is, is measured on products of matrices of this side, repeated for this long."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
         yield Finding("device", WARNING, "there is an NVIDIA driver, but this PyTorch cannot use it", remedy)
     else:
         yield Finding("device", GOOD, f"{environment.device_name(env.device)}, {env.threads} threads, {env.precision}")
+    speed = f"{gflops():.0f} GFLOP/s in a float32 matrix product, {torch.get_num_threads()} threads"
+    yield Finding("speed", GOOD, speed)
     memory = psutil.virtual_memory().available
     low = memory < MEMORY_NEEDED
     yield Finding(
@@ -116,6 +121,41 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
         f"{megabytes(memory)} free",
         "close other programs and other notebooks' kernels: a lesson needs up to 3 GB" if low else "",
     )
+
+
+def gflops(side: int = MATRIX_SIDE, seconds: float = SPEED_SECONDS) -> float:
+    """Return the speed of a float32 matrix product on the CPU, with the threads PyTorch has now: the best of several.
+
+    Times in the course's documents stand beside this number.
+
+    Parameters
+    ----------
+    side : int
+        Rows and columns of both matrices.
+    seconds : float
+        How long to go on; at least one product is timed.
+
+    Returns
+    -------
+    float
+        10⁹ operations a second; a product counts 2·side³.
+
+    Examples
+    --------
+    >>> gflops(64, seconds=0.01) > 0
+    True
+    """
+    import torch
+
+    matrix = torch.ones(side, side)
+    small = torch.ones(64, 64)
+    small @ small  # starts the threads
+    best, until = float("inf"), time.perf_counter() + seconds
+    while best == float("inf") or time.perf_counter() < until:
+        start = time.perf_counter()
+        matrix @ matrix
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best / 1e9
 
 
 def _cache(env: environment.Environment) -> Iterator[Finding]:
@@ -157,7 +197,7 @@ def _target() -> Iterator[Finding]:
     from tl_course.data import cifar10
 
     found = cifar10.describe()
-    if found.endswith("(which holds none)"):
+    if cifar10.misplaced():
         yield Finding("CIFAR-10", BROKEN, found, "set TL_CIFAR10 to the folder or tar that holds a copy, or unset it")
     else:
         none = "no copy here; the vision lessons run on MNIST-M (rebuilt)"

@@ -29,7 +29,6 @@ JUPYTER_CONFIG = Path(__file__).with_name("jupyter_config")
 """Lets JupyterLab show Markdown files as pages, where the learner has not chosen otherwise."""
 
 _TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
-_MINUTES = re.compile(r"Your own time: about (\d+) minutes")  # as authoring.generated.budget writes it
 
 
 @dataclass(frozen=True)
@@ -83,19 +82,26 @@ def stops(workspace: Path) -> list[Stop]:
 
 
 def _stop(lesson: Path, workspace: Path, right: set[str]) -> Stop:
-    prose = "\n".join(_sources(_cells(lesson), "markdown"))
-    title, minutes = _TITLE.search(prose), _MINUTES.search(prose)
+    title = _TITLE.search("\n".join(_sources(_cells(lesson), "markdown")))
     code = [cell for cell in _cells(workspace / "notebooks" / lesson.name) if _is_code(cell)]
     asked = _questions(course.root() / "exercises" / lesson.name)
     return Stop(
         lesson.name,
         title[1] if title else lesson.stem,
-        int(minutes[1]) if minutes else None,
+        _minutes(lesson),
         len(code),
         sum(cell.get("execution_count") is not None for cell in code),
         len(asked),
         len(right.intersection(asked)),
     )
+
+
+def _minutes(lesson: Path) -> int | None:
+    """Return the author's guess of a reader's time, from the notebook's metadata; None where there is none."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        minutes = json.loads(lesson.read_text(encoding="utf-8"))["metadata"]["tl_course"]["minutes"]
+        return minutes if isinstance(minutes, int) else None
+    return None
 
 
 def _cells(notebook: Path) -> list[dict]:

@@ -235,7 +235,7 @@ def _licences(carried: list[Asset]) -> str:
 
 
 def _without_licence(carried: list[Asset]) -> str:
-    return ", ".join(asset.name for asset in carried if asset.licence.startswith("none stated"))
+    return ", ".join(asset.name for asset in carried if not asset.licence_stated)
 
 
 def _left_out(asset: Asset) -> str:

@@ -70,6 +70,8 @@ class Asset:
         Names the function of ``local.py`` that makes the asset from a copy in another form, known by no hash.
     redistribute : bool
         Whether a bundle may carry it. What never had a licence that allows it is fetched by everybody for themselves.
+    licence_stated : bool
+        Whether its authors state a licence at all; what carries it into a class says so where they do not.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Asset:
     alternative: tuple[File, ...] = ()
     local: str = ""
     redistribute: bool = True
+    licence_stated: bool = True
 
     @property
     def forms(self) -> tuple[tuple[File, ...], ...]:
@@ -125,6 +128,7 @@ def _asset(name: str, entry: dict) -> Asset:
         alternative=tuple(_file(file) for file in entry.get("alternative", ())),
         local=entry.get("local", ""),
         redistribute=entry.get("redistribute", True),
+        licence_stated=entry.get("licence_stated", True),
     )
 
 

@@ -84,6 +84,16 @@ def available() -> bool:
     return assets.status(assets.registry()["cifar10"]) == "cached" or _by_hand() is not None
 
 
+def misplaced() -> bool:
+    """Tell whether ``TL_CIFAR10`` is set to a place that holds no copy.
+
+    >>> isinstance(misplaced(), bool)
+    True
+    """
+    given = os.environ.get("TL_CIFAR10")
+    return bool(given) and form_of(Path(given).expanduser()) is None
+
+
 def describe() -> str:
     """Say which copy of CIFAR-10 is used here, and in which form it is; nothing where there is none.
 

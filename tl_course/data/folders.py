@@ -330,7 +330,7 @@ def read_csv_text(
     rows = []
     for line, values in csv_rows(file, columns, delimiter, encoding):
         if wrong := wrong_with(values):
-            problems.add(f"{file.name}, line {line}, {wrong}", "correct the row")
+            problems.add(f"{file.name}, line {line}, {wrong.sentence}", "correct the row")
         else:
             rows.append(values)
     problems.warn()
@@ -385,19 +385,33 @@ def csv_rows(
         csv.field_size_limit(limit)
 
 
-def wrong_with(values: dict[str, str | None]) -> str | None:
-    """Say in words what is wrong with a row; None when nothing is.
+class RowFault(NamedTuple):
+    """What is wrong with a row of a table.
+
+    Attributes
+    ----------
+    kind : str
+        ``"empty"`` (a value is missing) or ``"encoding"`` (its bytes do not fit the encoding).
+    sentence : str
+        The same in words, without a subject.
+    """
+
+    kind: str
+    sentence: str
+
+
+def wrong_with(values: dict[str, str | None]) -> RowFault | None:
+    """Return what is wrong with a row; None when nothing is.
 
     >>> wrong_with({"text": "fine", "label": " "})
-    "has no value in column 'label'"
+    RowFault(kind='empty', sentence="has no value in column 'label'")
     """
     for column, value in values.items():
         if value is None or not value.strip() or value.strip().lower() == "nan":
-            return f"has no value in column {column!r}"
+            return RowFault("empty", f"has no value in column {column!r}")
         if any("\udc80" <= letter <= "\udcff" for letter in value):
-            return (
-                f"has bytes in column {column!r} that its encoding does not know (save it as UTF-8 or pass encoding=)"
-            )
+            what = f"has bytes in column {column!r} that its encoding does not know"
+            return RowFault("encoding", f"{what} (save it as UTF-8 or pass encoding=)")
     return None
 
 

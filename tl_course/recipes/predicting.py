@@ -163,7 +163,8 @@ def _columns(inputs: Sequence[str], text: str) -> list[str]:
         if not file.is_file():
             raise ValueError(f"There is no file {given}; with --text the inputs are tables (CSV).")
         for line, values in csv_rows(file, [text], find_delimiter(file, [text], "utf-8-sig"), "utf-8-sig"):
-            if "encoding" in (wrong_with(values) or ""):
+            wrong = wrong_with(values)
+            if wrong is not None and wrong.kind == "encoding":
                 raise ValueError(f"{file.name}, line {line}, is not written in UTF-8; save the file as UTF-8.")
             found.append(values[text] or "")
     return found

@@ -135,6 +135,10 @@ def learn(
         outcome.notes.append(f"Fine-tuning failed, and the probe was kept: {error}")
         model.load_state_dict(before)
         return outcome
+    except KeyboardInterrupt:  # while the fine-tuned network was put to the test, say: the probe is there
+        outcome.interrupted = True
+        model.load_state_dict(before)
+        return outcome
     say(_told(tuned, task, uneven))
     outcome.candidates.append(tuned)
     if score(tuned, task, uneven) > score(probe, task, uneven):
@@ -265,8 +269,10 @@ def _fine_tune(
     if normalising:
         models.freeze(model, parts=normalising)
     rates = {"lr": BACKBONE_RATE[task.kind], "head_lr": HEAD_RATE[task.kind]}
-    run = _whole_or_interrupted(model, task, loss=loss, steps=steps, batch_size=batch_size, seed=seed, **rates)
-    models.unfreeze(model)
+    try:
+        run = _whole_or_interrupted(model, task, loss=loss, steps=steps, batch_size=batch_size, seed=seed, **rates)
+    finally:
+        models.unfreeze(model)
     logits = {part: run.logits(part) for part in ("validation", "test")}
     seconds = time.perf_counter() - began
     candidate = Candidate("fine_tune", logits, seconds, run.parameters.trainable, run.history, run.steps)

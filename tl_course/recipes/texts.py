@@ -78,7 +78,7 @@ def look_over(
     rows, empty = [], 0
     for line, values in csv_rows(file, columns, delimiter, encoding):
         if wrong := wrong_with(values):
-            if "encoding" in wrong:
+            if wrong.kind == "encoding":
                 raise ValueError(
                     f"{file.name}, line {line}, is not written in {encoding}; save the file as UTF-8 (spreadsheets "
                     "offer it as CSV UTF-8), or name its encoding, for example --encoding cp1252."
