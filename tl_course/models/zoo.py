@@ -206,8 +206,8 @@ def architecture(name: str, num_classes: int, config: dict[str, Any] | None = No
 
         # TensorFlow's padding and BatchNorm eps: the shapes fit timm's "efficientnet_lite0", too, and it is worse.
         return timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=num_classes)
-    if config is not None:
-        return _text_architecture(name, num_classes, config)
+    if name in ARCHITECTURES:
+        return _text_architecture(name, num_classes, config or {})
     import torchvision
 
     # Inception's second, auxiliary head served its first training only; `transform_input` is how its weights are fed.
