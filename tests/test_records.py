@@ -11,8 +11,9 @@ import pytest
 from authoring.records import __main__ as command
 from authoring.records import common
 from authoring.records.common import Cell, Conditions, product, run_grid
-from tl_course import environment, records
+from tl_course import environment, metrics, records
 from tl_course.records import Record, RecordError, Row, ledger
+from tl_course.training.run import InterruptedValue
 
 HERE = Conditions("mini", "fp32", "cpu, 2 threads", "0.1.0")
 
@@ -425,6 +426,25 @@ def test_the_band_is_the_widened_prediction_interval(course):
     worse = records.within_band("01.a_beats_b", statistics.mean(BAD), side="worse", folder=folder)
     assert worse
     assert "You just ran 42.5%: inside the band" in repr(worse)
+
+
+def test_an_interrupted_run_lies_in_no_band(course):
+    folder = course("tolerance = 0.03\n")
+    middle = statistics.mean(GOOD)
+    assert records.within_band("01.a_beats_b", middle, folder=folder)
+    score = metrics.Interval(InterruptedValue(middle), 0.0, 1.0, n=9)
+    for live in (score.value, score):
+        band = records.within_band("01.a_beats_b", live, folder=folder)
+        assert not band
+        assert "in a run that was interrupted: **outside**" in str(band)
+
+
+def test_the_ledger_marks_the_value_of_an_interrupted_run(own_ledger):
+    ledger.append({"lesson": "01", "value": InterruptedValue(0.5)})
+    ledger.append({"lesson": "01", "value": 0.5})
+    first, second = ledger.read()
+    assert (first["value"], first["interrupted"]) == (0.5, True)
+    assert "interrupted" not in second
 
 
 def test_the_lint_lists_the_claims_of_a_text():

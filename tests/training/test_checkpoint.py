@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tasks
 import torch
@@ -78,16 +79,77 @@ def test_resumed_equals_uninterrupted(case, stop, tmp_path):
 
 @pytest.mark.parametrize("stop", [4, 7])
 def test_the_same_cell_run_again_after_ctrl_c_goes_on(stop, tmp_path):
-    """The model in memory is further than the file, and partly unfrozen: the file counts."""
+    """The model in memory is partly unfrozen: the file counts."""
     options = {"steps": 8, "batch_size": 8, "log_every": 2, "unfreeze": UNFREEZE, **QUIET}
     whole, model = frozen_resnet(), frozen_resnet()
     fit(whole, tasks.images(), **options)
-    first = fit(model, tasks.images(), loss=StopsAt(stop, KeyboardInterrupt), checkpoint=tmp_path / "run.pt", **options)
-    assert first.interrupted
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        fit(model, tasks.images(), loss=StopsAt(stop, KeyboardInterrupt), checkpoint=tmp_path / "run.pt", **options)
+    assert stopped.value.run.interrupted
     second = fit(model, tasks.images(), checkpoint=tmp_path / "run.pt", **options)
     assert not second.interrupted
     assert second.seconds > 0
     assert_same(model, whole)
+
+
+NUMBERS = {
+    "steps": np.int64(6), "batch_size": torch.tensor(8), "lr": np.logspace(-3, -1, 3)[1], "head_lr": np.float64(0.02),
+    "layer_decay": np.float32(0.5), "weight_decay": np.array(0.25), "warmup": np.float16(0.5), "seed": np.int32(2),
+    "patience": np.uint8(9), "log_every": np.int64(2), "evaluate_every": np.int64(2), "schedule": np.str_("cosine"),
+    "unfreeze": {np.int64(3): ["0"]},
+}  # fmt: skip
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return {plain(key): names for key, names in value.items()}
+    return value.item() if hasattr(value, "item") else value
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_of_numpy_and_pytorch_are_as_good_as_pythons(name, tmp_path):
+    """A file with one of them goes on, and where all are plain numbers it is the same run."""
+    options = {"steps": 6, "log_every": 2, "batch_size": 8, "checkpoint": tmp_path / "run.pt", **QUIET}
+    whole, first, second = tasks.mlp(), tasks.mlp(), tasks.mlp()
+    usual = options | {name: plain(NUMBERS[name])}
+    fit(whole, tasks.points(), **usual | {"checkpoint": None})
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(first, tasks.points(), loss=StopsAt(5), **options | {name: NUMBERS[name]})
+    fit(second, tasks.points(), **usual)
+    assert_same(second, whole)
+
+
+def test_a_file_from_before_the_losses_were_kept_in_it_goes_on(tmp_path):
+    options = {"steps": 6, "log_every": 2, "batch_size": 8, "lr": 1, "checkpoint": tmp_path / "run.pt", **QUIET}
+    whole, fresh = tasks.mlp(), tasks.mlp()
+    fit(whole, tasks.points(), **options | {"checkpoint": None})
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(tasks.mlp(), tasks.points(), loss=StopsAt(5), **options)
+    saved = torch.load(options["checkpoint"])
+    del saved["finite"]
+    assert saved["settings"]["lr"] == 1
+    torch.save(saved, options["checkpoint"])
+    run = fit(fresh, tasks.points(), **options)
+    assert_same(fresh, whole)
+    assert [entry["step"] for entry in run.history] == [2, 4, 6]
+
+
+def test_a_compiled_model_is_saved_under_the_names_of_the_model_inside(tmp_path):
+    """`torch.compile(model)` would put `_orig_mod.` before every name; its file also resumes the plain model."""
+    options = {"steps": 6, "log_every": 2, "batch_size": 8, "checkpoint": tmp_path / "run.pt", **QUIET}
+    options |= {"unfreeze": {3: ["0"]}, "layer_decay": 0.5}
+    whole, inside, fresh = tasks.mlp(), tasks.mlp(), tasks.mlp()
+    fit(whole, tasks.points(), **options | {"checkpoint": None})
+    compiled = torch.compile(inside, backend="eager")
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(compiled, tasks.points(), loss=StopsAt(5), **options)
+    assert list(torch.load(tmp_path / "run.pt")["model"]) == list(whole.state_dict())
+    fit(fresh, tasks.points(), **options)
+    assert_same(fresh, whole)
+    run = fit(compiled, tasks.points(), **options)
+    assert run.model is compiled
+    assert_same(inside, whole)
+    assert torch.equal(run.logits(), fit(whole, tasks.points(), **options).logits())
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):

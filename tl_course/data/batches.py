@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tl_course import environment
 from tl_course.data.lengths import bucketed
 from tl_course.data.task import SPLITS, Split, Task
-from tl_course.plain_numbers import whole_number
+from tl_course.plain_numbers import whole_numbers
 
 AUGMENTATIONS = ("flip", "crop")
 CROP_SHARE = 8  # a random crop moves by up to an eighth of the side: 4 pixels of 32, as is usual for CIFAR-10
@@ -178,9 +178,9 @@ def batches(
     >>> [len(batch) for batch in loader], loader.epoch
     ([2, 2, 1], 1)
     """
+    batch_size, seed = whole_numbers(batch_size=batch_size, seed=seed)
     if split not in SPLITS:
         raise ValueError(f"There is no split {split!r}; the three are {', '.join(SPLITS)}.")
-    batch_size, seed = whole_number("batch_size", batch_size), whole_number("seed", seed)
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} is not a number of examples; give at least 1.")
     data: Split = getattr(task, split)

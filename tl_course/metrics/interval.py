@@ -38,7 +38,7 @@ class Interval:
     confidence: float = 0.95
 
     def __float__(self) -> float:
-        return self.value
+        return float(self.value)
 
     def __format__(self, spec: str) -> str:
         value, low, high = (format(number, spec or ".3f") for number in (self.value, self.low, self.high))

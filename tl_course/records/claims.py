@@ -406,7 +406,8 @@ def within_band(
         raise RecordError(record)
     expected = found.pair(record)[found.sides.index(side)].prediction_interval(BAND_LEVEL)
     low, high = expected.low - found.tolerance, expected.high + found.tolerance
-    interrupted = getattr(getattr(live_value, "value", live_value), "interrupted", False)
+    live_value = getattr(live_value, "value", live_value)  # of an interval
+    interrupted = getattr(live_value, "interrupted", False)
     return Band(float(live_value), low, high, expected.n, found.unit, interrupted)
 
 

@@ -212,17 +212,22 @@ class Interrupts:
         try:
             yield
             self.let_in()
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, NonFiniteError) as error:
+            if isinstance(error, NonFiniteError) and not self._pressed:
+                raise
             at, self.at = self.at, "end"
+            stop = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
             self._remember(stop)
             means = None
             try:
+                if stop is not error:  # it was found in the step that Ctrl-C waited for
+                    raise error
                 means = self._put_in_order(at, finite, saved)
-            except NonFiniteError as error:
+            except NonFiniteError as broken:
                 self.run.steps = finite.good_step
-                stop.add_note(str(error))
+                stop.add_note(str(broken))
             close(means)
-            raise
+            raise stop  # noqa: B904 - its cause is in its notes
         self.at = "end"
         close(None)
 
