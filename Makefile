@@ -3,7 +3,7 @@
 # make lab      open JupyterLab in your own workspace         make records    rerun the multi-seed experiments
 # make site     the lessons as offline HTML in build/site     make clean      delete what was built
 # make doctor   what this machine has, what is wrong          make instructor  notes, slides, timetables to teach with
-# make test-full  the tests that take minutes, too
+# make test-full  the tests that take minutes, too           make test FORCE=1  notebooks known to pass, too
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -20,10 +20,10 @@ course: $(VENV)/.installed
 	$(BIN)/python -m authoring.site
 
 test: $(VENV)/.installed-test
-	$(BIN)/tl-course test
+	$(BIN)/tl-course test $(if $(FORCE),--force)
 
 test-full: $(VENV)/.installed-full
-	$(BIN)/tl-course test --full
+	$(BIN)/tl-course test --full $(if $(FORCE),--force)
 
 check: $(VENV)/.installed-test
 	$(BIN)/tl-course test --quick

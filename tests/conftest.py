@@ -9,6 +9,7 @@ import sys
 
 import nbformat
 import pytest
+import tiers
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from serving import Server
 
@@ -58,6 +59,14 @@ def tl(monkeypatch, capsys):
 @pytest.fixture
 def cache(tmp_path):
     return tmp_path / "cache"
+
+
+def pytest_addoption(parser):
+    tiers.add_options(parser)
+
+
+def pytest_configure(config):
+    tiers.register(config)
 
 
 def pytest_runtest_setup(item):

@@ -11,7 +11,7 @@ from serving import Server, asset_of, contents, leftovers, right, url_source
 
 import tl_course.assets
 from tl_course import environment
-from tl_course.app import cli, course
+from tl_course.app import cli, course, testing
 from tl_course.app.doctor import BROKEN, GOOD, Finding
 from tl_course.assets import fetching, registry
 
@@ -346,9 +346,9 @@ def commands(monkeypatch):
 
     def call(command, *, cwd, env):
         seen.append((command[2:], env))
-        return 3 if "--fail" in command else 0
+        return 0
 
-    monkeypatch.setattr(subprocess, "call", call)
+    monkeypatch.setattr(testing, "call", call)
     return seen
 
 
@@ -356,22 +356,42 @@ def test_the_quick_tests_lint_and_need_neither_files_nor_root(tl, tiny, clone, c
     assert tl("test", "--quick")[0] == 0
     names = [command[0] for command, _ in commands]
     assert names == ["ruff", "ruff", "pytest"]
-    assert "not slow and not assets and not root and not full" in commands[-1][0]
+    assert testing.TIERS["check"] in commands[-1][0]
     assert "--nbval-lax" not in commands[-1][0]
     assert tiny[0].requests == []
 
 
 def test_the_full_tests_fetch_and_run_every_notebook(tl, tiny, clone, commands):
-    assert tl("test", "--jobs", "1")[0] == 0
+    code, out, _ = tl("test", "--jobs", "1")
+    assert code == 0
     [(command, env)] = commands
-    assert {"--nbval-lax", "--nbval-current-env", "notebooks", "exercises", "loadfile"} <= set(command)
+    assert {"--nbval-lax", "--nbval-current-env", "exercises/00_first.ipynb", "loadgroup"} <= set(command)
+    assert command[command.index("-n") + 1] == "1"
     assert env["OMP_NUM_THREADS"] == "1"
     assert sorted(tiny[0].requests) == ["a.bin", "b.bin"]
+    assert "Notebooks: 3 ran, 0 of them passed; 0 were known to pass unchanged." in out
 
 
 def test_a_failing_test_run_passes_its_exit_code_on(tl, clone, monkeypatch):
-    monkeypatch.setattr(subprocess, "call", lambda *args, **options: 5)
+    monkeypatch.setattr(testing, "call", lambda *args, **options: 5)
     assert tl("test", "--quick")[0] == 5
+
+
+def test_ctrl_c_ends_the_tests_with_its_own_exit_code(tl, tiny, clone, monkeypatch):
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(testing, "call", stopped)
+    code, out, err = tl("test")
+    assert code == 130
+    assert "Notebooks: 0 of 3 are known to pass" in out
+    assert "Stopped" in err
+
+
+def test_two_tiers_at_once_are_refused(tl, clone):
+    code, _, err = tl("test", "--quick", "--full")
+    assert code == 2
+    assert "name one of them" in err
 
 
 def test_missing_test_tools_are_named(tl, clone, monkeypatch):

@@ -380,33 +380,42 @@ def nbgrader(
 
 @app.command()
 def test(
-    quick: Annotated[bool, typer.Option("--quick", help="Lint and unit tests only, under 2 minutes.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Also what takes minutes: 60 to grade, a browser.")] = False,
-    jobs: Annotated[int, typer.Option(help="Test processes side by side.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what a minute or two can prove; see above.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Everything there is; see above.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run the notebooks that are known to pass unchanged, too.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=0, help="Test processes side by side; one for each core, if left out.")
+    ] = None,
 ) -> None:
-    """Run the tests: the package, its examples, and every notebook from first cell to last (nbval)."""
-    folder = course.root()
+    """Run the tests, in one of three tiers.
+
+    --quick (make check): lint, the unit tests, the examples of the documentation. No test takes over a second of
+    processor time, or it fails.
+
+    Without an option (make test): also kernels, grading, fine-tuning, bundles and faults of processes, and every
+    notebook from first cell to last, its fixed outputs compared (nbval). A notebook that passed on this machine, and of
+    which nothing has changed since, is not run again.
+
+    --full (make test-full): also what takes minutes: all mutants, many draws, records derived again, whole bundles.
+
+    After Ctrl-C the notebooks that passed so far are remembered.
+    """
+    from tl_course.app import testing
+
+    if quick and full:
+        raise ValueError("--quick and --full are two tiers; name one of them, or neither for the tier between.")
     missing = [name for name in ("pytest", "xdist", "nbval", "ruff") if not _importable(name)]
     if missing:
         raise course.CourseError(
             f"The tests need {', '.join(missing)}: install them with `pip install -c constraints.txt -e '.[test]'`."
         )
-    # two processes with two threads each on two cores are ten times slower than with one thread each
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "TL_LEDGER": "off", "TOKENIZERS_PARALLELISM": "false"}
-    suite = ["--doctest-modules", "tests", "tl_course", "-n", str(jobs), "--dist", "loadfile"]
-    if quick:
-        commands = [["ruff", "check", "."], ["ruff", "format", "--check", "."]]
-        suite += ["-m", "not slow and not assets and not root and not full"]
-    else:
-        suite += [] if full else ["-m", "not full"]
+    if not quick:
         fetch(for_profile("mini"), say=lambda line: print(line, flush=True))
-        commands = []
-        notebooks = [name for name in ("notebooks", "exercises", "solutions") if (folder / name).is_dir()]
-        suite += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "600", *notebooks]
-    for command in [*commands, ["pytest", *suite]]:
-        code = subprocess.call([sys.executable, "-m", *command], cwd=folder, env=env)
-        if code:
-            raise typer.Exit(code=code)
+    tier = "check" if quick else "full" if full else "test"
+    run = testing.Run(course.root(), tier, testing.jobs() if jobs is None else jobs, force=force)
+    raise typer.Exit(code=run.start())
 
 
 def _importable(name: str) -> bool:
