@@ -1,5 +1,6 @@
 """Numbers from Python, NumPy and PyTorch are one and the same number; what is none is refused in one sentence."""
 
+import enum
 import json
 
 import numpy as np
@@ -29,6 +30,11 @@ def test_whole_numbers_become_int(make, value):
     found = whole_number("n", make(value))
     assert (type(found), found) == (int, value)
     assert type(whole_or_share("n", make(value))) is int
+
+
+def test_a_member_of_an_enum_of_numbers_is_its_number():
+    found = whole_number("seed", enum.IntEnum("Seeds", "first second").second)
+    assert (type(found), found) == (int, 2)
 
 
 @pytest.mark.parametrize("make", REAL)
