@@ -93,7 +93,7 @@ def test_an_error_is_told_with_the_learners_line(use):
 
 
 class Hostile:
-    """Raises whatever is asked of it."""
+    """Raises at every question."""
 
     def __getattribute__(self, name):
         raise RuntimeError(f"do not touch {name}")

@@ -1,4 +1,4 @@
-"""Probes bring back values, and refuse what is none."""
+"""Probes bring back values, and refuse everything else."""
 
 import numpy as np
 import pytest

@@ -390,7 +390,7 @@ def gives(
     rtol: float = RTOL,
     atol: float = ATOL,
 ) -> Recogniser:
-    """Recognise the value that one of these answers gives on the same cases, whatever its gradients are.
+    """Recognise the value that one of these answers gives on the same cases; its gradients may be any.
 
     Parameters
     ----------
