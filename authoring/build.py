@@ -236,7 +236,7 @@ class Course:
 
 def _says(notebook: NotebookNode, question: exercises.Question) -> bool:
     """Whether a solution's check says what the question says today to a right answer."""
-    wanted = repr(question.verdict(exercises.RIGHT, question.why, points=question.points))
+    wanted = repr(exercises.Verdict.on(question, exercises.RIGHT, question.why, points=question.points))
     shown = [
         output.get("data", {}).get("text/plain")
         for cell in notebook.cells

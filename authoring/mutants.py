@@ -24,7 +24,7 @@ from authoring import sources, worksheets
 from authoring.build import Course
 from authoring.worksheets import Worksheet
 from tl_course import exercises
-from tl_course.exercises import Question
+from tl_course.exercises import Judge
 from tl_course.exercises.isolation import undisturbed
 
 WANTED_SHARE = 0.9
@@ -189,8 +189,8 @@ def _is_docstring(node: ast.AST) -> bool:
 # --- trying them ---------------------------------------------------------------------------------------------------
 
 
-def survives(mutant: Mutant, question: Question, names: dict) -> bool:
-    """Whether the question's check calls a mutant right, on all seeds."""
+def survives(mutant: Mutant, judges: Sequence[Judge], names: dict) -> bool:
+    """Whether a question's judges call a mutant right, all of them: one for each seed."""
     names = dict(names)
     with contextlib.redirect_stdout(io.StringIO()), undisturbed():
         try:
@@ -198,12 +198,9 @@ def survives(mutant: Mutant, question: Question, names: dict) -> bool:
         except Exception:
             return False
         answer = names.get(f"answer_{mutant.slug}", ...)
-        return all(_is_right(question, answer, seed) for seed in SEEDS)
-
-
-def _is_right(question: Question, answer: object, seed: int) -> bool:
-    cases = question.inputs(seed)
-    return question.judge(exercises.collect(question, answer, cases, seconds=SECONDS), cases).right
+        return all(
+            judge.right(exercises.collect(judge.question, answer, judge.cases, seconds=SECONDS)) for judge in judges
+        )
 
 
 def examine(worksheet: Worksheet, every: int = 1) -> dict[str, tuple[int, list[Mutant]]]:
@@ -215,9 +212,10 @@ def examine(worksheet: Worksheet, every: int = 1) -> dict[str, tuple[int, list[M
         for slug, code in worksheets.program(worksheet):
             if slug:
                 question = by_slug[slug]
-                question.evidence(question.reference, question.inputs(0)[0])  # PyTorch loads much when first used
+                judges = [Judge(question, question.inputs(seed)) for seed in SEEDS]
+                judges[0].expected  # noqa: B018  PyTorch loads much when first used: not in a mutant's time
                 tried = mutants(slug, code)[::every]
-                result[slug] = (len(tried), [one for one in tried if survives(one, question, names)])
+                result[slug] = (len(tried), [one for one in tried if survives(one, judges, names)])
             exec(compile(code, f"<{worksheet.stem}>", "exec"), names)
     return result
 

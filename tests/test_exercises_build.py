@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from authoring import build, lint, mutants, tags, worksheets
 from authoring.build import BuildError, Course
 from authoring.sources import SourceError
-from tl_course.exercises import Question, Wrong
+from tl_course.exercises import Question, Verdict, Wrong
 
 SOURCE = '''# %% [markdown]
 # # Exercises 00: small
@@ -119,7 +119,7 @@ def solved(monkeypatch):
             cell.execution_count, cell.outputs = count, []
             for question in QUESTIONS:
                 if cell.metadata.get("nbgrader", {}).get("grade_id") == f"{question.slug}-check":
-                    said = repr(question.verdict("right", question.why, points=question.points))
+                    said = repr(Verdict.on(question, "right", question.why, points=question.points))
                     cell.outputs = [
                         nbformat.v4.new_output("execute_result", {"text/plain": said}, execution_count=count)
                     ]

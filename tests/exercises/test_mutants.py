@@ -10,7 +10,7 @@ LESSONS = pytest.mark.parametrize("worksheet", COURSE.worksheets, ids=lambda wor
 EVERY = 5
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @LESSONS
 def test_one_spoilt_solution_in_five_is_found_out(worksheet):
     """A sample, since all of them take minutes; the first mutant of every question is in it."""

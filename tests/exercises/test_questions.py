@@ -1,9 +1,10 @@
-"""Every question of the course: right answers pass in whatever way they are written, wrong ones are told why.
+"""Every question of the course: right answers pass, however they are written; wrong ones are told why.
 
 ``lesson_NN/slug.py`` beside this file holds the answers to one question: RIGHT, WRONG by name, and NO_ANSWERS, wrong
 ones without a name; see `proofs`. A question that lacks them fails here.
 
-`make check` tries the reference, and of each question the first answer of a kind on one draw; `make test` tries all.
+`make check` asks every question once, on one draw, with the first answer of each kind; `make test` tries all answers on
+three other draws, `make test-full` on twenty. One judge serves a question and a draw.
 """
 
 import ast
@@ -17,13 +18,15 @@ from torch import nn
 from authoring import worksheets
 from authoring.build import Course
 from tl_course import exercises
-from tl_course.exercises import Evidence, Question, decode, encode
+from tl_course.exercises import Evidence, Judge, decode, encode
 
 QUESTIONS = exercises.questions()
 PROOFS = {question.slug: proof_of(question) for question in QUESTIONS}
 COURSE = Course()
-SEEDS = (0, pytest.param(1, marks=pytest.mark.slow))
-MANY_SEEDS = range(100, 120)
+DAILY, THREE, MANY = 0, (1, 2, 3), range(100, 120)
+NONSENSE = [None, lambda *_: None, "what?", 3, "", [], {}, object(), nn.Linear(2, 2), lambda *_: [], lambda: 0, int]
+FEW = 3
+EACH = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,45 +35,43 @@ def _loaded():
     torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1).step()
 
 
-def ask(question, answer, seed):
-    """Judge as the grader does: inputs and evidence cross as texts."""
-    cases = question.inputs(seed)
-    evidence = exercises.collect(question, answer, decode(encode(cases)))
-    arrived = [Evidence.from_data(decode(encode(one.as_data()))) for one in evidence]
-    return question.judge(arrived, cases)
+def answers(question, of_each=None):
+    """Yield every answer that is known, or so many of each kind: what to call it, itself, and the reason it has to get.
 
-
-def unless_first(number):
-    """`make check` tries the first of a kind."""
-    return [pytest.mark.slow] if number else []
-
-
-def listed(table):
-    return [
-        pytest.param(question, answer, id=f"{question.slug}-{number}", marks=unless_first(number))
-        for question in QUESTIONS
-        for number, answer in enumerate(getattr(PROOFS[question.slug], table))
-    ]
-
-
-def named():
-    return [
-        pytest.param(question, name, answer, id=f"{question.slug}-{name}", marks=unless_first(number))
-        for question in QUESTIONS
-        for number, (name, answer) in enumerate(PROOFS[question.slug].wrong.items())
-    ]
-
-
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_a_question_has_its_proof(question):
+    No reason means that it is right; ``...`` stands for any.
+    """
     proof = PROOFS[question.slug]
-    assert len(proof.right) >= 2, "write two other right answers"
-    assert len(proof.wrong) >= 3, "write three wrong answers, by name"
-    assert set(proof.wrong) <= {wrong.name for wrong in question.wrong}
+    yield "the reference", question.reference, ""
+    yield from ((f"right answer {number}", one, "") for number, one in enumerate(proof.right[:of_each]))
+    yield from ((f"wrong answer {name!r}", one, name) for name, one in list(proof.wrong.items())[:of_each])
+    if of_each is None:
+        yield from ((f"the question's own {one.name!r}", one.answer, one.name) for one in question.wrong)
+    yield from ((f"nameless answer {number}", one, ...) for number, one in enumerate(proof.nameless[:of_each]))
+    few = FEW if of_each else None
+    yield from ((f"nonsense {one!r}", one, ...) for one in NONSENSE[:few])
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_a_question_is_well_formed(question):
+def mistakes(question, seed, of_each=None):
+    """Judge answers on one draw as the grader does, inputs and evidence crossing as texts; say what came out wrong."""
+    judge = Judge(question, question.inputs(seed))
+    arrived = decode(encode(judge.cases))
+    messages = {wrong.name: wrong.message for wrong in question.wrong}
+    for label, answer, reason in answers(question, of_each):
+        evidence = exercises.collect(question, answer, arrived)
+        verdict = judge.verdict([Evidence.from_data(decode(encode(one.as_data()))) for one in evidence])
+        if reason == "":
+            fine = (verdict.status, verdict.points, verdict.message) == ("right", question.points, question.why)
+        elif reason is ...:
+            fine = (verdict.status, verdict.points) == ("wrong", 0) and verdict.message
+        else:
+            found = (verdict.status, verdict.reason, verdict.points, verdict.message)
+            fine = found == ("wrong", reason, 0, messages[reason])
+        if not fine:
+            yield f"draw {seed}: {label} got {verdict.reason or verdict.status!r}: {verdict.message} {verdict.detail}"
+
+
+@EACH
+def test_a_question_is_well_formed_and_has_its_proof(question):
     assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", question.slug)
     assert question.kind in ("predict", "implement", "repair")
     assert question.difficulty in range(1, 6)
@@ -84,6 +85,10 @@ def test_a_question_is_well_formed(question):
     texts = [question.why, *messages, *question.hints]
     assert all(len(text) > 30 and text.count("`") % 2 == 0 and "$" not in text for text in texts)
     assert not question.why.lower().startswith("right"), "the card says so already"
+    proof = PROOFS[question.slug]
+    assert len(proof.right) >= 2, "write two other right answers"
+    assert len(proof.wrong) >= 3, "write three wrong answers, by name"
+    assert set(proof.wrong) <= set(names)
 
 
 def test_slugs_are_unique():
@@ -91,97 +96,42 @@ def test_slugs_are_unique():
     assert len(set(slugs)) == len(slugs)
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_inputs_are_plain_data_and_differ_from_seed_to_seed(question):
+@EACH
+def test_inputs_are_plain_data_and_differ_from_draw_to_draw(question):
     drawn = [encode(question.inputs(seed)) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1]
     assert encode(decode(drawn[0])) == drawn[0]
     assert (drawn[0] == drawn[2]) == (question.kind == "predict")
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_the_reference_is_right(question, seed):
-    verdict = ask(question, question.reference, seed)
-    assert (verdict.status, verdict.points) == ("right", question.points), verdict
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("question", "answer"), listed("right"))
-def test_right_answers_pass(question, answer, seed):
-    verdict = ask(question, answer, seed)
-    assert verdict.right, verdict
-    assert verdict.message == question.why
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("question", "name", "answer"), named())
-def test_wrong_answers_get_their_own_message(question, name, answer, seed):
-    verdict = ask(question, answer, seed)
-    assert (verdict.status, verdict.reason, verdict.points) == ("wrong", name, 0), verdict
-    assert verdict.message == next(wrong.message for wrong in question.wrong if wrong.name == name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_the_questions_own_wrong_answers_get_their_own_message(question):
-    for wrong in question.wrong:
-        verdict = ask(question, wrong.answer, seed=2)
-        assert (verdict.status, verdict.reason) == ("wrong", wrong.name), verdict
-
-
-@pytest.mark.parametrize(("question", "answer"), listed("nameless"))
-def test_wrong_answers_without_a_name_do_not_pass(question, answer):
-    verdict = ask(question, answer, seed=0)
-    assert verdict.status == "wrong"
-    assert verdict.message
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_no_verdict_depends_on_the_draw(question, monkeypatch):
-    """Learners draw new inputs with every check: what is right, or wrong by a name, must be so on all of them."""
-    proof = PROOFS[question.slug]
-    expected = [(question.reference, ""), *((answer, "") for answer in proof.right)]
-    expected += [(wrong.answer, wrong.name) for wrong in question.wrong]
-    expected += [(answer, name) for name, answer in proof.wrong.items()]
-    nameless = proof.nameless
-    known = {id(question.reference), *(id(wrong.answer) for wrong in question.wrong)}
-    said, evidence = [], Question.evidence
-    for seed in MANY_SEEDS:
-        cases = question.inputs(seed)
-        remembered = {}
-
-        def once(self, answer, case, remembered=remembered):
-            """What the reference and the known wrong answers show is the same, whichever answer is judged."""
-            if id(answer) not in known:
-                return evidence(self, answer, case)
-            key = id(answer), id(case)
-            if key not in remembered:
-                remembered[key] = evidence(self, answer, case)
-            return remembered[key]
-
-        monkeypatch.setattr(Question, "evidence", once)
-        for answer, reason in expected:
-            verdict = question.judge(exercises.collect(question, answer, cases), cases)
-            if verdict.reason != reason or verdict.right == bool(reason):
-                was = verdict.reason or verdict.status
-                said.append(f"seed {seed}: {reason or 'a right answer'} was called {was}. {verdict.detail}")
-        for number, answer in enumerate(nameless):
-            if question.judge(exercises.collect(question, answer, cases), cases).right:
-                said.append(f"seed {seed}: nameless answer {number} passed")
+@EACH
+def test_a_question_knows_right_from_wrong(question):
+    said = list(mistakes(question, DAILY, of_each=1))
     assert not said, "\n".join(said)
 
 
-NONSENSE = [None, 3, "", "what?", [], {}, object(), nn.Linear(2, 2), lambda *_: None, lambda *_: [], lambda: 0, int]
+def draws(seeds):
+    """Questions and draws; a prediction has the same inputs on all of them."""
+    return [
+        pytest.param(question, seed, id=f"{question.slug}-{seed}")
+        for question in QUESTIONS
+        for seed in (seeds[:1] if question.kind == "predict" else seeds)
+    ]
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.slug)
-def test_nonsense_is_wrong_and_said_so(question):
-    for answer in NONSENSE:
-        verdict = ask(question, answer, seed=0)
-        assert verdict.status == "wrong", f"{answer!r}: {verdict}"
-        assert verdict.message
+@pytest.mark.integration
+@pytest.mark.parametrize(("question", "seed"), draws(THREE))
+def test_every_answer_gets_its_verdict(question, seed):
+    said = list(mistakes(question, seed))
+    assert not said, "\n".join(said)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("question", "seed"), draws(MANY))
+def test_no_verdict_depends_on_the_draw(question, seed):
+    """Learners draw new inputs with every check: what is right, or wrong by a name, must be so on all of them."""
+    said = list(mistakes(question, seed))
+    assert not said, "\n".join(said)
 
 
 # --- worksheets and solutions -----------------------------------------------------------------------------------------
@@ -196,7 +146,8 @@ def test_worksheets_leave_everything_open_and_solutions_are_right(worksheet, cap
     for worked, status in ((False, "not attempted"), (True, "right")):
         names = {"__name__": "worksheet"}
         for cell in worksheets.assemble(worksheet, root=COURSE.root, worked=worked).cells:
-            if cell.cell_type == "code":
+            name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+            if cell.cell_type == "code" and not name.endswith("-check"):
                 tree = ast.parse(cell.source)
                 exec(compile(tree, f"<{worksheet.stem}>", "exec"), names)
         for question in worksheet.questions:

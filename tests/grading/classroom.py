@@ -156,8 +156,8 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         1, {""},
     ),
     "patched check": (
-        "import tl_course as tl\nfrom tl_course.exercises import Question, checking\n"
-        "tl.check = checking.check = lambda *a, **k: True\nQuestion.judge = lambda *a: True\n"
+        "import tl_course as tl\nfrom tl_course.exercises import Judge, checking\n"
+        "tl.check = checking.check = lambda *a, **k: True\nJudge.verdict = Judge.right = lambda *a: True\n"
         + HEAD + "    return 1.0\n",
         0, {"value"},
     ),

@@ -2,23 +2,14 @@
 
 ``check(slug, answer)`` tries an answer on fresh inputs and says *not attempted*, *wrong* and why, or *right* and why it
 matters; ``hint(slug)`` gives the next hint; ``progress()`` is a table over all exercises. The questions of a lesson are
-in ``lesson_NN``; a question keeps what runs the learner's code (its *evidence*) apart from what judges it.
+in ``lesson_NN``. A `Question` runs the learner's code and keeps what it shows (its *evidence*); a `Judge` judges that.
 """
 
 from tl_course.exercises.catalogue import find, lessons, questions
 from tl_course.exercises.checking import check, collect, hint, is_blank, progress
-from tl_course.exercises.question import (
-    NOT_ATTEMPTED,
-    RIGHT,
-    UNCHECKED,
-    WRONG,
-    Case,
-    Evidence,
-    Question,
-    Verdict,
-    Wrong,
-)
-from tl_course.exercises.showing import Hint, Progress
+from tl_course.exercises.display import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Hint, Progress, Verdict
+from tl_course.exercises.judging import Judge
+from tl_course.exercises.question import Case, Evidence, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, decode, encode
 
 __all__ = [
@@ -30,6 +21,7 @@ __all__ = [
     "Data",
     "Evidence",
     "Hint",
+    "Judge",
     "Progress",
     "Question",
     "Unfit",

@@ -26,9 +26,7 @@ def lessons() -> list[str]:
     >>> lessons()[0] <= lessons()[-1]
     True
     """
-    import tl_course.exercises as package
-
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    names = (module.name for module in pkgutil.iter_modules(sys.modules[__package__].__path__))
     return sorted(name[-2:] for name in names if re.fullmatch(r"lesson_\d\d", name))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import dis
 import secrets
 import types
 
 from tl_course.exercises import notes
 from tl_course.exercises.catalogue import find, nearest, questions
+from tl_course.exercises.display import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Hint, Progress, Verdict
 from tl_course.exercises.isolation import TooSlow, can_stop, limit, private, undisturbed
-from tl_course.exercises.question import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Case, Evidence, Question, Verdict
-from tl_course.exercises.showing import Hint, Progress
+from tl_course.exercises.judging import Judge
+from tl_course.exercises.question import Case, Evidence, Question
 
 _IDLE = {"RESUME", "NOP", "CACHE"}
 _RETURN_NONE = (
@@ -34,7 +36,7 @@ def check(slug: str, answer: object = ..., *, seed: int | None = None) -> Verdic
     answer : object
         Your answer; ``...`` means that there is none yet.
     seed : int, optional
-        Chooses the inputs; drawn anew each time if not given.
+        Chooses the inputs; new ones are drawn each time if not given.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def check(slug: str, answer: object = ..., *, seed: int | None = None) -> Verdic
         if question is None:
             return Verdict(str(slug)[:60], UNCHECKED, nearest(slug))
         if is_blank(answer):
-            return question.verdict(NOT_ATTEMPTED, "Write your answer in the cell above, run it, and check again.")
+            return Verdict.on(question, NOT_ATTEMPTED, "Write your answer in the cell above, run it, and check again.")
         verdict = _checked(question, answer, seed)
     except KeyboardInterrupt:
         return Verdict(str(slug)[:60], UNCHECKED, "You stopped the check.")
@@ -69,18 +71,13 @@ def check(slug: str, answer: object = ..., *, seed: int | None = None) -> Verdic
 
 def _checked(question: Question, answer: object, seed: int | None) -> Verdict:
     with undisturbed():
-        cases = question.inputs(secrets.randbelow(2**31) if seed is None else seed)
-        question.evidence(question.reference, cases[0])  # PyTorch loads much when first used: not in the answer's time
-        verdict = question.judge(collect(question, answer, cases), cases)
+        judge = Judge(question, question.inputs(secrets.randbelow(2**31) if seed is None else seed))
+        judge.expected  # noqa: B018  PyTorch loads much when first used: not in the answer's time
+        verdict = judge.verdict(collect(question, answer, judge.cases))
     if verdict.status == WRONG and not can_stop():
         note = "A slow answer cannot be stopped here: interrupt the kernel if a check hangs."
-        return question.verdict(**_fields(verdict, detail=f"{verdict.detail} {note}".strip()))
+        return dataclasses.replace(verdict, detail=f"{verdict.detail} {note}".strip())
     return verdict
-
-
-def _fields(verdict: Verdict, **changed: object) -> dict[str, object]:
-    fields = {name: getattr(verdict, name) for name in ("status", "message", "detail", "reason", "points", "printed")}
-    return fields | changed
 
 
 def collect(question: Question, answer: object, cases: list[Case], *, seconds: float | None = None) -> list[Evidence]:

@@ -1,4 +1,4 @@
-"""Run a learner's answer so that nothing of theirs is another thing afterwards, and nothing runs for ever.
+"""Run a learner's answer so that nothing of theirs is another thing afterwards, and nothing runs without an end.
 
 `private` makes a copy of an answer together with the global objects its functions use; `undisturbed` puts random state,
 warnings filters, folder and PyTorch's settings back; `limit` stops what takes too long. None of this is a defence

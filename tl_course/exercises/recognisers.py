@@ -347,7 +347,7 @@ def multiple(found: Data, expected: Data) -> float | None:
 def gives(
     *answers: Callable, name: str = "", without: tuple[str, ...] = (), rtol: float = RTOL, atol: float = ATOL
 ) -> Recogniser:
-    """Recognise the value that one of these answers gives on the same cases, whatever its gradients are.
+    """Recognise the value that one of these answers gives on the same cases; its gradients may be any.
 
     Parameters
     ----------

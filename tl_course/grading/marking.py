@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Case, Evidence, Question, decode, encode
+from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Case, Evidence, Judge, Question, decode, encode
 from tl_course.exercises.isolation import undisturbed
 from tl_course.grading.limits import MEBIBYTE, Limits
 from tl_course.grading.notebooks import Answers, Worksheet
@@ -202,7 +202,7 @@ def judged(question: Question, text: str, cases: list[Case]) -> Mark:
             raise ValueError("not as many as were asked for")
         evidence = [Evidence.from_data(one) for one in data]
         with _ONE_AT_A_TIME, undisturbed():
-            verdict = question.judge(evidence, cases)
+            verdict = Judge(question, cases).verdict(evidence)
     except Exception as error:  # evidence may be of any form, and must not end the grading of a class
         sentence = f"What it gave back cannot be judged ({type(error).__name__})."
         return Mark(question.slug, question.title, 0, question.points, WRONG, "unfit", sentence)

@@ -1,4 +1,4 @@
-"""How verdicts, hints and progress look: cards in JupyterLab, text in a terminal.
+"""Verdicts, hints and progress, and how they look: cards in JupyterLab, text in a terminal.
 
 A card has an opaque light background, so that it can be read on a dark theme too, and says in words what its colour
 says.
@@ -13,36 +13,21 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tl_course.exercises.question import Question, Verdict
+from tl_course.exercises.question import Question
 
+RIGHT, WRONG, NOT_ATTEMPTED, UNCHECKED = "right", "wrong", "not attempted", "unchecked"
+"""What a verdict can say: its ``status``."""
 WIDTH = 88
 _LOOK = {  # text on #FCFCFA: contrast 5:1 and more
-    "right": ("Right", "✓", "#00674A"),
-    "wrong": ("Not right yet", "✗", "#A34700"),
-    "not attempted": ("Not attempted yet", "…", "#4A5258"),
-    "unchecked": ("Not checked", "?", "#4A5258"),
+    RIGHT: ("Right", "✓", "#00674A"),
+    WRONG: ("Not right yet", "✗", "#A34700"),
+    NOT_ATTEMPTED: ("Not attempted yet", "…", "#4A5258"),
+    UNCHECKED: ("Not checked", "?", "#4A5258"),
     "hint": ("Hint", "→", "#00598E"),
     "progress": ("Your exercises", "", "#22272B"),
 }
-
-
-def verdict_text(verdict: Verdict) -> str:
-    """Return a verdict for a terminal; where nbgrader executes the cell, the points alone, which it reads."""
-    if "NBGRADER_EXECUTION" in os.environ:  # "autograde" or "validate"
-        return str(verdict.points)
-    label = _LOOK[verdict.status][0]
-    points = f" ({verdict.points} of {verdict.of} points)" if verdict.right and verdict.of else ""
-    lines = [f"{label}: {verdict.slug}{points}", *map(_wrap, _parts(verdict))]
-    return "\n".join(lines)
-
-
-def verdict_html(verdict: Verdict) -> str:
-    """Return a verdict as a card."""
-    points = f"{verdict.points} of {verdict.of} points" if verdict.right and verdict.of else ""
-    return _card(verdict.status, verdict.slug, points, _parts(verdict))
 
 
 def _parts(verdict: Verdict) -> list[str]:
@@ -75,6 +60,70 @@ def _rich(text: str) -> str:
 def _code(escaped: str) -> str:
     """Code on the card's own ground: a dark theme would bring its own."""
     return f'<code style="color: #22272B; background: #EEF0EF">{escaped}</code>'
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of an answer. In JupyterLab it is shown as a card, in a terminal as text.
+
+    Attributes
+    ----------
+    slug : str
+        The question.
+    status : str
+        ``"right"``, ``"wrong"`` or ``"not attempted"``; ``"unchecked"`` where no answer was judged, such as an unknown
+        question.
+    message : str
+        What to know, in words.
+    detail : str
+        What was seen, in words; empty when there is nothing to add.
+    reason : str
+        For a wrong answer, one word to count by: the name of a known wrong answer, or ``raised``, ``unfit``, ``slow``,
+        ``type``, ``shape``, ``not finite``, ``value``.
+    points, of : int
+        Points earned, and how many the question has.
+    printed : str
+        What the answer printed in the first case.
+    """
+
+    slug: str
+    status: str
+    message: str
+    detail: str = ""
+    reason: str = ""
+    points: int = 0
+    of: int = 0
+    printed: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is right."""
+        return self.status == RIGHT
+
+    @classmethod
+    def on(cls, question: Question, status: str, message: str, **fields: Any) -> Verdict:
+        """Return a verdict on a question: ``slug`` and ``of`` are the question's.
+
+        >>> from tl_course.exercises import find
+        >>> Verdict.on(find("sum_or_mean"), RIGHT, "Well done.", points=1)
+        Right: sum_or_mean (1 of 1 points)
+        Well done.
+        """
+        return cls(question.slug, status, message, of=question.points, **fields)
+
+    def __repr__(self) -> str:
+        if "NBGRADER_EXECUTION" in os.environ:  # "autograde" or "validate": nbgrader reads the points alone
+            return str(self.points)
+        label = _LOOK[self.status][0]
+        points = f" ({self._points})" if self._points else ""
+        return "\n".join([f"{label}: {self.slug}{points}", *map(_wrap, _parts(self))])
+
+    def _repr_html_(self) -> str:
+        return _card(self.status, self.slug, self._points, _parts(self))
+
+    @property
+    def _points(self) -> str:
+        return f"{self.points} of {self.of} points" if self.right and self.of else ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +196,7 @@ class Progress:
         rows = []
         for lesson, group in groupby(questions, key=lambda question: question.lesson):
             members = list(group)
-            solved = [one for one in members if notes.get(one.slug, {}).get("status") == "right"]
+            solved = [one for one in members if notes.get(one.slug, {}).get("status") == RIGHT]
             rows.append(
                 LessonProgress(
                     lesson,
