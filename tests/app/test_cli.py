@@ -232,7 +232,7 @@ CTRL_C = {
     "run": (["run"], "tl_course.app.running.execute", "the lessons that were finished are kept in"),
     "finetune": (["finetune", "pictures"], "tl_course.recipes.finetune", "nothing is kept"),
     "grade": (["grade", "in", "--exercise", "02"], "tl_course.grading.grade", "what is marked is kept"),
-    "test": (["test", "--quick"], "tl_course.app.cli.subprocess.call", ""),
+    "test": (["test", "--quick"], "tl_course.app.cli._importable", "what was finished is kept"),
     "doctor": (["doctor"], "tl_course.app.doctor.examine", "what was finished is kept"),
 }
 

@@ -117,6 +117,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(clone, executed, tmp_path)
         list(run(lessons(), tmp_path / "out"))
 
 
+@pytest.mark.integration
 def test_a_real_kernel_runs_a_real_lesson(clone, tmp_path):
     [(row, kept)] = run(lessons(["00"]), tmp_path / "out")
     assert (row.ok, kept) == (True, False)
@@ -247,6 +248,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scrap(tmp_path, monkeypat
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
+@pytest.mark.integration
 def test_reading_lessons_needs_no_torch():
     import subprocess
 

@@ -38,6 +38,7 @@ def text_of(cell):
     return "".join(output.get("text", "") for output in cell.outputs)
 
 
+@pytest.mark.integration
 def test_runs_in_this_interpreter_whatever_kernelspec_the_user_has(run, tmp_path, monkeypatch):
     spec = tmp_path / "jupyter" / "kernels" / "python3"
     spec.mkdir(parents=True)
@@ -49,11 +50,13 @@ def test_runs_in_this_interpreter_whatever_kernelspec_the_user_has(run, tmp_path
     assert text_of(notebook.cells[1]).strip() == sys.executable
 
 
+@pytest.mark.integration
 def test_passes_folder_and_environment(run, tmp_path):
     _, notebook = run("import os; print(os.getcwd(), os.environ['TL_TEST'])", env={"TL_TEST": "yes"})
     assert text_of(notebook.cells[1]).split() == [str(tmp_path), "yes"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("theirs", "expected"),
     [({}, str(SPIN_COUNT)), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
@@ -68,6 +71,7 @@ def test_idle_threads_soon_sleep_unless_the_user_wants_it_otherwise(run, monkeyp
     assert startpage.jupyter_environment().get("GOMP_SPINCOUNT") == expected
 
 
+@pytest.mark.integration
 def test_the_users_startup_files_do_not_run(run, tmp_path, monkeypatch):
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
@@ -76,6 +80,7 @@ def test_the_users_startup_files_do_not_run(run, tmp_path, monkeypatch):
     assert not run("surprise")[0].ok
 
 
+@pytest.mark.integration
 def test_two_runs_give_the_same_bytes(run, tmp_path):
     source = "import sys\nfor i in range(50):\n    print(i, flush=True)\nprint('x', file=sys.stdout)"
     run(source)
@@ -86,12 +91,14 @@ def test_two_runs_give_the_same_bytes(run, tmp_path):
         assert word not in first
 
 
+@pytest.mark.integration
 def test_widgets_run_and_their_state_is_not_kept(run):
     result, notebook = run("import ipywidgets\nipywidgets.interact(lambda x: print(x), x=(0, 3));")
     assert result.ok, result.error
     assert "widgets" not in notebook.metadata
 
 
+@pytest.mark.integration
 def test_old_outputs_and_metadata(tmp_path):
     old = new_code_cell("1", execution_count=9, outputs=[new_output("stream", text="old")])
     notebook = new_notebook(
@@ -106,6 +113,7 @@ def test_old_outputs_and_metadata(tmp_path):
     assert saved.cells[1].execution_count is None
 
 
+@pytest.mark.integration
 def test_a_failure_names_the_cell_in_one_line_and_keeps_what_ran(run):
     result, notebook = run("print('before')", "raise ValueError('two\\nlines')", "print('after')")
     assert not result.ok
@@ -115,23 +123,27 @@ def test_a_failure_names_the_cell_in_one_line_and_keeps_what_ran(run):
     assert notebook.cells[3].execution_count is None
 
 
+@pytest.mark.integration
 def test_a_cell_may_fail_when_it_says_so(run):
     result, notebook = run("1 / 0", "1 / 0", tags=["raises-exception"])
     assert result.ok
     assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2]
 
 
+@pytest.mark.integration
 def test_a_cell_that_takes_too_long_is_stopped(run):
     result, _ = run("while True: pass", timeout=1)
     assert result.error == "cell 2 (In [1]): still running after 1 s"
     assert result.seconds < 30
 
 
+@pytest.mark.integration
 def test_a_kernel_that_dies_is_reported(run):
     result, _ = run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert "cell 2 (In [1]): the kernel died" in result.error
 
 
+@pytest.mark.integration
 def test_peak_memory_counts_what_was_freed_and_what_children_held(run):
     base = run("x = 1")[0].peak_bytes
     freed = run("import numpy as np\nx = np.ones(40_000_000)\ndel x")[0].peak_bytes
@@ -142,6 +154,7 @@ def test_peak_memory_counts_what_was_freed_and_what_children_held(run):
     assert run(child)[0].peak_bytes - base > 250 * MEGABYTE
 
 
+@pytest.mark.integration
 def test_processes_a_cell_leaves_behind_are_ended(run):
     source = "import subprocess, sys, time\np = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)'])"
     _, notebook = run(f"{source}\nprint(p.pid)\ntime.sleep(0.3)")
@@ -149,6 +162,7 @@ def test_processes_a_cell_leaves_behind_are_ended(run):
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_ends_the_kernel_and_is_passed_on(tmp_path):
     source = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\nopen('ready', 'w')\ntime.sleep(99)"
