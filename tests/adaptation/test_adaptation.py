@@ -15,13 +15,10 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.estimator_checks import (
-    check_get_params_invariance,
-    check_no_attributes_set_in_init,
-    check_parameters_default_constructible,
-    check_set_params,
-)
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tl_course import adaptation
 from tl_course.adaptation import (
@@ -347,9 +344,9 @@ def test_tradaboost_trusts_misfitting_source_examples_less(seed):
 def test_tradaboost_refusals():
     draw = np.random.default_rng(0)
     X, y = draw.normal(size=(20, 2)), np.arange(20) % 2
-    with pytest.raises(ValueError, match="the labels name 3"):
+    with pytest.raises(ValueError, match=r"Only binary classification is supported.*The labels name 3 classes"):
         TrAdaBoost().fit(X, y, X_source=X, y_source=np.arange(20) % 3)
-    with pytest.raises(ValueError, match="the labels name 1"):
+    with pytest.raises(ValueError, match="all labels name one class: give examples of a second"):
         TrAdaBoost().fit(X, np.zeros(20), X_source=X, y_source=np.zeros(20))
     with pytest.raises(ValueError, match="rounds=0"):
         TrAdaBoost(rounds=0).fit(X, y, X_source=X, y_source=y)
@@ -445,21 +442,135 @@ def test_impossible_values_are_refused(call, message):
 
 # --- the manners of scikit-learn
 
-ESTIMATORS = [DensityRatio, SourceSelection, KernelMeanMatching, Reweighted, TrAdaBoost]
+
+# Each of these hundreds of checks is short; together they take ten seconds, and say how estimators behave, not what
+# they compute.
+@pytest.mark.integration
+@pytest.mark.filterwarnings("ignore:.* was given no (target|source)")
+@parametrize_with_checks(
+    [
+        DensityRatio(),
+        DensityRatio(folds=2, normalise=False),
+        SourceSelection(folds=2),
+        KernelMeanMatching(),
+        Reweighted(),
+        Reweighted(DecisionTreeClassifier(random_state=0), KernelMeanMatching()),
+        TrAdaBoost(),
+        TrAdaBoost(DecisionTreeClassifier(max_depth=2, random_state=0), rounds=5),
+    ]
+)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
 
 
-@pytest.mark.parametrize("kind", ESTIMATORS)
-def test_estimators_have_scikit_learns_parameters(kind):
-    for check in (
-        check_parameters_default_constructible,
-        check_no_attributes_set_in_init,
-        check_get_params_invariance,
-        check_set_params,
-    ):
-        check(kind.__name__, kind())
-    copied = clone(kind())
-    assert copied.get_params() == kind().get_params()
-    assert kind.__name__ in repr(copied)
+def test_tags_say_what_is_taken():
+    for estimator in (DensityRatio(), SourceSelection(), KernelMeanMatching(), Reweighted(), TrAdaBoost()):
+        assert get_tags(estimator).input_tags.sparse
+    assert not get_tags(Reweighted(GaussianNB())).input_tags.sparse
+    assert not get_tags(TrAdaBoost(GaussianNB())).input_tags.sparse
+    assert get_tags(Reweighted()).classifier_tags.multi_class
+    assert not get_tags(TrAdaBoost()).classifier_tags.multi_class
+    assert not hasattr(Reweighted(LinearSVC()), "predict_proba")
+
+
+@pytest.mark.parametrize("name", WEIGHERS)
+def test_the_target_is_given_in_the_second_place_or_by_name(name):
+    source, target = shifted(3)
+    labels = np.arange(len(source)) % 2
+    weights = WEIGHERS[name]().fit(source, target).weights_
+    for given in ({"target": target}, {"y": labels, "target": target}, {"y": target.tolist()}):
+        np.testing.assert_array_equal(WEIGHERS[name]().fit(source, **given).weights_, weights)
+
+
+@pytest.mark.parametrize("y", [None, np.arange(120) % 2])
+def test_a_forgotten_target_or_source_is_said(y):
+    source, _ = shifted(4)
+    for make in (DensityRatio, KernelMeanMatching):
+        with pytest.warns(UserWarning, match="was given no target and takes X for it"):
+            weights = make().fit(source, y).weights_
+        np.testing.assert_allclose(weights, 1, atol=1e-3)
+    if y is not None:
+        with pytest.warns(UserWarning, match="Reweighted was given no target"):
+            model = Reweighted().fit(source, y)
+        np.testing.assert_allclose(model.weights_, 1, atol=1e-3)
+        with pytest.warns(UserWarning, match="TrAdaBoost was given no source"):
+            TrAdaBoost(DecisionTreeClassifier(max_depth=1)).fit(source, y)
+        with pytest.raises(ValueError, match="both X_source and y_source"):
+            TrAdaBoost().fit(source, y, X_source=source)
+        with pytest.raises(ValueError, match="Expected 2D array"):
+            Reweighted().fit(source, y, target=source[:, 0])
+
+
+def test_without_a_source_boosting_is_adaboost():
+    draw = np.random.default_rng(1)
+    X = draw.normal(size=(80, 2))
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    rounds, weights, votes = 6, np.full(80, 1 / 80), np.zeros(80)
+    for turn in range(1, rounds + 1):
+        stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(X, y, sample_weight=weights)
+        wrong = stump.predict(X) != y
+        beta = weights[wrong].sum() / weights[~wrong].sum()
+        weights = np.where(wrong, weights, weights * beta)  # AdaBoost.M1: those that are right lose weight
+        weights /= weights.sum()
+        if turn >= rounds / 2:
+            votes += -np.log(beta) * (stump.predict(X) - 0.5)
+    with pytest.warns(UserWarning, match="no source"):
+        ours = TrAdaBoost(DecisionTreeClassifier(max_depth=1, random_state=0), rounds=rounds).fit(X, y)
+    np.testing.assert_allclose(ours.decision_function(X), votes)
+
+
+@pytest.mark.parametrize(
+    ("make", "plain", "given"),
+    [
+        (
+            DensityRatio,
+            {"folds": 3, "limit": 2.0, "seed": 1},
+            {"folds": np.int64(3), "limit": np.float32(2), "seed": np.int8(1)},
+        ),
+        (
+            SourceSelection,
+            {"share": 0.25, "folds": 3, "seed": 1},
+            {"share": np.float16(0.25), "folds": np.int64(3), "seed": np.uint8(1)},
+        ),
+        (
+            KernelMeanMatching,
+            {"bandwidth": 1.5, "limit": 4.0, "tolerance": 0.25, "iterations": 3000},
+            {
+                "bandwidth": np.float32(1.5),
+                "limit": np.int64(4),
+                "tolerance": np.float16(0.25),
+                "iterations": np.int32(3000),
+            },
+        ),
+    ],
+)
+def test_parameters_may_be_numpys_and_nothing_but_numbers(make, plain, given):
+    source, target = shifted(5)
+    np.testing.assert_array_equal(
+        make(**given).fit(source, target).weights_, make(**plain).fit(source, target).weights_
+    )
+    for name in plain:
+        for wrong in ("3", True, np.True_):
+            with pytest.raises(ValueError, match=rf"{name}=.* is not possible; give a (whole|finite) number"):
+                make(**plain | {name: wrong}).fit(source, target)
+
+
+def test_rounds_and_the_distance_take_numpys_numbers():
+    source, target = shifted(6)
+    assert proxy_a_distance(source, target, folds=np.int64(3), seed=np.int64(2)) == proxy_a_distance(
+        source, target, folds=3, seed=2
+    )
+    labels = (source[:, 0] > 0).astype(int)
+    model = TrAdaBoost(rounds=np.int64(3)).fit(source[:40], labels[:40], X_source=source[40:], y_source=labels[40:])
+    assert 1 <= len(model.estimators_) <= 3
+    for rounds in (True, 2.0, "3"):
+        with pytest.raises(ValueError, match=r"rounds=.* is not possible; give a whole number from 1"):
+            TrAdaBoost(rounds=rounds).fit(source, labels, X_source=source, y_source=labels)
+
+
+def test_advice_about_too_few_examples_can_be_followed():
+    with pytest.raises(ValueError, match="1 sample in the smaller domain: give 2 samples or more of each"):
+        DensityRatio(folds=2).fit([[1.0]], [[2.0]])
 
 
 @pytest.mark.parametrize("name", WEIGHERS)

@@ -10,9 +10,12 @@ Estimator            What it does                                               
 `TrAdaBoost`         boosting that trusts misfitting source examples less         some labels
 ==================== ============================================================ ==================
 
-The three weighers have ``fit(X, target)`` and then ``weights_``, one for each row of X, for any estimator's
-``sample_weight``. `effective_sample_size` says what the weights leave of the source, `proxy_a_distance` how far apart
-the domains are. `source_accuracy`, `negative_entropy` and `importance_weighted` judge a model without target labels.
+The three weighers have ``fit(X, target=target)``, in short ``fit(X, target)``, and then ``weights_``, one for each row
+of X, for any estimator's ``sample_weight``. All five pass scikit-learn's ``check_estimator``, whose ``fit(X, y)`` knows
+of no target: then an estimator takes X for it (`TrAdaBoost` goes without a source), and a warning says so.
+
+`effective_sample_size` says what the weights leave of the source, `proxy_a_distance` how far apart the domains are.
+`source_accuracy`, `negative_entropy` and `importance_weighted` judge a model without target labels.
 """
 
 from tl_course.adaptation.boosting import TrAdaBoost

@@ -1,14 +1,17 @@
 """TrAdaBoost: boosting in which source examples that do not fit the target lose their say."""
 
+import warnings
 from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from tl_course.adaptation._inputs import Matrix, stacked, two_domains
+from tl_course.plain_numbers import whole_number
 
 # β_t of a learner without any error on the target would be 0, and its say in the vote infinite.
 LEAST = 1e-10
@@ -73,20 +76,35 @@ class TrAdaBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.rounds = rounds
 
-    def fit(self, X: Matrix, y: np.ndarray, *, X_source: Matrix, y_source: np.ndarray) -> Self:
-        """Train on the target X, n_t×d, with its labels y, and on the source (dense or sparse)."""
-        if self.rounds < 1:
-            raise ValueError(f"rounds={self.rounds}: boosting needs at least 1.")
-        X, X_source = two_domains(self, X, X_source, what="source")
+    def fit(
+        self, X: Matrix, y: np.ndarray, *, X_source: Matrix | None = None, y_source: np.ndarray | None = None
+    ) -> Self:
+        """Train on the target X, n_t×d, with its labels y, and on the source (dense or sparse).
+
+        Without a source, as scikit-learn's tools call it, what is left is AdaBoost on the target, and a warning says
+        so.
+        """
+        rounds = whole_number("rounds", self.rounds, least=1)
+        if (X_source is None) != (y_source is None):
+            raise ValueError("the source needs both X_source and y_source, one label for each row.")
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        if X_source is None:
+            warnings.warn(
+                "TrAdaBoost was given no source, and boosts the target's examples alone: give X_source and y_source.",
+                stacklevel=2,
+            )
+            X_source, y_source = X[:0], y[:0]
+        else:
+            X, X_source = two_domains(self, X, X_source, what="source")
         count = X_source.shape[0]
         wanted = self._coded(y_source, y, X_source, X)
         everything = stacked(X_source, X)
         weights = np.ones(len(wanted))
-        fading = 1 / (1 + np.sqrt(2 * np.log(count) / self.rounds))
+        fading = 1 / (1 + np.sqrt(2 * np.log(max(count, 1)) / rounds))
         self.estimators_, errors = [], []
-        for _ in range(self.rounds):
+        for _ in range(rounds):
             weights *= len(weights) / weights.sum()  # shares times n_s + n_t
-            learner = clone(LogisticRegression() if self.estimator is None else self.estimator)
+            learner = clone(self._learner())
             learner.fit(everything, wanted, sample_weight=weights)
             wrong = learner.predict(everything) != wanted
             error = float(weights[count:] @ wrong[count:] / weights[count:].sum())
@@ -104,6 +122,16 @@ class TrAdaBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         weights *= len(weights) / weights.sum()
         self.errors_, self.source_weights_, self.target_weights_ = np.array(errors), weights[:count], weights[count:]
         return self
+
+    def __sklearn_tags__(self):
+        """What scikit-learn's tools need to know: two classes, and matrices that the learner takes."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = get_tags(self._learner()).input_tags.sparse
+        return tags
+
+    def _learner(self) -> ClassifierMixin:
+        return LogisticRegression() if self.estimator is None else self.estimator
 
     def decision_function(self, X: Matrix) -> np.ndarray:
         """The vote, m numbers: Σ −ln β_t·(h_t(x) − ½) over the second half of the rounds; from 0 on it is class 1."""
@@ -125,10 +153,14 @@ class TrAdaBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(X, y)
         check_classification_targets(y)
         self.classes_, coded = np.unique(np.concatenate([y_source, y]), return_inverse=True)
-        if len(self.classes_) != 2:
+        if len(self.classes_) < 2:
             raise ValueError(
-                f"TrAdaBoost tells two classes apart, and the labels name {len(self.classes_)}: train one for each "
-                "class against the others."
+                "TrAdaBoost tells two classes apart, and all labels name one class: give examples of a second one."
+            )
+        if len(self.classes_) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass. The labels name "
+                f"{len(self.classes_)} classes: train a TrAdaBoost for each class against the others."
             )
         return coded
 

@@ -8,13 +8,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tl_course.adaptation._inputs import Matrix, stacked, two_domains
+from tl_course.adaptation._inputs import Matrix, TakesSparse, stacked, target_of, two_domains
+from tl_course.plain_numbers import real_number, whole_number
 
 # A classifier that is quite sure gives 0 or 1 to the last bit; the ratio is to stay a number.
 SURE = 1e-12
 
 
-class DensityRatio(BaseEstimator):
+class DensityRatio(TakesSparse):
     """Weights w(x) = p_t(x)/p_s(x) = (n_s/n_t)·P(target | x)/P(source | x), from a classifier of the domains.
 
     Parameters
@@ -79,17 +80,26 @@ class DensityRatio(BaseEstimator):
         self.normalise = normalise
         self.seed = seed
 
-    def fit(self, X: Matrix, target: Matrix) -> Self:
-        """Weigh the source X, n_s×d, by the target, n_t×d (dense or sparse)."""
-        if self.limit is not None and not self.limit > 0:
+    def fit(self, X: Matrix, y: Matrix | np.ndarray | None = None, *, target: Matrix | None = None) -> Self:
+        """Weigh the source X, n_s×d, by the target, n_t×d (dense or sparse).
+
+        ``fit(source, target)`` is short for ``fit(source, target=target)``: a matrix in the place of y is the target.
+        Labels y, as scikit-learn's tools give them, change nothing.
+        """
+        folds, seed, limit = (
+            whole_number("folds", self.folds),
+            whole_number("seed", self.seed),
+            real_number("limit", self.limit),
+        )
+        if limit is not None and limit <= 0:
             raise ValueError(f"limit={self.limit} would leave no weight: give a number above 0, or None.")
-        X, target = two_domains(self, X, target)
+        X, target = two_domains(self, X, target_of(self, X, y, target))
         both, domain = _labelled(X, target)
         classifier = LogisticRegression() if self.classifier is None else self.classifier
         self.classifier_ = clone(classifier).fit(both, domain)
         self._prior_ = X.shape[0] / target.shape[0]
-        if self.folds:
-            chances = _out_of_fold(classifier, both, domain, self.folds, self.seed)[: X.shape[0]]
+        if folds:
+            chances = _out_of_fold(classifier, both, domain, folds, seed)[: X.shape[0]]
         else:
             chances = self.classifier_.predict_proba(X)[:, 1]
         weights = self._ratio(chances)
@@ -104,10 +114,11 @@ class DensityRatio(BaseEstimator):
 
     def _ratio(self, chances: np.ndarray) -> np.ndarray:
         chances = chances.clip(SURE, 1 - SURE)
-        return np.minimum(self._prior_ * chances / (1 - chances), np.inf if self.limit is None else self.limit)
+        limit = real_number("limit", self.limit)
+        return np.minimum(self._prior_ * chances / (1 - chances), np.inf if limit is None else limit)
 
 
-class SourceSelection(BaseEstimator):
+class SourceSelection(TakesSparse):
     """Keeps the share of the source that a classifier of the domains finds most like the target.
 
     Parameters
@@ -152,13 +163,14 @@ class SourceSelection(BaseEstimator):
         self.folds = folds
         self.seed = seed
 
-    def fit(self, X: Matrix, target: Matrix) -> Self:
-        """Choose from the source X, n_s×d, by the target, n_t×d (dense or sparse)."""
-        if not 0 < self.share <= 1:
+    def fit(self, X: Matrix, y: Matrix | np.ndarray | None = None, *, target: Matrix | None = None) -> Self:
+        """Choose from the source X, n_s×d, by the target, n_t×d (dense or sparse); y as for `DensityRatio`."""
+        share = real_number("share", self.share)
+        if share is None or not 0 < share <= 1:
             raise ValueError(f"share={self.share} is no part of the source: give a number above 0 and at most 1.")
-        X, target = two_domains(self, X, target)
-        ratio = DensityRatio(self.classifier, folds=self.folds, seed=self.seed).fit(X, target).weights_
-        kept = max(round(self.share * len(ratio)), 1)
+        X, target = two_domains(self, X, target_of(self, X, y, target))
+        ratio = DensityRatio(self.classifier, folds=self.folds, seed=self.seed).fit(X, target=target).weights_
+        kept = max(round(share * len(ratio)), 1)
         self.support_ = np.zeros(len(ratio), dtype=bool)
         self.support_[np.argsort(-ratio, kind="stable")[:kept]] = True
         self.weights_ = self.support_ * len(ratio) / kept
@@ -240,6 +252,7 @@ def proxy_a_distance(
     2.0
     """
     source, target = two_domains(BaseEstimator(), source, target)
+    folds, seed = whole_number("folds", folds), whole_number("seed", seed)
     both, domain = _labelled(source, target)
     chances = _out_of_fold(LogisticRegression() if classifier is None else classifier, both, domain, folds, seed)
     wrong = (chances > 0.5) != domain
@@ -253,9 +266,13 @@ def _labelled(source: Matrix, target: Matrix) -> tuple[Matrix, np.ndarray]:
 def _out_of_fold(classifier: ClassifierMixin, both: Matrix, domain: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """P(target | x) of each example, from a classifier that did not see it."""
     smaller = np.bincount(domain).min()
-    if not 2 <= folds <= smaller:
+    if smaller < 2:
         raise ValueError(
-            f"folds={folds} is not possible with {smaller} examples in the smaller domain: give 2 to {smaller}."
+            f"folds={folds} is not possible with 1 sample in the smaller domain: give 2 samples or more of each domain."
+        )
+    if folds is None or not 2 <= folds <= smaller:
+        raise ValueError(
+            f"folds={folds} is not possible with {smaller} samples in the smaller domain: give 2 to {smaller}."
         )
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
     return cross_val_predict(clone(classifier), both, domain, cv=parts, method="predict_proba")[:, 1]

@@ -5,17 +5,17 @@ from typing import Self
 
 import numpy as np
 from scipy.optimize import brentq
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 
-from tl_course.adaptation._inputs import Matrix, stacked, two_domains
+from tl_course.adaptation._inputs import Matrix, TakesSparse, stacked, target_of, two_domains
+from tl_course.plain_numbers import real_number, whole_number
 
 SETTLED = 1e-7  # of a squared distance between means, whose kernel is at most 1
 LOOK = 100
 
 
-class KernelMeanMatching(BaseEstimator):
+class KernelMeanMatching(TakesSparse):
     """Weights w of the source that minimise ‖(1/n_s)·Σ w_i·φ(x_i) − (1/n_t)·Σ φ(x′_j)‖², 0 ≤ w ≤ B, |mean(w) − 1| ≤ ε.
 
     φ is the feature space of a Gaussian kernel. No density is estimated on the way, and none divided by another.
@@ -73,28 +73,31 @@ class KernelMeanMatching(BaseEstimator):
         self.tolerance = tolerance
         self.iterations = iterations
 
-    def fit(self, X: Matrix, target: Matrix) -> Self:
-        """Weigh the source X, n_s×d, by the target, n_t×d (dense or sparse)."""
-        X, target = two_domains(self, X, target)
+    def fit(self, X: Matrix, y: Matrix | np.ndarray | None = None, *, target: Matrix | None = None) -> Self:
+        """Weigh the source X, n_s×d, by the target, n_t×d (dense or sparse); y as for `DensityRatio`."""
+        bandwidth, limit, tolerance, iterations = self._settings()
+        X, target = two_domains(self, X, target_of(self, X, y, target))
         count = X.shape[0]
-        tolerance = 1 - 1 / np.sqrt(count) if self.tolerance is None else self.tolerance
-        self._check_settings(tolerance)
-        width = _median_distance(stacked(X, target)) if self.bandwidth is None else self.bandwidth
+        tolerance = 1 - 1 / np.sqrt(count) if tolerance is None else tolerance
+        width = _median_distance(stacked(X, target)) if bandwidth is None else bandwidth
         gamma = 1 / (2 * width**2)
         kernel = rbf_kernel(X, gamma=gamma)
         pull = rbf_kernel(X, target, gamma=gamma).sum(axis=1) * count / target.shape[0]
-        self.weights_, self.n_iter_ = _solve(kernel, pull, self.limit, tolerance, self.iterations)
+        self.weights_, self.n_iter_ = _solve(kernel, pull, limit, tolerance, iterations)
         return self
 
-    def _check_settings(self, tolerance: float) -> None:
-        if not self.limit >= 1:
+    def _settings(self) -> tuple[float | None, float, float | None, int]:
+        """Bandwidth, limit, tolerance and iterations as plain numbers, each possible."""
+        bandwidth, limit = real_number("bandwidth", self.bandwidth), real_number("limit", self.limit)
+        tolerance = real_number("tolerance", self.tolerance)
+        iterations = whole_number("iterations", self.iterations, least=1)
+        if limit is None or limit < 1:
             raise ValueError(f"limit={self.limit}: weights with a mean of about 1 need a limit of 1 or more.")
-        if not tolerance >= 0:
+        if tolerance is not None and tolerance < 0:
             raise ValueError(f"tolerance={tolerance}: the mean weight may be 0 or more away from 1.")
-        if self.bandwidth is not None and not self.bandwidth > 0:
+        if bandwidth is not None and bandwidth <= 0:
             raise ValueError(f"bandwidth={self.bandwidth} must be above 0, or None for the median distance.")
-        if self.iterations < 1:
-            raise ValueError(f"iterations={self.iterations}: give at least 1.")
+        return bandwidth, limit, tolerance, iterations
 
 
 def _median_distance(both: Matrix) -> float:

@@ -6,9 +6,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted, check_X_y
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tl_course.adaptation._inputs import Matrix
+from tl_course.adaptation._inputs import Matrix, target_of, two_domains
 from tl_course.adaptation.density import DensityRatio
 
 
@@ -54,10 +57,16 @@ class Reweighted(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.weigher = weigher
 
-    def fit(self, X: Matrix, y: np.ndarray, *, target: Matrix) -> Self:
-        """Train on the source X, n_s×d, with its labels y, weighed by the target's inputs, n_t×d."""
-        X, y = check_X_y(X, y, accept_sparse="csr")
-        estimator = clone(LogisticRegression() if self.estimator is None else self.estimator)
+    def fit(self, X: Matrix, y: np.ndarray, *, target: Matrix | None = None) -> Self:
+        """Train on the source X, n_s×d, with its labels y, weighed by the target's inputs, n_t×d.
+
+        Without a target, as scikit-learn's tools call it, the source is its own, and a warning says so.
+        """
+        target = target_of(self, X, None, target)
+        X, y = validate_data(self, X, y, accept_sparse="csr")
+        check_classification_targets(y)
+        _, target = two_domains(self, X, target)
+        estimator = clone(self._classifier())
         self.weigher_ = clone(DensityRatio() if self.weigher is None else self.weigher).fit(X, target)
         self.weights_ = self.weigher_.weights_
         name = f"{estimator.steps[-1][0]}__sample_weight" if isinstance(estimator, Pipeline) else "sample_weight"
@@ -69,15 +78,29 @@ class Reweighted(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 f"classifier ({error})."
             ) from error
         self.classes_ = self.estimator_.classes_
-        self.n_features_in_ = X.shape[1]
         return self
 
     def predict(self, X: Matrix) -> np.ndarray:
         """The predicted classes of m×d inputs: m labels."""
         check_is_fitted(self)
-        return self.estimator_.predict(X)
+        return self.estimator_.predict(self._checked(X))
 
+    @available_if(lambda self: hasattr(self._classifier(), "predict_proba"))
     def predict_proba(self, X: Matrix) -> np.ndarray:
         """The probabilities of m×d inputs: m×C, in the order of ``classes_``."""
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self.estimator_.predict_proba(self._checked(X))
+
+    def __sklearn_tags__(self):
+        """What scikit-learn's tools need to know: what the classifier takes."""
+        tags, inner = super().__sklearn_tags__(), get_tags(self._classifier())
+        tags.input_tags.sparse = inner.input_tags.sparse
+        if inner.classifier_tags is not None:
+            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        return tags
+
+    def _classifier(self) -> ClassifierMixin | Pipeline:
+        return LogisticRegression() if self.estimator is None else self.estimator
+
+    def _checked(self, X: Matrix) -> Matrix:
+        return validate_data(self, X, accept_sparse="csr", reset=False)
