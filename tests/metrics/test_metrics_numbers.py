@@ -65,10 +65,13 @@ def test_lists_of_tensors(dtype):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: metrics.wilson(1.5, 3), "successes must be a whole number"),
-        (lambda: metrics.wilson(1, 3, confidence="high"), "confidence must be a number"),
-        (lambda: metrics.calibration_error([0], [[1.0, 0.0]], bins=1.5), "bins must be a whole number"),
-        (lambda: metrics.confusion([0], [0], num_classes="two"), "num_classes must be a whole number"),
+        (lambda: metrics.wilson(1.5, 3), "successes=.* is not possible; give a whole number"),
+        (lambda: metrics.wilson(1, 3, confidence="high"), "confidence=.* is not possible; give a finite number"),
+        (
+            lambda: metrics.calibration_error([0], [[1.0, 0.0]], bins=1.5),
+            "bins=.* is not possible; give a whole number",
+        ),
+        (lambda: metrics.confusion([0], [0], num_classes="two"), "num_classes=.* is not possible; give a whole number"),
     ],
 )
 def test_what_is_no_such_number_is_refused_by_its_name(call, message):

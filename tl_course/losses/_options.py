@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from tl_course._numbers import real
+from tl_course.plain_numbers import real_number
 
 
 def share(name: str, value: Any, at_zero: str, at_one: str) -> float:
@@ -15,7 +15,7 @@ def share(name: str, value: Any, at_zero: str, at_one: str) -> float:
     Traceback (most recent call last):
     ValueError: alpha=2 must lie between 0 (the target alone) and 1 (the source alone).
     """
-    plain = real(name, value)
+    plain = real_number(name, value)
     if not 0 <= plain <= 1:
         raise ValueError(f"{name}={value} must lie between 0 ({at_zero}) and 1 ({at_one}).")
     return plain
@@ -30,7 +30,7 @@ def softening(temperature: Any) -> float:
     Traceback (most recent call last):
     ValueError: temperature=-1: a temperature is a number above 0, such as 4; 1 leaves the logits as they are.
     """
-    plain = real("temperature", temperature)
+    plain = real_number("temperature", temperature)
     if not 0 < plain < math.inf:
         raise ValueError(
             f"temperature={temperature}: a temperature is a number above 0, such as 4; 1 leaves the logits as they are."

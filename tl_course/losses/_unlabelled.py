@@ -8,7 +8,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import whole
+from tl_course.plain_numbers import whole_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Batches, Task
@@ -36,7 +36,7 @@ class Unlabelled:
     """
 
     def __init__(self, task: "Task", *, batch_size: int, seed: int):
-        batch_size, seed = whole("batch_size", batch_size), whole("seed", seed)
+        batch_size, seed = whole_number("batch_size", batch_size), whole_number("seed", seed)
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size} is not a number of target examples; give at least 1.")
         count = len(task.train)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._unlabelled import Unlabelled
 from tl_course.losses._unwrap import logits, module_named, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import AddedLoss, Loss
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task
@@ -98,7 +98,7 @@ class Adaptation(AddedLoss):
         if layer is not None:
             module_named(model, layer)
         _check_classes(unwrap(model), target)
-        self.weight, self.layer, self.batch_norm = real("weight", weight), layer, batch_norm
+        self.weight, self.layer, self.batch_norm = real_number("weight", weight), layer, batch_norm
         self._target = Unlabelled(target, batch_size=batch_size, seed=seed)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course._numbers import real, whole
 from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._unlabelled import Unlabelled
 from tl_course.losses._unwrap import logits, unwrap
 from tl_course.losses.adaptation import Adaptation, in_eval
+from tl_course.plain_numbers import real_number, whole_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task
@@ -61,7 +61,7 @@ def reverse_gradient(features: Tensor, strength: float) -> Tensor:
     >>> (3 * reverse_gradient(x, 0.5)).sum().backward(); x.grad
     tensor([-1.5000, -1.5000])
     """
-    strength = real("strength", strength)
+    strength = real_number("strength", strength)
     if not strength >= 0:
         raise ValueError(f"strength={strength} must not be negative: λ reverses the gradient by itself.")
     return _Reversal.apply(features, strength)
@@ -98,10 +98,10 @@ def reversal_strength(progress: float, gamma: float = 10.0) -> float:
     >>> [round(reversal_strength(p), 3) for p in (0, 0.1, 0.5, 1)]
     [0.0, 0.462, 0.987, 1.0]
     """
-    progress = real("progress", progress)
+    progress = real_number("progress", progress)
     if not 0 <= progress <= 1:
         raise ValueError(f"progress={progress} is no share of the training: give a number from 0 (start) to 1 (end).")
-    return 2 / (1 + math.exp(-real("gamma", gamma) * progress)) - 1
+    return 2 / (1 + math.exp(-real_number("gamma", gamma) * progress)) - 1
 
 
 @in_full_precision
@@ -205,12 +205,12 @@ class DomainAdversarial(Adaptation):
                 "DomainAdversarial needs the run's length, steps=…, for the schedule of λ, or a constant strength=…: "
                 "give one of them."
             )
-        steps = None if steps is None else whole("steps", steps)
-        strength = None if strength is None else real("strength", strength)
+        steps = None if steps is None else whole_number("steps", steps)
+        strength = None if strength is None else real_number("strength", strength)
         if (steps is not None and steps < 1) or (strength is not None and not strength >= 0):
             raise ValueError(f"steps={steps}, strength={strength}: give at least 1 step, or a λ from 0.")
         self.steps, self._constant, self._now = steps, strength, 0.0
-        hidden, seed = whole("hidden", hidden, least=1), whole("seed", options.get("seed", 0))
+        hidden, seed = whole_number("hidden", hidden, least=1), whole_number("seed", options.get("seed", 0))
         self.discriminator = _discriminator(_width(model, self._target, self.layer), hidden, seed)
 
     @property

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._features import caught, only
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import module_named
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import AddedLoss, Loss
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task
@@ -120,7 +120,7 @@ class AttentionTransfer(AddedLoss):
             raise ValueError('AttentionTransfer compares at least one pair of layers, such as {"layer4": "layer4"}.')
         for name in layers.values():
             module_named(teacher, name)
-        self.layers, self.weight = dict(layers), real("weight", weight)
+        self.layers, self.weight = dict(layers), real_number("weight", weight)
         self._teacher = Teacher(teacher, list(self.layers.values()), cache=cache)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

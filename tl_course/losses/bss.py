@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import real, whole
 from tl_course.losses._features import one_tensor
 from tl_course.losses._precision import full
 from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._unwrap import unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside
+from tl_course.plain_numbers import real_number, whole_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -51,7 +51,7 @@ def bss(features: Tensor, k: int = 1) -> Tensor:
     >>> bss(torch.diag(torch.tensor([3.0, 2.0, 1.0])), k=2)
     tensor(5.)
     """
-    k = whole("k", k)
+    k = whole_number("k", k)
     if features.ndim != 2 or not 1 <= k <= min(features.shape):
         raise ValueError(
             f"k={k} smallest singular values of features of shape {tuple(features.shape)}: "
@@ -98,10 +98,10 @@ class BSS:
     """
 
     def __init__(self, *, weight: float = 0.001, k: int = 1, base: Loss = cross_entropy):
-        self.k = whole("k", k)
+        self.k = whole_number("k", k)
         if self.k < 1:
             raise ValueError(f"k={k}: BSS shrinks at least one singular value.")
-        self.weight, self.base = real("weight", weight), check_inside(base, self)
+        self.weight, self.base = real_number("weight", weight), check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
         from tl_course import models

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course._numbers import whole
 from tl_course.losses._unwrap import logits
+from tl_course.plain_numbers import whole_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -42,7 +42,7 @@ def class_weights(labels: Tensor, num_classes: int | None = None) -> Tensor:
     >>> class_weights(torch.tensor([0, 0, 0, 1]))
     tensor([0.6667, 2.0000])
     """
-    num_classes = None if num_classes is None else whole("num_classes", num_classes, least=0)
+    num_classes = None if num_classes is None else whole_number("num_classes", num_classes, least=0)
     counts = torch.bincount(labels.cpu(), minlength=num_classes or 0)
     if num_classes is not None and len(counts) > num_classes:
         raise ValueError(f"Label {len(counts) - 1} is none of {num_classes} classes, which are 0 to {num_classes - 1}.")

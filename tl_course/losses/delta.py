@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._features import one_tensor, outputs
 from tl_course.losses._precision import full
 from tl_course.losses._unwrap import logits, module_named, on_device, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside, total
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -134,7 +134,7 @@ class DELTA:
             if channel_weights is not None and name not in channel_weights:
                 raise ValueError(f"DELTA has no channel weights for the layer {name!r}: compute them for every layer.")
         self.source = copy.deepcopy(unwrap(source)).eval().requires_grad_(False)
-        self.weight, self.channel_weights = real("weight", weight), channel_weights
+        self.weight, self.channel_weights = real_number("weight", weight), channel_weights
         self.base = check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._features import caught, only
 from tl_course.losses._options import softening
 from tl_course.losses._precision import in_full_precision
@@ -13,6 +12,7 @@ from tl_course.losses._processes import share_of_tokens
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import logits, unwrap
 from tl_course.losses.distillation import soft_target_divergence
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -113,7 +113,7 @@ class DistilBERTLoss(nn.Module):
     ):
         super().__init__()
         self.temperature = softening(temperature)
-        self.weights = tuple(real("weights", weight) for weight in weights)
+        self.weights = tuple(real_number("weights", weight) for weight in weights)
         self._body = _body_name(teacher)
         self._teacher = Teacher(teacher, [self._body])
 

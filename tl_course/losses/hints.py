@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._features import caught, only
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import module_named
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import AddedLoss, Loss
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task
@@ -114,7 +114,7 @@ class Hints(AddedLoss):
     ):
         super().__init__(base)
         module_named(teacher, teacher_layer)
-        self.student_layer, self.regressor, self.weight = student_layer, regressor, real("weight", weight)
+        self.student_layer, self.regressor, self.weight = student_layer, regressor, real_number("weight", weight)
         self._teacher = Teacher(teacher, [teacher_layer], cache=cache)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

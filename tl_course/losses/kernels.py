@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tl_course._numbers import real, whole
 from tl_course.losses._precision import in_full_precision
+from tl_course.plain_numbers import real_number, whole_number
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -107,7 +107,7 @@ def polynomial_kernel(x: Tensor, y: Tensor, degree: int = 2) -> Tensor:
     >>> polynomial_kernel(torch.tensor([[1.0, 1.0]]), torch.tensor([[2.0, 0.0]]))
     tensor([[4.]])
     """
-    return (x @ y.T / x.shape[1] + 1) ** whole("degree", degree, least=1)
+    return (x @ y.T / x.shape[1] + 1) ** whole_number("degree", degree, least=1)
 
 
 @in_full_precision
@@ -138,7 +138,7 @@ def median_bandwidth(x: Tensor, y: Tensor, p: float = 2.0) -> Tensor:
     tensor(4.)
     """
     pooled = torch.cat([x, y]).detach()
-    distances = torch.cdist(pooled, pooled, p=real("p", p), compute_mode="donot_use_mm_for_euclid_dist")
+    distances = torch.cdist(pooled, pooled, p=real_number("p", p), compute_mode="donot_use_mm_for_euclid_dist")
     return distances.where(distances > 0, torch.nan).nanmedian().nan_to_num(1.0)
 
 
@@ -158,9 +158,9 @@ def check_kernel(kernel: str | Kernel, bandwidth: float | Tensor | None) -> None
         raise ValueError(
             f"There is no kernel {kernel!r}: choose gaussian, laplacian, linear or polynomial, or give a function."
         )
-    if bandwidth is not None and not isinstance(bandwidth, Tensor) and not real("bandwidth", bandwidth) > 0:
+    if bandwidth is not None and not isinstance(bandwidth, Tensor) and not real_number("bandwidth", bandwidth) > 0:
         raise ValueError(f"bandwidth={bandwidth} must be above 0, or None for the median of the distances.")
 
 
 def _width(bandwidth: float | Tensor) -> float | Tensor:
-    return bandwidth if isinstance(bandwidth, Tensor) else real("bandwidth", bandwidth)
+    return bandwidth if isinstance(bandwidth, Tensor) else real_number("bandwidth", bandwidth)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._precision import full
 from tl_course.losses._unwrap import module_named, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch
@@ -62,7 +62,7 @@ def l2_sp(
         )
     if not shared and not new:
         raise ValueError("L2-SP was given no weights at all: pass the parameters that are trained.")
-    alpha, beta = real("alpha", alpha), real("beta", beta)
+    alpha, beta = real_number("alpha", alpha), real_number("beta", beta)
     terms = [alpha / 2 * (full(w) - full(start)).square().sum() for w, start in zip(shared, source, strict=True)]
     terms += [beta / 2 * full(w).square().sum() for w in new]
     return torch.stack(terms).sum()
@@ -121,7 +121,7 @@ class L2SP:
     ):
         weights = source if isinstance(source, Mapping) else dict(unwrap(source).named_parameters())
         self.source = {name: value.detach().clone() for name, value in weights.items()}
-        self.alpha, self.beta = real("alpha", alpha), real("beta", beta)
+        self.alpha, self.beta = real_number("alpha", alpha), real_number("beta", beta)
         self.new, self.base = new, check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

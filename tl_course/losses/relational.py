@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course._numbers import real
 from tl_course.losses._features import Layer, caught, only
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._processes import of_whole_batch
@@ -14,6 +13,7 @@ from tl_course.losses._teacher import Teacher
 from tl_course.losses._unwrap import module_named
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import AddedLoss, Loss
+from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task
@@ -181,7 +181,7 @@ class RelationalDistillation(AddedLoss):
         if teacher_layer is not None:
             module_named(teacher, teacher_layer)
         self.student_layer = student_layer
-        self.distance, self.angle = real("distance", distance), real("angle", angle)
+        self.distance, self.angle = real_number("distance", distance), real_number("angle", angle)
         self._teacher = Teacher(teacher, [teacher_layer], cache=cache)
 
     def forward(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:

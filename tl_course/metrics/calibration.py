@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tl_course._numbers import whole
 from tl_course.metrics._class_numbers import array, labels_and_predictions
+from tl_course.plain_numbers import whole_number
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def calibration_error(labels, probabilities, *, bins: int = 15) -> Calibration:
     >>> round(result.error, 3), int(result.count.max())
     (0.15, 4)
     """
-    bins = whole("bins", bins)
+    bins = whole_number("bins", bins)
     if bins < 1:
         raise ValueError(f"bins={bins}: a calibration error needs at least one bin.")
     table = np.asarray(array(probabilities), dtype=float)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tl_course._numbers import real
 from tl_course.metrics._class_numbers import array, labels_and_predictions
 from tl_course.metrics.interval import Interval, normal_quantile, wilson
+from tl_course.plain_numbers import real_number
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def compare(labels, a, b, *, confidence: float = 0.95) -> Comparison:
     """
     from scipy.stats import binomtest
 
-    confidence = real("confidence", confidence)
+    confidence = real_number("confidence", confidence)
     truth, a = labels_and_predictions(labels, a)
     _, b = labels_and_predictions(labels, b)
     right_a, right_b = a == truth, b == truth
@@ -110,7 +110,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float], *, confidence: flo
     """
     from scipy.stats import t
 
-    confidence = real("confidence", confidence)
+    confidence = real_number("confidence", confidence)
     normal_quantile(confidence)  # refuses what is no level
     a, b = (np.asarray(array(scores), dtype=float) for scores in (a, b))
     if a.ndim != 1 or a.shape != b.shape:

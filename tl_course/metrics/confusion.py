@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tl_course._numbers import whole
 from tl_course.metrics._class_numbers import array, labels_and_predictions
+from tl_course.plain_numbers import whole_number
 
 
 def confusion(labels, predictions, *, num_classes: int | None = None) -> np.ndarray:
@@ -33,7 +33,7 @@ def confusion(labels, predictions, *, num_classes: int | None = None) -> np.ndar
            [0, 0, 1]])
     """
     if num_classes is not None:
-        num_classes = whole("num_classes", num_classes)
+        num_classes = whole_number("num_classes", num_classes)
     elif np.ndim(array(predictions)) == 2:
         num_classes = np.shape(array(predictions))[1]
     labels, predictions = labels_and_predictions(labels, predictions)

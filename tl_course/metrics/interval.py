@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from tl_course._numbers import real, whole
+from tl_course.plain_numbers import real_number, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
     >>> print(wilson(10, 10))  # ten of ten right is no proof of perfection
     1.000 [0.722, 1.000], n=10
     """
-    successes, n, confidence = whole("successes", successes), whole("n", n), real("confidence", confidence)
+    successes, n = whole_numbers(successes=successes, n=n)
+    confidence = real_number("confidence", confidence)
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes in {n} trials is no proportion: it needs 0 ≤ successes ≤ n and n ≥ 1.")
     p, z = successes / n, normal_quantile(confidence)
