@@ -154,7 +154,7 @@ def test_a_server_that_was_killed_is_started_again(client, marks):
     assert marks(notebook())["spring"].points == 2
 
 
-def test_a_closed_nursery_runs_nothing():
+def test_a_closed_client_runs_nothing():
     client = ServerClient("02", None)
     client.close()
     assert client.run([], QUICK).end == "died"

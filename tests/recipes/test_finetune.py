@@ -63,6 +63,7 @@ class Page(html.parser.HTMLParser):
 # --- finetune, and what it leaves --------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_a_folder_becomes_a_report_and_a_model_that_predicts(tl, folder, tmp_path):
     code, out, _ = tl("finetune", folder, *SMALL)
     assert code == 0
@@ -80,6 +81,7 @@ def test_a_folder_becomes_a_report_and_a_model_that_predicts(tl, folder, tmp_pat
     assert all("\tdark " in line for line in lines[1:])
 
 
+@pytest.mark.integration
 def test_the_report_stands_alone_and_can_be_read_aloud(tl, folder, tmp_path):
     tl("finetune", folder, *SMALL, "--seed", "3")
     text = (tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")
@@ -108,6 +110,7 @@ def test_the_report_stands_alone_and_can_be_read_aloud(tl, folder, tmp_path):
         assert said in page.text, said
 
 
+@pytest.mark.integration
 def test_mistakes_are_shown_as_pictures_with_their_files(tl, folder, tmp_path):
     for number in range(8):  # bright ones filed under dark: whatever is learned, some answers are wrong
         photograph(folder / "dark" / f"wrong {number}&.png", 180, 300 + number)
@@ -121,6 +124,7 @@ def test_mistakes_are_shown_as_pictures_with_their_files(tl, folder, tmp_path):
         assert alt.split("taken for ")[1].split(" (")[0] != alt.split("is ")[-1]
 
 
+@pytest.mark.integration
 def test_the_linear_probe_alone(tl, folder, tmp_path):
     code, out, _ = tl("finetune", folder, "--model", "vgg_small", "--weights", "none", "--steps", "0")
     assert code == 0
@@ -128,6 +132,7 @@ def test_the_linear_probe_alone(tl, folder, tmp_path):
     assert "Fine-tuning" not in out
 
 
+@pytest.mark.integration
 def test_a_class_name_that_no_font_has_is_numbered(tl, folder, tmp_path, recwarn):
     (folder / "dark").rename(folder / "暗い写真")
     assert tl("finetune", folder, *SMALL)[0] == 0
@@ -137,6 +142,7 @@ def test_a_class_name_that_no_font_has_is_numbered(tl, folder, tmp_path, recwarn
     assert "Classes are numbered" in text
 
 
+@pytest.mark.integration
 def test_parts_that_come_divided_are_respected(tl, folder, tmp_path):
     for part in ("train", "test"):
         for name in ("dark", "bright"):
@@ -155,6 +161,7 @@ def test_parts_that_come_divided_are_respected(tl, folder, tmp_path):
 # --- what is left out, and told ----------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_copies_are_used_once_and_disputed_ones_named(tl, folder, tmp_path):
     (folder / "dark" / "copy.png").write_bytes((folder / "dark" / "03.png").read_bytes())
     (folder / "bright" / "both.png").write_bytes((folder / "dark" / "05.png").read_bytes())
@@ -167,6 +174,7 @@ def test_copies_are_used_once_and_disputed_ones_named(tl, folder, tmp_path):
     assert "bright/both.png = dark/05.png" in page.text
 
 
+@pytest.mark.integration
 def test_a_broken_image_is_named_or_skipped_counted_and_listed(tl, folder, tmp_path):
     whole = (folder / "dark" / "01.png").read_bytes()
     (folder / "dark" / "01.png").write_bytes(whole[: len(whole) // 2])
@@ -184,6 +192,7 @@ def test_a_broken_image_is_named_or_skipped_counted_and_listed(tl, folder, tmp_p
     assert os.path.join("dark", "01.png") + " is not an image that can be read." in page.text
 
 
+@pytest.mark.integration
 def test_what_systems_leave_in_folders_is_passed_over(tl, folder):
     for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._01.png"):
         (folder / "dark" / name).write_bytes(b"not an image")
@@ -192,6 +201,7 @@ def test_what_systems_leave_in_folders_is_passed_over(tl, folder):
     assert tl("finetune", folder, *SMALL)[0] == 0
 
 
+@pytest.mark.integration
 def test_tiny_and_empty_classes_are_left_out_only_when_asked(tl, folder):
     (folder / "empty").mkdir()
     code, _, err = tl("finetune", folder, *SMALL)
@@ -207,6 +217,7 @@ def test_tiny_and_empty_classes_are_left_out_only_when_asked(tl, folder):
     assert "2 classes" in out
 
 
+@pytest.mark.integration
 def test_uneven_classes_are_weighted_and_judged_by_macro_f1(tl, tmp_path):
     for number in range(40):
         photograph(tmp_path / "uneven" / "dark" / f"{number}.png", 0, number)
@@ -225,6 +236,7 @@ def test_uneven_classes_are_weighted_and_judged_by_macro_f1(tl, tmp_path):
 # --- one sentence each -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_mistakes_are_one_sentence_and_leave_nothing(tl, folder, tmp_path):
     photograph(tmp_path / "one" / "only" / "a.png", 0)
     photograph(tmp_path / "outer" / "photos" / "dark" / "a.png", 0)
@@ -258,6 +270,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, folder, tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.integration
 def test_results_are_never_written_over_unasked(tl, folder, tmp_path):
     assert tl("finetune", folder, *SMALL, "--out", "mine")[0] == 0
     report = (tmp_path / "mine" / "report.html").read_bytes()
@@ -268,6 +281,7 @@ def test_results_are_never_written_over_unasked(tl, folder, tmp_path):
     assert tl("finetune", folder, *SMALL, "--out", "mine", "--force")[0] == 0
 
 
+@pytest.mark.integration
 def test_within_the_folder_itself_the_results_go_beside_it(tl, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     assert tl("finetune", ".", *SMALL)[0] == 0
@@ -295,6 +309,7 @@ def interrupted_in(monkeypatch, kind: str, step: int = 1) -> None:
     monkeypatch.setattr(training, "fit", fit)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["features", "image"])
 def test_ctrl_c_keeps_what_was_trained(tl, folder, tmp_path, monkeypatch, kind):
     interrupted_in(monkeypatch, kind)
@@ -318,6 +333,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_nothing(tl, folder, tmp_path,
     assert not (tmp_path / "noise-finetuned").exists()
 
 
+@pytest.mark.integration
 def test_ctrl_c_when_all_is_trained_keeps_the_probe(folder, monkeypatch):
     """While the fine-tuned network answers for the last time, there is a probe to be kept."""
     look = images.look_over(folder)
@@ -344,6 +360,7 @@ def test_ctrl_c_when_all_is_trained_keeps_the_probe(folder, monkeypatch):
 # --- the recipe --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("accuracies", "kept"), [((0.5, 0.9), "fine_tune"), ((0.9, 0.5), "linear_probe"), ((0.7, 0.7), "linear_probe")]
 )
@@ -362,6 +379,7 @@ def test_validation_chooses_and_a_tie_keeps_the_probe(folder, monkeypatch, accur
     assert len(outcome.candidates) == 2
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_probe_is_scikit_learn_s_logistic_regression(seed):
     """On standardised features with the same regularisation, and folded into the head of a whole model."""
@@ -382,6 +400,7 @@ def test_the_probe_is_scikit_learn_s_logistic_regression(seed):
     torch.testing.assert_close(model(task.test.inputs), candidate.logits["test"], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.integration
 def test_a_perfect_probe_is_kept_without_fine_tuning(tl, folder):
     code, out, _ = tl("finetune", folder, "--model", "resnet_small", "--weights", "letters", "--size", "16")
     assert code == 0
@@ -390,6 +409,7 @@ def test_a_perfect_probe_is_kept_without_fine_tuning(tl, folder):
     assert "Fine-tuning" not in out
 
 
+@pytest.mark.integration
 def test_training_that_fails_leaves_the_probe(folder, monkeypatch):
     monkeypatch.setitem(recipe.BACKBONE_RATE, "image", 1e30)
     look = images.look_over(folder)
@@ -522,6 +542,7 @@ def test_predictions_come_as_lines_or_as_a_table(tl, saved, tmp_path):
         assert abs(sum(values) - 1) < 1e-3
 
 
+@pytest.mark.integration
 def test_predictions_do_not_depend_on_the_company(tl, saved, tmp_path):
     for number in range(5):
         photograph(tmp_path / "shots" / f"{number}.png", 40 * number, number)
@@ -530,6 +551,7 @@ def test_predictions_do_not_depend_on_the_company(tl, saved, tmp_path):
     assert [line.split("\t")[1] for line in together] == [line.split("\t")[1].strip() for line in alone]
 
 
+@pytest.mark.integration
 def test_wrong_requests_to_predict_are_one_sentence(tl, saved, tmp_path):
     photograph(tmp_path / "a.png", 30)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
@@ -565,6 +587,7 @@ def test_both_commands_explain_themselves(tl):
         assert "Usage" in out
 
 
+@pytest.mark.integration
 def test_the_python_verb_says_what_the_command_says(folder, tmp_path, monkeypatch):
     lines = []
     settings = finetuning.Settings(out=tmp_path / "mine", model="resnet_small", weights="none", steps=2)

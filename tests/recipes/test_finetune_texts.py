@@ -54,6 +54,7 @@ def write(path: Path, lines: list[list[str]], *, head=("review", "stars"), delim
     return path
 
 
+@pytest.mark.integration
 def test_a_table_becomes_a_report_and_a_model_that_predicts(tl, tmp_path):
     write(tmp_path / "mine.csv", rows())
     code, out, _ = tl("finetune", "mine.csv", *COLUMNS, *QUICK)
@@ -75,6 +76,7 @@ def test_a_table_becomes_a_report_and_a_model_that_predicts(tl, tmp_path):
     assert all(row["class_1"] in ("1", "5") for row in found)
 
 
+@pytest.mark.integration
 def test_unbalanced_with_copies_and_empty_rows(tl, tmp_path):
     lines = rows(60, 12)
     extra = [lines[0], lines[0], [lines[1][0], "1"], ["", "5"], ["  ", "1"], ["a film", ""]]
@@ -155,6 +157,7 @@ def test_a_book_in_a_field_can_be_read(tmp_path):
     assert csv.field_size_limit() == 131_072
 
 
+@pytest.mark.integration
 def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
     write(tmp_path / "mine.csv", rows(5, 5))
     write(tmp_path / "latin.csv", [*rows(5, 5), ["tr\xe8s bon", "5"]], encoding="latin-1")
