@@ -214,7 +214,7 @@ def place(model: nn.Module, task: Task, loss: object, workers: Workers) -> None:
     tl.models.replace_head(model, 2).
     """
     outputs = task.num_classes
-    with contextlib.suppress(ValueError):  # a model without a head is its loss's affair
+    with contextlib.suppress(ValueError):  # a model without a head: its loss knows what to do
         outputs = models.head_of(model)[1].out_features
     if outputs < task.num_classes:
         raise ValueError(
