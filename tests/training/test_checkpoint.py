@@ -15,6 +15,7 @@ from tasks import assert_same, state
 from torch import nn
 
 from tl_course import data, losses, models, training
+from tl_course.models.heads import seeded
 from tl_course.training import fit
 
 QUIET = {"progress": False}
@@ -48,6 +49,11 @@ def frozen_resnet() -> nn.Module:
     return model
 
 
+def batchnorm_and_dropout() -> nn.Module:
+    with seeded(0):
+        return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.ReLU(), nn.Linear(16, 3))
+
+
 UNFREEZE = {2: ["layer4"], 5: ["layer3"], 6: ["layer2"]}
 CASES = {
     "batchnorm and augmentation": (tasks.resnet, tasks.images(augment=("flip", "crop")), {}),
@@ -56,10 +62,14 @@ CASES = {
     "unfreezing": (frozen_resnet, tasks.images(augment=("flip",)), {"unfreeze": UNFREEZE, "layer_decay": 0.5}),
     "early stopping": (tasks.mlp, tasks.points(noise=3.0), {"patience": 2, "lr": 0.1, "evaluate_every": 1}),
     "texts": (tasks.tiny_bert, tasks.texts(), {}),
+    "features": (batchnorm_and_dropout, tasks.points(), {"unfreeze": {2: ["0"], 5: ["1"]}, "layer_decay": 0.5}),
 }
+QUICK = ("early stopping", "features")
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case in QUICK else pytest.mark.integration) for case in CASES]
+)
 @pytest.mark.parametrize("stop", [1, 5, 7])
 def test_resumed_equals_uninterrupted(case, stop, tmp_path):
     make, task, options = CASES[case]
@@ -77,6 +87,7 @@ def test_resumed_equals_uninterrupted(case, stop, tmp_path):
     assert (run.steps, run.best_step, run.parameters) == (expected.steps, expected.best_step, expected.parameters)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("stop", [4, 7])
 def test_the_same_cell_run_again_after_ctrl_c_goes_on(stop, tmp_path):
     """The model in memory is partly unfrozen: the file counts."""
@@ -134,6 +145,7 @@ def test_a_file_from_before_the_losses_were_kept_in_it_goes_on(tmp_path):
     assert [entry["step"] for entry in run.history] == [2, 4, 6]
 
 
+@pytest.mark.integration
 def test_a_compiled_model_is_saved_under_the_names_of_the_model_inside(tmp_path):
     """`torch.compile(model)` would put `_orig_mod.` before every name; its file also resumes the plain model."""
     options = {"steps": 6, "log_every": 2, "batch_size": 8, "checkpoint": tmp_path / "run.pt", **QUIET}

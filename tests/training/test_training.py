@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tl_course import data, environment, losses, metrics, models, training
+from tl_course.models.heads import seeded
 from tl_course.training import fit
 
 QUIET = {"progress": False}
@@ -45,9 +46,16 @@ def bare_loop(model, task, *, steps, batch_size, lr, seed, optimizer="adamw", au
     return model
 
 
+def small(seed: int = 0) -> nn.Module:
+    """BatchNorm and dropout: a forward pass leaves traces in both."""
+    with seeded(seed):
+        return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.ReLU(), nn.Linear(16, 3))
+
+
 # --- the same as a bare loop -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("seed", "optimizer"), [(0, "adamw"), (1, "sgd"), (2, "adamw")])
 def test_fit_equals_a_bare_loop_on_images(seed, optimizer):
     task = tasks.images(seed, augment=("flip", "crop"))
@@ -71,6 +79,7 @@ def test_fit_equals_a_bare_loop_with_dropout_and_a_frozen_part():
     assert_same(ours, theirs)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [0, 1])
 def test_fit_equals_a_bare_loop_on_texts(seed):
     ours, theirs = tasks.tiny_bert(seed), tasks.tiny_bert(seed)
@@ -105,6 +114,7 @@ def test_a_schedule_equals_pytorchs_scheduler():
         torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["resnet_small", "vgg_small"])
 def test_a_head_on_features_equals_the_head_behind_the_frozen_backbone(name):
     task = tasks.images(7, train=24)
@@ -122,22 +132,22 @@ def test_a_head_on_features_equals_the_head_behind_the_frozen_backbone(name):
 
 
 def test_poisoned_validation_and_test_labels_change_nothing():
-    task = tasks.images()
+    task = tasks.points()
     poisoned = dataclasses.replace(
         task,
         validation=data.Split(task.validation.inputs, 2 - task.validation.labels),
         test=data.Split(task.test.inputs, torch.zeros_like(task.test.labels)),
     )
-    ours, theirs = tasks.resnet(), tasks.resnet()
+    ours, theirs = small(), small()
     fit(ours, task, steps=4, batch_size=8, **QUIET)
     fit(theirs, poisoned, steps=4, batch_size=8, **QUIET)
     assert_same(ours, theirs)
 
 
 def test_how_often_one_looks_changes_nothing():
-    ours, theirs = (models.create("vgg_small", num_classes=3) for _ in range(2))
-    rare = fit(ours, tasks.images(), steps=4, batch_size=8, log_every=4, evaluate_every=4, **QUIET)
-    often = fit(theirs, tasks.images(), steps=4, batch_size=8, log_every=1, evaluate_every=1, **QUIET)
+    ours, theirs = (small() for _ in range(2))
+    rare = fit(ours, tasks.points(), steps=4, batch_size=8, log_every=4, evaluate_every=4, **QUIET)
+    often = fit(theirs, tasks.points(), steps=4, batch_size=8, log_every=1, evaluate_every=1, **QUIET)
     assert_same(ours, theirs)
     assert (len(rare.history), len(often.history)) == (1, 4)
 
@@ -355,12 +365,12 @@ class BreaksAt:
 @pytest.mark.parametrize("step", [1, 7, 10])
 def test_a_loss_that_breaks_is_named_and_the_last_good_state_comes_back(step, value):
     settings = {"batch_size": 8, "log_every": 5, "schedule": "constant", **QUIET}
-    ours, theirs = tasks.resnet(), tasks.resnet()
+    ours, theirs = small(), small()
     with pytest.raises(training.NonFiniteError, match=f"the loss extra is not finite in step {step};") as caught:
-        fit(ours, tasks.images(), loss=BreaksAt(step, value), steps=20, **settings)
+        fit(ours, tasks.points(), loss=BreaksAt(step, value), steps=20, **settings)
     assert (caught.value.step, caught.value.terms) == (step, ("extra",))
     if step > 5:
-        fit(theirs, tasks.images(), loss=BreaksAt(0), steps=5, **settings)
+        fit(theirs, tasks.points(), loss=BreaksAt(0), steps=5, **settings)
     assert_same(ours, theirs)
     assert not ours.training
 
@@ -460,7 +470,11 @@ def test_what_is_impossible_is_said_in_a_sentence(options, message):
         fit(options.pop("model"), options.pop("task"), **options, **QUIET)
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda model: torch.compile(nn.DataParallel(model))])
+def compiled(model: nn.Module) -> nn.Module:
+    return torch.compile(nn.DataParallel(model))
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, pytest.param(compiled, marks=pytest.mark.integration)])
 def test_a_model_in_a_wrapper_for_several_devices_is_refused_before_it_is_changed(wrap):
     model = tasks.mlp().train()
     before = state(model)
@@ -561,6 +575,7 @@ def test_a_task_without_validation_is_trained_too():
         run.evaluate("validation")
 
 
+@pytest.mark.integration
 def test_learning_curves_draw_a_run():
     from tl_course import figures
 
@@ -568,6 +583,7 @@ def test_learning_curves_draw_a_run():
     assert "validation accuracy goes from" in figures.learning_curves(run).alt
 
 
+@pytest.mark.integration
 def test_bfloat16_runs_where_it_is_asked_for(monkeypatch):
     environment.setup(precision="bf16", device="cpu", quiet=True)
     seen = []

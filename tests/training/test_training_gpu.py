@@ -40,7 +40,7 @@ def logits_after(model, task, **options) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [pytest.param("resnet_small", marks=pytest.mark.integration), "vgg_small"])
 def test_channels_last_computes_the_same_step(name, seed):
     """In double precision: in single, BatchNorm makes some gradients so small that rounding is all there is."""
     images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
@@ -70,6 +70,7 @@ def test_place_puts_what_sees_images_into_channels_last_and_keeps_the_weights(ta
         assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
 
 
+@pytest.mark.integration
 def test_a_model_stays_frozen_to_the_last_bit_in_bf16_and_channels_last(task):
     environment.setup(device="cpu", precision="bf16", quiet=True)
     model = model_of("resnet_small")
@@ -78,6 +79,7 @@ def test_a_model_stays_frozen_to_the_last_bit_in_bf16_and_channels_last(task):
     report.check(model)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", SMALL)
 def test_bf16_stays_near_fp32(name, task):
     answers = {}
@@ -121,7 +123,8 @@ def test_the_fused_optimiser_takes_the_steps_of_the_foreach_one(name, seed):
 # --- torch.compile ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.integration)])
+@pytest.mark.integration
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_a_compiled_model_trains_to_the_same_weights(task, backend):
     plain, compiled = model_of("vgg_small"), model_of("vgg_small")
     compiled.compile(backend=backend)

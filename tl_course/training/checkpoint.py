@@ -118,7 +118,7 @@ class Checkpoint:
         randomness.set_state(state["random"][self.workers.rank], self.workers.device)
 
     def save(self) -> None:
-        """Write the file, if there is to be one; every process has to call it."""
+        """Write the file, if one was asked for; every process has to call it."""
         if self.path is None:
             return
         random = self.workers.gather(randomness.get_state(self.workers.device))

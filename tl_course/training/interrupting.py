@@ -199,7 +199,7 @@ class Interrupts:
         """Close the run after the block; where Ctrl-C ended that, put the run in order before, and let it through.
 
         The model is then where it was after the last whole step with finite loss and weights; the history has an entry
-        for the steps since the one before; the checkpoint, if there is to be one, is written; the run can be asked for,
+        for the steps since the one before; the checkpoint, if one was asked for, is written; the run can be asked for,
         and is ``run`` of the ``KeyboardInterrupt``.
 
         Parameters

@@ -61,7 +61,7 @@ def fit(
         Images, texts or features. Only ``task.train`` is learned from and only ``task.validation`` looked at.
     loss : callable
         ``loss(model, batch) -> dict of str to scalar Tensor``: named terms, which are summed and logged; see
-        :mod:`tl_course.losses`. A loss that is an ``nn.Module`` trains its own parameters as well. It is to be a mean
+        :mod:`tl_course.losses`. A loss that is an ``nn.Module`` trains its own parameters as well. It must be a mean
         over the batch.
     steps, epochs : int, optional
         How long to train, one of them; 300 steps if neither is given.

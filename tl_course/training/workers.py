@@ -55,7 +55,7 @@ class Workers:
 
     @classmethod
     def join(cls) -> Workers:
-        """Find out whether a launcher started several processes, and meet them; one process meets nobody."""
+        """Find out whether a launcher started several processes, and meet them; a single one has none to meet."""
         device = environment.current().device
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls(device)
