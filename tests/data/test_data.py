@@ -630,7 +630,7 @@ def test_a_folder_that_is_not_there_or_too_large_is_refused(tmp_path, monkeypatc
     with pytest.raises(FileNotFoundError, match=r"There is no folder .*nowhere"):
         tl.data.image_folder(tmp_path / "nowhere")
     write_pictures(tmp_path, {"cat": 4, "dog": 4})
-    monkeypatch.setattr(tl.data.folders, "LIMIT", 3000)
+    monkeypatch.setattr(tl.data.own_images, "LIMIT", 3000)
     with pytest.raises(ValueError, match="smaller size="):
         tl.data.image_folder(tmp_path)
     with pytest.raises(ValueError, match="on_error='ignore' is unknown"):
