@@ -278,6 +278,7 @@ def hub_server(server: Server, files: dict[str, bytes], revision: str) -> None:
     handler.do_GET, handler.do_HEAD = get, send_headers
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("fault", [None, b"x" * 3000, 500, "drop"], ids=["right", "wrong bytes", "500", "drop"])
 def test_the_hub_or_a_mirror_of_it(server, cache, tmp_path, fault):
     files, revision = contents(), "a" * 40
@@ -489,6 +490,7 @@ def test_status_sees_sizes_and_only_deep_sees_a_flipped_bit(server, cache, monke
 # --- two at once --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_of_two_processes_one_downloads_and_the_other_waits(server, cache, tmp_path):
     server.files = contents(sizes={"model.bin": 3000})
     server.faults = {"model.bin": "hold"}
@@ -568,6 +570,7 @@ def test_the_converter_refuses_other_weights(tmp_path, damage):
         pytest.fail(f"wrote {os.stat(tmp_path / 'w.safetensors').st_size} bytes")
 
 
+@pytest.mark.integration
 def test_importing_assets_loads_neither_torch_nor_the_hub():
     code = "import sys, tl_course.assets; print(*{'torch', 'huggingface_hub', 'requests'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "\n"

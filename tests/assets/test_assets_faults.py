@@ -52,6 +52,7 @@ def message_of(action) -> str:
 # --- killed -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["url", "index"])
 def test_killed_during_a_download(server, cache, tmp_path, monkeypatch, kind):
     files = contents(sizes={"model.bin": 400_000})
@@ -97,6 +98,7 @@ def runs(process) -> bool:
         return False
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["url", "index"])
 def test_ctrl_c_leaves_nothing_behind(server, cache, tmp_path, monkeypatch, kind):
     files = contents(sizes={"model.bin": 400_000})
@@ -123,7 +125,7 @@ def flip(content: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("same_process", [True, False])
+@pytest.mark.parametrize("same_process", [True, pytest.param(False, marks=pytest.mark.integration)])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -220,6 +222,7 @@ def in_namespace(prepare: str, command: list[str]) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.integration
 @pytest.mark.root
 @pytest.mark.parametrize("locks", [True, False], ids=["used before", "never written by the course"])
 def test_a_read_only_cache(server, cache, tmp_path, locks):
@@ -242,6 +245,7 @@ def test_a_read_only_cache(server, cache, tmp_path, locks):
     assert missing.stderr == ""
 
 
+@pytest.mark.integration
 @pytest.mark.root
 @pytest.mark.parametrize("kind", ["known before", "url", "index"])
 def test_a_full_disk(server, cache, tmp_path, monkeypatch, kind):
@@ -291,6 +295,7 @@ def test_a_disk_that_fills_up_while_converting_is_told_as_such(tmp_path, monkeyp
 CLI = [sys.executable, "-m", "tl_course.app.cli"]
 
 
+@pytest.mark.integration
 def test_nobody_listens(tmp_path, monkeypatch):
     """The real command and the real registry; every source refuses the connection."""
     dead = closed_port()
@@ -302,6 +307,7 @@ def test_nobody_listens(tmp_path, monkeypatch):
     assert_no_network(ended)
 
 
+@pytest.mark.integration
 @pytest.mark.root
 def test_in_a_network_namespace_with_nothing_but_loopback(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)

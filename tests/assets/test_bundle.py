@@ -19,6 +19,7 @@ from tl_course.app import cli, course, wheels
 from tl_course.assets import AssetError, bundle, fetch, fetching, for_profile, registry, store
 from tl_course.assets.bundle import check_target, held, pack
 
+pytestmark = pytest.mark.integration
 SEEDS = (0, 1, 2)
 
 
@@ -266,7 +267,6 @@ cli.main()
 """
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_real_ctrl_c_and_a_kill(known, tmp_path, how):
     file = registry_file(tmp_path / "registry.toml", known["a"], known["b"])
@@ -485,7 +485,6 @@ def index(monkeypatch, clone):
         yield server
 
 
-@pytest.mark.integration
 def test_the_packages_come_along_and_are_downloaded_once(tl, known, tmp_path, index):
     for name in ("x.zip", "y.zip"):
         code, out, _ = tl("bundle", "a", "--wheels", "--out", tmp_path / name)
@@ -496,7 +495,6 @@ def test_the_packages_come_along_and_are_downloaded_once(tl, known, tmp_path, in
     assert index.requests.count("files/tiny_carrier-1.0-py3-none-any.whl") == 1
 
 
-@pytest.mark.integration
 def test_packages_that_cannot_be_had_are_one_sentence_after_pips_own(tl, known, tmp_path, clone, monkeypatch):
     (clone / "pyproject.toml").write_text(PROJECT)
     (clone / "constraints.txt").write_text("")

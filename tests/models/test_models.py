@@ -410,8 +410,8 @@ def checkpoint_like(name: str, seed: int, old: bool = False) -> dict[str, torch.
     [
         ("resnet18", False),
         ("resnet18", True),
-        ("resnet50", False),
-        ("inception_v3", False),
+        pytest.param("resnet50", False, marks=pytest.mark.integration),
+        pytest.param("inception_v3", False, marks=pytest.mark.integration),
         pytest.param("vgg16", False, marks=pytest.mark.integration),
     ],
 )
@@ -484,6 +484,7 @@ def test_efficientnet_has_tensorflow_padding_eps_and_statistics():
     assert model.preprocess == ImagePreprocess(224, (0.5,) * 3, (0.5,) * 3, "bicubic")
 
 
+@pytest.mark.integration
 @pytest.mark.assets
 def test_statistics_that_the_weights_carry_tell_right_from_wrong_wiring():
     """BatchNorm remembers the means it met in training: on photographs the right wiring meets them again."""

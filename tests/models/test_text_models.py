@@ -95,6 +95,7 @@ def test_layers_learn_at_rates_that_fall_towards_the_embeddings(seed):
         assert largest == pytest.approx(rate, rel=0.02)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gradual_unfreezing_wakes_one_group_after_the_other(seed):
     model = bert(seed)
@@ -293,6 +294,7 @@ def trained_by_fit(model: nn.Module, task: Task, steps: int, lr: float, **option
     return seen
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_plain_loop_fit_and_trainer_see_the_same_losses(seed, tmp_path):
     task, start, steps, lr = tasks.texts(seed), bert(seed, dropout=0.0), 8, 1e-3
@@ -346,6 +348,7 @@ def test_minilm_trains_alike_in_the_open_in_fit_and_in_trainer(tmp_path):
     assert trainer_loop(third, batches, lr, tmp_path) == pytest.approx(plain, rel=1e-4)
 
 
+@pytest.mark.integration
 @pytest.mark.assets
 def test_the_head_of_a_frozen_minilm_learns_and_nothing_else():
     task = data.load("sentiment", domain="movies", train_per_class=10, test=20)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from tl_course import models, training
-from tl_course.data.folders import read_image
+from tl_course.data.own_images import read_image
 from tl_course.recipes import finetuning, images, planning, recipe
 
 SMALL = ("--model", "resnet_small", "--weights", "none", "--size", "16", "--steps", "2")

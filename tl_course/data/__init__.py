@@ -14,10 +14,11 @@ import inspect
 import os
 from collections.abc import Sequence
 
-from tl_course.data import cifar10, digits, folders, letters, sentiment
+from tl_course.data import cifar10, digits, letters, own_images, own_texts, sentiment
 from tl_course.data.batches import Batch, Batches, batches, features, per_example
-from tl_course.data.folders import csv_text, image_folder
 from tl_course.data.lengths import LengthChoice, choose_max_length
+from tl_course.data.own_images import image_folder
+from tl_course.data.own_texts import csv_text
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess
 from tl_course.data.task import Dataset, Split, Task
 
@@ -48,8 +49,8 @@ LOADERS = {
     "digits": digits.small_digits,
     "cifar10": cifar10.cifar10,
     "sentiment": sentiment.sentiment,
-    "image_folder": folders.read_image_folder,
-    "csv_text": folders.read_csv_text,
+    "image_folder": own_images.read_image_folder,
+    "csv_text": own_texts.read_csv_text,
 }
 """The data sets by name. Each function returns a :class:`Dataset`; its parameters are the options of :func:`load`."""
 

@@ -129,8 +129,7 @@ def choose_max_length(task: Task, model: nn.Module, keep: float = 0.99) -> Lengt
             f"{task.title} is a task of {task.kind}s and {type(model).__name__} may not read texts; a maximum length "
             "is chosen for texts and a model of tl.models.create that reads them."
         )
-    keep = real_number("keep", keep)
-    if not 0 < keep <= 1:
+    if not 0 < real_number("keep", keep) <= 1:
         raise ValueError(f"keep={keep} is no share of the texts; give a number above 0 and up to 1, such as 0.99.")
     lengths = token_counts(task.train.inputs, preprocess).sort().values
     enough = int(lengths[max(math.ceil(keep * len(lengths) - 1e-9), 1) - 1])  # 0.07 · 100 is a little more than 7

@@ -91,9 +91,9 @@ def sentiment(*, domain: str = "movies", three_class: bool = False, neutral_up_t
     tl_course.assets.AssetError
         As :func:`ratings`.
     """
-    neutral_up_to = real_number("neutral_up_to", neutral_up_to)
-    if not 0 <= neutral_up_to < 4:
+    if not 0 <= real_number("neutral_up_to", neutral_up_to) < 4:
         raise ValueError(f"neutral_up_to={neutral_up_to}: ratings go from -4 to 4, so take a number from 0 to below 4.")
+    neutral_up_to = real_number("neutral_up_to", neutral_up_to)
     once: dict[str, RatedText] = {}
     for one in ratings(domain):
         once.setdefault(one.text, one)

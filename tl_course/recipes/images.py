@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tl_course.data.folders import LIMIT, classes_of, listed_images, read_image, split_folders
+from tl_course.data.own_images import LIMIT, classes_of, listed_images, read_image, split_folders
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples

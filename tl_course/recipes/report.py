@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from tl_course import __version__, environment, figures, metrics, models
-from tl_course.data.folders import read_image
+from tl_course.data.own_images import read_image
 from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
 from tl_course.recipes.prepared import counted
 from tl_course.recipes.results import Finished

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tl_course.data.folders import csv_rows, number_or_text, wrong_with
+from tl_course.data.own_texts import csv_rows, number_or_text, wrong_with
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
