@@ -146,6 +146,8 @@ def _loaded(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Attribute) and node.attr == "device":
         return set()
     names = {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else set()
+    if isinstance(node, ast.AugAssign):
+        names |= _stored(node.target)
     own: set[str] = set()
     for child in ast.iter_child_nodes(node):
         names |= _loaded(child)

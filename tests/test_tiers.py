@@ -84,9 +84,9 @@ class Suite:
         finished = subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=300)
         return finished.returncode, finished.stdout + finished.stderr
 
-    def run(self, capfd, **options):
+    def run(self, capfd, processes=0, **options):
         """What `tl-course test` does: exit code, and all that was printed."""
-        code = testing.Run(self.root, "test", 2, **options).start()
+        code = testing.Run(self.root, "test", processes, **options).start()
         captured = capfd.readouterr()
         return code, captured.out + captured.err
 
@@ -318,7 +318,7 @@ def test_only_what_passed_whole_and_unchanged_is_known(suite, capfd):
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
     suite.notebook("notebooks/a.ipynb", ("x = 1", ""), ("assert x == 1", ""))
     suite.notebook("solutions/b.ipynb", ("x = 1", ""), ("assert x == 2", ""))
-    code, said = suite.run(capfd)
+    code, said = suite.run(capfd, processes=2)
     assert code == 1
     assert "Notebooks: 2 ran, 1 of them passed; 0 were known to pass unchanged." in said
     code, said = suite.run(capfd)
@@ -328,10 +328,10 @@ def test_only_what_passed_whole_and_unchanged_is_known(suite, capfd):
     suite.notebook("solutions/b.ipynb", ("x = 1", ""), ("assert x == 1", ""))
     code, said = suite.run(capfd)
     assert code == 0
-    assert "1 passed" in said  # cells apart, unit tests are never known
+    assert "3 passed" in said
     assert "Notebooks: 1 ran, 1 of them passed; 1 were known" in said
     code, said = suite.run(capfd)
-    assert (code, "1 passed" in said) == (0, True)
+    assert (code, "1 passed" in said) == (0, True)  # a unit test is never known
     assert "Notebooks: 0 ran, 0 of them passed; 2 were known" in said
 
 

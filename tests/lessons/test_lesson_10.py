@@ -13,7 +13,7 @@ from tl_course import records
 from tl_course.data import Split
 from tl_course.environment import generator
 
-LESSON = Path(__file__).parents[1] / "authoring" / "lessons" / "10_across_domains_of_text.py"
+LESSON = Path(__file__).parents[2] / "authoring" / "lessons" / "10_across_domains_of_text.py"
 DOMAINS = ("movies", "tweets", "products", "editorials")
 
 

@@ -8,7 +8,7 @@ import torch
 from authoring import sources
 from authoring.records.common import load
 
-LESSON = Path(__file__).parents[1] / "authoring" / "lessons" / "01_what_is_transfer_learning.py"
+LESSON = Path(__file__).parents[2] / "authoring" / "lessons" / "01_what_is_transfer_learning.py"
 SIDES = (32, 16, 8, 4, 2, 1)
 
 

@@ -607,7 +607,7 @@ def test_each_record_of_the_course_has_its_script():
     assert set(records.available()) <= set(common.scripts())
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("name", common.scripts())
 def test_cheap_records_are_derived_anew(name):
     script = common.load(name)

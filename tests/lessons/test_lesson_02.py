@@ -115,7 +115,7 @@ def test_the_sources_agree_with_the_target_as_often_as_the_lesson_says(lesson):
         assert (labels == target).float().mean().item() == pytest.approx(share, abs=5 * 0.5 / n**0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("draw", [7, 23, 31])
 def test_couplings_help_with_a_related_source_and_harm_with_an_unrelated_one(lesson, draw):
     """On draws that the lesson does not show; on draws 0 to 19 the smallest of these gaps is 2 points."""
@@ -131,7 +131,7 @@ def test_couplings_help_with_a_related_source_and_harm_with_an_unrelated_one(les
 # --- source text 001's program ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("draw", range(20))
 def test_imitating_an_untrained_network_ends_at_guessing(lesson, draw):
     data = lesson["problem"](draw)
