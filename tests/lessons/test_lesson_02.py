@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from lessons import functions_of
+from lesson_code import functions_of
 from scipy.optimize import minimize
 from torch import nn
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from lessons import functions_of
+from lesson_code import functions_of
 
 from authoring.records.common import Cell, load
 from tl_course.data import Split, Task

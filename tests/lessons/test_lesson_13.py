@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from lessons import functions_of
+from lesson_code import functions_of
 from sklearn.linear_model import LogisticRegression
 
 from authoring.records.common import Cell, load

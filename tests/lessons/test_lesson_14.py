@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tasks
 import torch
-from lessons import functions_of
+from lesson_code import functions_of
 
 from authoring.records.common import Cell, load
 from tl_course import losses
