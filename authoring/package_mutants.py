@@ -7,7 +7,7 @@ only the tests that run the changed line are tried, the quickest first, up to th
     python -m authoring.package_mutants draw 200 > mutants.json
     python -m authoring.package_mutants try mutants.json --covering FOLDER --out results.json
 
-``cover --daily`` and ``try --daily`` know only the tests of ``make check``. A mutant is told by its function, its
+``cover --daily`` knows only the tests of ``make check``. A mutant is told by its function, its
 change and which of several like changes it is; so the same mutants can be tried on another state of the tree, from
 whose root the commands are then called. Notebooks are not tried, and code that tests run in another process counts as
 not run: the share that is found is a lower bound.
@@ -36,11 +36,10 @@ from queue import SimpleQueue
 from tqdm import tqdm
 
 from authoring.mutants import spoilt_forms
+from tl_course.app.testing import TIERS
 
-ROOMS = ("losses", "metrics", "models/freezing", "training", "records/claims", "exercises/question")
+ROOMS = ("losses", "metrics", "models/freezing", "training", "records/claims", "exercises/judging")
 """What is spoilt: where a wrong sign would teach something wrong."""
-DAILY = "not integration and not assets and not root and not full and not browser"
-EVERYTHING = "not full"
 SECONDS = 240.0
 """How long the tests of one mutant may take; one that hangs a quick test is found out, too."""
 PATIENCE = 5.0
@@ -301,7 +300,7 @@ def main(arguments: list[str] | None = None, root: Path | None = None) -> int:
     trying.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args(arguments)
     if given.command == "cover":
-        return cover(root, given.folder, DAILY if given.daily else EVERYTHING)
+        return cover(root, given.folder, TIERS["check" if given.daily else "test"])
     if given.command == "draw":
         print(json.dumps([asdict(one) for one in draw(root, given.count, given.seed)], indent=1, ensure_ascii=False))
         return 0
