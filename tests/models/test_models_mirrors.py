@@ -14,7 +14,7 @@ from tl_course.assets import Asset, AssetError, Source, fetch, fetching, registr
 from tl_course.assets.convert import TIMM_VGG, torchvision_names
 from tl_course.models import zoo
 
-MIRRORED = ["resnet18", "resnet50", pytest.param("vgg16", marks=pytest.mark.integration)]
+MIRRORED = ["resnet18", *(pytest.param(name, marks=pytest.mark.integration) for name in ("resnet50", "vgg16"))]
 
 
 def timm_tensors(name: str, seed: int) -> dict[str, torch.Tensor]:

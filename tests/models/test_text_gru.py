@@ -184,6 +184,7 @@ def test_models_that_guess_no_tokens_are_refused():
         losses.next_token(tasks.tiny_bert(), None)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fit_pretrains_on_texts_alone(seed):
     task, model = tasks.texts(seed), models.create("gru_small", seed=seed)
