@@ -351,7 +351,8 @@ def test_force_runs_all_and_forgets_what_fails(suite, capfd, tmp_path):
 
 
 @pytest.mark.integration
-def test_a_crash_a_skipped_cell_and_a_cell_left_out_are_no_pass(suite, capfd):
+def test_a_crash_a_skipped_cell_and_a_cell_left_out_are_no_pass(suite, capfd, monkeypatch):
+    monkeypatch.setattr(testing, "CELL_TIMEOUT_SECONDS", 5)  # nbval waits so long for a kernel that is gone
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
     suite.notebook("notebooks/a.ipynb", ("import os\nos._exit(3)", ""), ("1", ""))
     suite.notebook("notebooks/b.ipynb", ("# NBVAL_SKIP\nx = 1", ""), ("1", ""))
