@@ -270,7 +270,7 @@ def for_kernels() -> dict[str, str]:
 def cache_dir() -> Path:
     """Return the folder for downloaded files: ``TL_CACHE`` if set, else the platform's cache folder.
 
-    The folder is not created here: whoever writes to it first does that.
+    The folder is not created here: the first function that writes to it does that.
 
     >>> cache_dir().is_absolute()
     True

@@ -35,7 +35,7 @@ def confusion(
 ) -> HtmlFigure:
     """Draw a confusion matrix: rows are the true classes, columns the predicted ones, cells hold counts.
 
-    Colour is the share of the row, so that the diagonal shows the recall of each class whatever its size.
+    Colour is the share of the row, so that the diagonal shows the recall of each class, large or small.
 
     Parameters
     ----------

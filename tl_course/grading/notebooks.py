@@ -1,4 +1,4 @@
-"""Our worksheet and a learner's notebook: which of its cells are answers, whatever the file is called."""
+"""Our worksheet and a learner's notebook: which of its cells are answers, under any file name."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def parse(data: bytes) -> tuple[dict, list[str]]:
     Raises
     ------
     Refused
-        If it is none.
+        If the bytes are not a notebook, or a damaged one.
 
     Examples
     --------

@@ -242,7 +242,7 @@ def _who(path: str, *, is_folder: bool) -> tuple[str, str, bool]:
 
 
 class Named(Protocol):
-    """Whatever has a student's name and the platform's number."""
+    """An object that has a student's name and the platform's number."""
 
     student: str
     identity: str

@@ -1,4 +1,4 @@
-"""Labels and predictions, in whatever holds them, as arrays of class numbers."""
+"""Labels and predictions, from lists, arrays or tensors, as arrays of class numbers."""
 
 import numpy as np
 import torch

@@ -89,7 +89,7 @@ class FreezeReport:
         Parameters
         ----------
         model : nn.Module
-            The model that was frozen, or a copy of it, on any device, and in whatever wrapper.
+            The model that was frozen, or a copy of it, on any device, and in any wrapper.
 
         Raises
         ------

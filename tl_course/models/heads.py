@@ -19,7 +19,7 @@ POOLINGS = ("mean", "cls")
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw random numbers on the CPU from ``seed`` inside the block; outside it nobody notices.
+    """Draw random numbers on the CPU from ``seed`` inside the block; outside it they stay as they were.
 
     Only the CPU's generator is seeded (``torch.manual_seed`` would reseed every GPU, too), and it is put back.
 
@@ -36,7 +36,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def logits(model: nn.Module, inputs: Inputs) -> Tensor:
-    """Run a model and return its logits, whatever its inputs and outputs are called.
+    """Run a model and return its logits; its inputs and outputs may have any names.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A table of texts made ready: read whatever its separator, cleaned, divided, and measured in tokens."""
+"""A table of texts made ready: read with any separator, cleaned, divided, and measured in tokens."""
 
 from __future__ import annotations
 

@@ -380,7 +380,7 @@ def within_band(
     ----------
     live_value
         The learner's result, in the unit of the record's values. That of an interrupted run (see
-        :func:`tl_course.training.interrupted_run`) is outside the band whatever its value: the recorded runs are whole.
+        :func:`tl_course.training.interrupted_run`) is always outside the band: the recorded runs are whole.
     side
         Which of the two methods compared was run: "better" (or "one") unless given.
 

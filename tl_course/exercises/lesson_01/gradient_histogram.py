@@ -81,7 +81,7 @@ QUESTION = Question(
     reference=_gradients,
     why=(
         "This is the heart of HOG, twenty years old and learned from nothing: it knows of edges because somebody "
-        "thought of them. A light stroke on dark and a dark one on light give the same numbers, which is good for "
+        "thought of them. A light stroke on dark and a dark one on light give the same numbers. That is good for "
         "digits, and bad where the sign matters. A learned feature finds out which."
     ),
     wrong=(

@@ -107,7 +107,7 @@ QUESTION = Question(
         Wrong(
             "on top of the old head",
             "The new layer stands *behind* the old head, and sees the five old scores instead of the features: "
-            "whatever those scores do not say is lost. Put it in the old head's place.",
+            "what those scores do not say is lost. Put it in the old head's place.",
             _on_top,
         ),
         Wrong(

@@ -95,9 +95,9 @@ QUESTION = Question(
     inputs=_in_both_modes,
     reference=_fair_test,
     why=(
-        "A picture now gets the same answer whoever shares its batch, the test leaves no trace in the model, and "
-        "training goes on as if it had not been. In train mode the same pictures score differently shuffled, sorted "
-        "and one by one, and the test moves what it measures."
+        "A picture now gets the same answer in every batch. The test leaves no trace in the model, and training goes "
+        "on as if it had not been. In train mode the same pictures score differently shuffled, sorted and one by one, "
+        "and the test moves what it measures."
     ),
     wrong=(
         Wrong(

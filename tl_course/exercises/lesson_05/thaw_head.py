@@ -67,7 +67,7 @@ QUESTION = Question(
     reference=_thaw_head,
     why=(
         "The last stage and the head learn, and nothing else does. In the broken version the loss fell too, because "
-        "the last stage learned to serve a random head; that is why nobody noticed. Count the trainable parameters "
+        "the last stage learned to serve a random head; so the loss hid the bug. Count the trainable parameters "
         "before you train: it takes one line."
     ),
     wrong=(

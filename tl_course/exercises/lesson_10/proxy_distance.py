@@ -78,7 +78,7 @@ QUESTION = Question(
         Wrong(
             "cut off at zero",
             "You cut off below zero. The formula does not: about zero for equal domains means as often a little below "
-            "as above, and a mean over seeds of cut values would be above zero for no reason.",
+            "as above. A mean over seeds of cut values would be above zero for no reason.",
             lambda wrong, domain: (2 * (1 - 2 * _error(wrong, domain))).clamp(min=0),
         ),
     ),

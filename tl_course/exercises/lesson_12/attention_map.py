@@ -99,8 +99,8 @@ QUESTION = Question(
         ),
         Wrong(
             "divided by its sum",
-            "Each row now sums to one, like probabilities. It is its Euclidean *length* that is to be one: divide by "
-            "the root of the sum of squares.",
+            "Each row now sums to one, like probabilities. Its Euclidean *length* must be one: divide by the root "
+            "of the sum of squares.",
             lambda maps: F.normalize(_energy(maps), p=1, dim=1),
         ),
         Wrong(

@@ -166,7 +166,7 @@ QUESTION = Question(
         ),
         Wrong(
             "only the teacher softened",
-            "The temperature is on the teacher alone: your student is to be as unsure at T = 1 as its teacher is when "
+            "The temperature is on the teacher alone: your student should be as unsure at T = 1 as its teacher is when "
             "softened. Divide both.",
             _teacher_only,
             recognise=gives(_teacher_only, name="value"),
