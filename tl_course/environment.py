@@ -12,7 +12,7 @@ setting           default                                               environm
 profile           ``mini``                                              ``TL_PROFILE``
 device            CUDA, then Apple's MPS, then the CPU                  ``TL_DEVICE``
 threads           the CPU cores this process may use                    ``TL_THREADS``
-precision         whichever of fp32 and bf16 one convolution is         ``TL_PRECISION``
+precision         the one of fp32 and bf16 that a convolution is       ``TL_PRECISION``
                   clearly faster in
 cache             the platform's cache folder                           ``TL_CACHE``
 offline           no                                                    ``TL_OFFLINE=1``
@@ -434,8 +434,8 @@ def _device(asked: str | None) -> torch.device:
     )
     if missing:
         raise ValueError(
-            f"The device {asked!r} was asked for, but this PyTorch sees none such; leave it out to use the best device "
-            "found, or run `tl-course doctor`."
+            f"This PyTorch does not see the device {asked!r}; leave it out to use the best device found, or run "
+            "`tl-course doctor`."
         )
     return device
 

@@ -438,7 +438,7 @@ def clean(
             store.clear(environment.cache_dir(), registry())
             print(f"Deleted the course's files in {environment.shorten_home(environment.cache_dir())}.")
     except OSError as error:
-        raise ValueError(f"{error.filename} cannot be deleted ({error.strerror}).") from error
+        raise ValueError(f"{error.filename} cannot be deleted ({error.strerror}); delete it yourself.") from error
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def _one_after_the_other(source: Tensor, target: Tensor) -> Tensor:
     if source.shape[1:] != target.shape[1:]:
         raise ValueError(
             f"A source input has the shape {tuple(source.shape[1:])} and a target input {tuple(target.shape[1:])}: "
-            "one model needs inputs of one shape."
+            "one model needs inputs of one shape, so load both tasks with the same size."
         )
     return torch.cat([source, target])
 

@@ -140,13 +140,13 @@ def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: floa
     num_classes, seed = whole_number("num_classes", num_classes, least=1), whole_number("seed", seed)
     std = real_number("std", std)
     if std is not None and std < 0:
-        raise ValueError(f"std must not be negative, and it is {std}.")
+        raise ValueError(f"std={std} must not be negative; give a number from 0, such as 0.01.")
     if is_distributed(model):
         raise ValueError("replace the head before DistributedDataParallel wraps the model; wrap it again afterwards.")
     model = unwrap(model)
     name, old = head_of(model)
     if old is model:
-        raise ValueError("this model is nothing but a head; make a new nn.Linear instead.")
+        raise ValueError("this model is only a head; make a new nn.Linear instead.")
     with seeded(seed):
         head = nn.Linear(old.in_features, num_classes)
         if std is not None:

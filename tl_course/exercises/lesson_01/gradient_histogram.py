@@ -87,7 +87,7 @@ QUESTION = Question(
     wrong=(
         Wrong(
             "pixels counted",
-            "You count pixels. Each is to weigh by the *strength* of its gradient, or the noise of a flat wall counts "
+            "You count pixels. Weigh each by the *strength* of its gradient, or the noise of a flat wall counts "
             "as much as an edge.",
             _counted,
         ),

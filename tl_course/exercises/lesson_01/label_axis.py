@@ -58,8 +58,7 @@ QUESTION = Question(
         ),
         Wrong(
             "no label anywhere",
-            "In the third there is no label at all: not for the source, and not for the target. That is "
-            "unsupervised.",
+            "In the third there is no label at all: not for the source, and not for the target. That is unsupervised.",
             ["inductive", "transductive", "transductive", "semi-supervised"],
             recognise=entry(2, "inductive", "transductive", "semi-supervised"),
         ),

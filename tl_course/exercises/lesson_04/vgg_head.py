@@ -112,8 +112,8 @@ QUESTION = Question(
         ),
         Wrong(
             "whole classifier",
-            "All of `classifier` is gone, the pretrained hidden layers too. That can be worth a try, but asked for was "
-            "a new last layer alone.",
+            "All of `classifier` is gone, the pretrained hidden layers too. That can be worth a try, but here "
+            "replace the last layer alone.",
             _all_of_classifier,
         ),
         Wrong(

@@ -116,8 +116,8 @@ QUESTION = Question(
         ),
         Wrong(
             "left in eval",
-            "The predictions are right, but the model is left in eval mode. Who tests in the middle of training then "
-            "trains on without dropout and with standing statistics, and does not know.",
+            "The predictions are right, but the model is left in eval mode. After a test in the middle of "
+            "training it trains on without dropout and with standing statistics, and no error says so.",
             _left_in_eval,
             recognise=all_of(agrees("logits"), on(0, differs("what the model does afterwards"))),
         ),

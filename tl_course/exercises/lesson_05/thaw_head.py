@@ -95,7 +95,7 @@ QUESTION = Question(
         ),
         Wrong(
             "too much learns",
-            "More learns than was asked for: `layer1` is to stay frozen, and so are `conv1` and `bn1`.",
+            "More learns than should: `layer1` must stay frozen, and so must `conv1` and `bn1`.",
             _from_layer1,
             recognise=on(0, differs("state/layer1.0.weight")),
         ),

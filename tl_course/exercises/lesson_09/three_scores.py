@@ -78,7 +78,7 @@ QUESTION = Question(
         Wrong(
             "nothing over nothing",
             "It stops where nothing was called positive, or nothing is positive: then a denominator is zero. The "
-            "fraction shall count as 0.",
+            "fraction must count as 0.",
             _divides,
         ),
         Wrong(

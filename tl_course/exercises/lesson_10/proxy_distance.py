@@ -49,7 +49,7 @@ QUESTION = Question(
     reference=lambda wrong, domain: 2 * (1 - 2 * _error(wrong, domain)),
     why=(
         "Zero for a classifier that can only guess, two for one that never errs, and a little below zero by bad luck. "
-        "With each domain counted a half, that holds whichever of them has more texts."
+        "With each domain counted a half, that holds even if one of them has more texts."
     ),
     wrong=(
         Wrong(

@@ -93,8 +93,7 @@ QUESTION = Question(
         ),
         Wrong(
             "root taken",
-            "You took the root of the sum of squares, the length across channels. It is the sum itself that is asked "
-            "for.",
+            "You took the root of the sum of squares, the length across channels. Take the sum itself.",
             lambda maps: F.normalize(maps.norm(dim=1).flatten(1), dim=1),
         ),
         Wrong(

@@ -32,7 +32,7 @@ def _with_bias(answer: object, case: Case) -> Data:
     except (TypeError, ValueError, RuntimeError):
         raise Unfit(f"It gave back {type(bias).__name__}; give back one number, the bias to add.") from None
     if not math.isfinite(bias):
-        raise Unfit(f"It gave back {bias}, and a bias is a finite number.")
+        raise Unfit(f"It gave back {bias}, and a bias is a finite number: give back one, such as 0.5.")
     return {"called so": _called_so(case, bias)}
 
 

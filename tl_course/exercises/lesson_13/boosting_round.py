@@ -177,7 +177,7 @@ QUESTION = Question(
         Wrong(
             "rescaled",
             "Right but for a common factor: you rescaled the weights. Rescaling is for the start of the next round; "
-            "here the weights of examples that were right are to stay as they came.",
+            "here the weights of examples that were right must stay as they came.",
             lambda *given: [part / sum(map(torch.sum, both)) for both in [_boosted()(*given)] for part in both],
             recognise=proportional(),
         ),

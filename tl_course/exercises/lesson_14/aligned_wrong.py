@@ -47,7 +47,7 @@ QUESTION = Question(
         ),
         Wrong(
             "share that is right",
-            "That is the largest share it can get right. Asked for is the share of mistakes.",
+            "That is the largest share it can get right. Give the share of mistakes.",
             0.6,
         ),
         Wrong(
