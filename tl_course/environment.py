@@ -12,7 +12,7 @@ setting           default                                               environm
 profile           ``mini``                                              ``TL_PROFILE``
 device            CUDA, then Apple's MPS, then the CPU                  ``TL_DEVICE``
 threads           the CPU cores this process may use                    ``TL_THREADS``
-precision         whichever of fp32 and bf16 one convolution is         ``TL_PRECISION``
+precision         the one of fp32 and bf16 that a convolution is       ``TL_PRECISION``
                   clearly faster in
 cache             the platform's cache folder                           ``TL_CACHE``
 offline           no                                                    ``TL_OFFLINE=1``
@@ -270,7 +270,7 @@ def for_kernels() -> dict[str, str]:
 def cache_dir() -> Path:
     """Return the folder for downloaded files: ``TL_CACHE`` if set, else the platform's cache folder.
 
-    The folder is not created here: whoever writes to it first does that.
+    The folder is not created here: the first function that writes to it does that.
 
     >>> cache_dir().is_absolute()
     True
@@ -434,8 +434,8 @@ def _device(asked: str | None) -> torch.device:
     )
     if missing:
         raise ValueError(
-            f"The device {asked!r} was asked for, but this PyTorch sees none such; leave it out to use the best device "
-            "found, or run `tl-course doctor`."
+            f"This PyTorch does not see the device {asked!r}; leave it out to use the best device found, or run "
+            "`tl-course doctor`."
         )
     return device
 

@@ -124,7 +124,8 @@ def for_json(value: Any) -> Any:
     """
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"{value!r}, a {type(value).__name__}, cannot be written as JSON.")
+    what = f"{value!r}, a {type(value).__name__},"
+    raise TypeError(f"{what} cannot be written as JSON: give numbers, texts, lists or dicts.")
 
 
 def _plain(value: Any) -> Any:

@@ -18,10 +18,15 @@ def test_the_package_speaks_plainly():
     [
         "Ask whoever made it.",
         "It holds, whatever you do.",
+        "It holds whichever you take.",
         "Nobody has seen it.",
         "Each is drawn anew.",
         "The penalty is zero for ever.",
         "The file is to be a table.",
+        "The module is to define QUESTIONS.",
+        "These layers are not to move.",
+        "That is a share; asked for was the number.",
+        "This PyTorch sees none such.",
         "Chosen by lot, as before.",
         "That is the loss's affair.",
         "patience=0 evaluations is none; give at least 1.",
@@ -45,6 +50,7 @@ def test_words_to_avoid_are_found_wherever_people_read_them(form, sentence):
         'raise ValueError("`whatever` is no name; until then, forever is not under test.")',
         '"""Use it.\n\n>>> "whatever"\n"""',
         '"""Some are None where there is none."""',
+        'raise ValueError("That is all there is to know: as 1 is to the sum. Give what was asked for, such as 0.1.")',
     ],
 )
 def test_what_is_plain_or_private_passes(code):

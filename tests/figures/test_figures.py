@@ -505,8 +505,8 @@ def test_two_sliders_start_at_their_first_values_unless_told():
 @pytest.mark.parametrize(
     ("values", "options", "said"),
     [
-        ([], {"label": "x"}, "starts at None, which is none of its values"),
-        ([1, 2], {"label": "x", "start": 3}, "'x' starts at 3, which is none of its values"),
+        ([], {"label": "x"}, "starts at None, which is not one of its values"),
+        ([1, 2], {"label": "x", "start": 3}, "'x' starts at 3, which is not one of its values"),
         ([1], {"label": " "}, "needs a label"),
         ([1], {}, "needs a label"),
         ({}, {}, "needs a label"),

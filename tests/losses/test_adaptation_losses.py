@@ -204,7 +204,7 @@ def test_pictures_and_a_named_layer(batch_norm):
 def test_other_numbers_of_classes_are_refused(name):
     target = tasks.points(2)
     wider = dataclasses.replace(target, title="Animals", class_names=("a", "b", "c", "d"))
-    with pytest.raises(ValueError, match="tells 3 classes apart and Animals has 4: adaptation without target labels"):
+    with pytest.raises(ValueError, match=r"tells 3 classes apart and Animals has 4\. Adaptation without target labels"):
         MAKERS[name](net(), wider)
 
 

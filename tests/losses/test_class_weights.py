@@ -105,7 +105,7 @@ def test_what_cannot_be_weighted_is_refused():
         losses.class_weights(torch.tensor([0, 1]), num_classes=4)
     with pytest.raises(ValueError, match=r"no example of class any"):
         losses.class_weights(torch.tensor([], dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"Label 4 is none of 3 classes"):
+    with pytest.raises(ValueError, match=r"Label 4 is not one of 3 classes"):
         losses.class_weights(torch.tensor([0, 4]), num_classes=3)
     with pytest.raises(ValueError, match=r"3 outputs and there are weights for 4.*replace_head\(model, 4\)"):
         losses.ClassWeighted(torch.arange(4))(tasks.linear(), batch_of(torch.arange(3)))

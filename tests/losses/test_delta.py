@@ -112,7 +112,7 @@ def test_delta_refuses_what_does_not_fit():
         losses.delta([ones(2, 3)], [ones(2, 4)])
     with pytest.raises(ValueError, match="same layers on every side"):
         losses.delta([ones(2, 3)], [])
-    with pytest.raises(ValueError, match=r"\(4,\) channel weights do not fit a layer of 3"):
+    with pytest.raises(ValueError, match=r"shape \(4,\) do not fit a layer of 3"):
         losses.delta([ones(2, 3)], [ones(2, 3)], [ones(4)])
     with pytest.raises(ValueError, match="no batches"):
         losses.channel_importance(net, [], ["0"])

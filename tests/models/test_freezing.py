@@ -352,7 +352,7 @@ def test_unclear_choices_are_refused_and_change_nothing(choice, says):
 
 
 def test_all_but_the_head_of_a_mere_head_is_refused():
-    with pytest.raises(ValueError, match="nothing but a head"):
+    with pytest.raises(ValueError, match="only a head"):
         models.freeze(nn.Linear(4, 2), except_head=True)
 
 

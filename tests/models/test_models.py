@@ -228,7 +228,7 @@ def test_impossible_numbers_of_classes_are_refused(num_classes):
 def test_impossible_heads_are_refused():
     with pytest.raises(ValueError, match="std"):
         models.replace_head(models.create("resnet_small"), 2, std=-1)
-    with pytest.raises(ValueError, match="nothing but a head"):
+    with pytest.raises(ValueError, match="only a head"):
         models.replace_head(nn.Linear(3, 2), 2)
 
 

@@ -563,7 +563,7 @@ def test_wrong_requests_to_predict_are_one_sentence(tl, saved, tmp_path):
         (["empty", "a.png"], "empty holds no saved model; give the folder that tl-course finetune wrote"),
         (["nowhere", "a.png"], "nowhere holds no saved model"),
         (["half", "a.png"], "half"),
-        ([saved, "what a film"], "There is no image or folder what a film; this model was trained on images."),
+        ([saved, "what a film"], "no image or folder what a film; give the path of one: this model"),
         ([saved, "there.csv", "--text", "words"], "This model was trained on images"),
         ([saved, "empty"], "The folder empty holds no image"),
         ([saved, "broken.jpg"], "broken.jpg is not an image that can be read"),

@@ -180,7 +180,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
         (["one.csv", *COLUMNS], "only the class '5'; a classifier needs at least two"),
         (["tiny.csv", *COLUMNS], "The class '3' in column 'stars' has only 1 text, and 3 are the fewest"),
         (["numbers.csv", *COLUMNS], "60 different values in 60 rows, which is no set of classes"),
-        (["sheet.csv", *COLUMNS], "sheet.csv is no text file; save the sheet as CSV UTF-8"),
+        (["sheet.csv", *COLUMNS], "sheet.csv is not a text file; save the sheet as CSV UTF-8"),
         (["empty.csv", *COLUMNS], "no column 'review'; its columns are none at all"),
         (["quotes.csv", *COLUMNS], "a quotation mark is opened and never closed"),
         (["mine.csv", *COLUMNS, "--model", "resnet18"], "resnet18 is a network for images"),

@@ -190,8 +190,8 @@ VIOLATIONS = {
     "value 'good' is not a number": {"value": "good"},
     "value nan is not finite": {"value": math.nan},
     "seconds -1.0 is not a duration": {"seconds": -1.0},
-    "profile 'huge' is none of mini, cpu, gpu": {"profile": "huge"},
-    "precision 'fp8' is none of fp32, bf16": {"precision": "fp8"},
+    "profile 'huge' is not one of mini, cpu, gpu": {"profile": "huge"},
+    "precision 'fp8' is not one of fp32, bf16": {"precision": "fp8"},
     "date '31.1.2026' is not an ISO date": {"date": "31.1.2026"},
     "method is empty": {"method": ""},
     "version is empty": {"version": ""},
@@ -371,9 +371,9 @@ def test_wrong_ids_sides_and_placeholders_are_named(course):
     assert records.registry(folder) == ("01.a_beats_b",)
     with pytest.raises(RecordError, match=r"no claim '01.a_beat_b': did you mean '01.a_beats_b'\?"):
         records.claim("01.a_beat_b", folder=folder)
-    with pytest.raises(RecordError, match=r"no claim 'zzz': .*claims.toml lists them"):
+    with pytest.raises(RecordError, match=r"no claim 'zzz': .*choose one of .*claims.toml"):
         records.within_band("zzz", 0.5, folder=folder)
-    with pytest.raises(RecordError, match="compares better and worse; 'one' is neither"):
+    with pytest.raises(RecordError, match="does not compare 'one': choose better or worse"):
         records.within_band("01.a_beats_b", 0.5, side="one", folder=folder)
     for wrong, said in [("{best}", "asks for 'best'"), ("{mean[c@10]}", "no method 'c'"), ("{better:q}", "format")]:
         verdict = records.check_claims(course(toml=BETTER.replace("{better:.0%}", wrong)))[0]

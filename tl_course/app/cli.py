@@ -323,7 +323,7 @@ def grade(
     jobs: Annotated[int, typer.Option(help="Submissions at a time.")] = 1,
     tests: Annotated[
         Path | None,
-        typer.Option(help="A folder with questions of your own, lesson_NN.py or lesson_NN/, which nobody has seen."),
+        typer.Option(help="A folder with questions of your own, lesson_NN.py or lesson_NN/, unseen by learners."),
     ] = None,
     due: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Mark later ones as late.")
@@ -438,7 +438,7 @@ def clean(
             store.clear(environment.cache_dir(), registry())
             print(f"Deleted the course's files in {environment.shorten_home(environment.cache_dir())}.")
     except OSError as error:
-        raise ValueError(f"{error.filename} cannot be deleted ({error.strerror}).") from error
+        raise ValueError(f"{error.filename} cannot be deleted ({error.strerror}); delete it yourself.") from error
 
 
 if __name__ == "__main__":

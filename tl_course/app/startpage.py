@@ -1,6 +1,6 @@
 """The pages a workspace opens on: the path of lessons with what is done, the glossary, and what to do when stuck.
 
-They are Markdown files, ``START.md``, ``GLOSSARY.md`` and ``HELP.md``, made anew by each ``tl-course start``. What is
+They are Markdown files, ``START.md``, ``GLOSSARY.md`` and ``HELP.md``, made again by each ``tl-course start``. What is
 done is read off the learner's own notebooks (which cells have run) and off the notes that the checks of the exercises
 keep. The last two also lie at the top of the repository, so that one link from a lesson leads to them there and here.
 """
@@ -234,7 +234,7 @@ its cells have run and the notebook is saved. This page is made anew whenever th
 
 
 def help_page(command: str = "tl-course", *, back: str = PAGE) -> str:
-    """Return the page for whoever is stuck; ``command`` is what to type in a terminal.
+    """Return the page for a learner who is stuck; ``command`` is what to type in a terminal.
 
     >>> print(help_page())
     # When you are stuck

@@ -1,7 +1,7 @@
 """Downloaded data and weights: one registry, one fetch, every file checked by its hash before it is used.
 
 What can be fetched stands in ``registry.toml``: for each asset its files with size and sha256, its licence, and the
-places it can come from, in the order they are tried. Whatever the place, the same hash decides.
+places it can come from, in the order they are tried. The same hash decides for every place.
 
 >>> from tl_course import assets
 >>> assets.registry()["minilm"].licence

@@ -77,7 +77,7 @@ def pack(
     """Pack assets into a zip, or into a folder where ``out`` does not end in ``.zip``.
 
     What the cache lacks is fetched first. CIFAR-10 is left out, and that is said. After an interruption the same call
-    goes on: downloads are kept, a folder is taken up where it was left, a zip is begun anew.
+    goes on: downloads are kept, a folder is taken up where it was left, a zip is begun again.
 
     Parameters
     ----------

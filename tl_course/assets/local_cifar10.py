@@ -1,4 +1,4 @@
-"""CIFAR-10 in whatever form somebody has it: read, judged, and brought into the cache as one file.
+"""CIFAR-10 in the form of somebody's copy: read, judged, and brought into the cache as one file.
 
 A copy may be
 

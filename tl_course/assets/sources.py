@@ -2,7 +2,7 @@
 
 Each function takes the options of a source and the files that are still wanted, puts what it finds into a staging
 folder, and returns the staged paths by published file name. None of them checks a hash: that is done in one place,
-whatever the source.
+for every source alike.
 """
 
 from __future__ import annotations

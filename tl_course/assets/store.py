@@ -124,7 +124,7 @@ def brought_note(path: Path) -> dict[str, str]:
 def writing(asset: Asset, cache: Path, say) -> Iterator[Path]:
     """Hold the asset's lock and give an empty staging folder on the cache's own file system.
 
-    What a killed process left in the staging folder is removed here: the lock says that nobody uses it any more.
+    What a killed process left in the staging folder is removed here: the lock says that no process uses it any more.
     """
     with _explained(asset, cache):
         (cache / ".locks").mkdir(parents=True, exist_ok=True)
@@ -173,8 +173,8 @@ def _explained(asset: Asset, cache: Path) -> Iterator[None]:
         if error.errno in CANNOT_WRITE:
             raise AssetError(
                 f"The cache folder {cache} cannot be written to ({error.strerror}: {error.filename}), so {asset.name} "
-                f"({megabytes(asset.size)}) cannot be put there; set TL_CACHE to a folder of your own, or ask whoever "
-                f"keeps this cache to run `tl-course fetch {asset.name}`."
+                f"({megabytes(asset.size)}) cannot be put there; set TL_CACHE to a folder of your own, or ask the "
+                f"keeper of this cache to run `tl-course fetch {asset.name}`."
             ) from error
         raise
 

@@ -78,7 +78,7 @@ def load(
         Share of these labels that goes to validation: at least one of each class and never the last, so that 1 label a
         class leaves none for validation. 0 for no validation.
     test : float or int, optional
-        The test split is fixed, whatever the seed and the budget. A whole number keeps that many examples of it, always
+        The test split is the same for every seed and budget. A whole number keeps that many examples of it, always
         the same, with the classes in proportion. Where the data come without a test split, one fifth is held out, or
         the share or number given here.
     seed : int

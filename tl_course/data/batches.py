@@ -258,7 +258,7 @@ def per_example(loader: Batches, function: Callable[[Batch], Tensor]) -> Tensor:
     Parameters
     ----------
     loader : Batches
-        In whatever order; the pass counts as an epoch.
+        In any order; the pass counts as an epoch.
     function : callable
         ``function(batch) -> N×…``, one row for each example of the batch.
 
@@ -347,7 +347,7 @@ def features(model: nn.Module, task: Task, *, batch_size: int = 256, pooling: st
     Raises
     ------
     ValueError
-        When the task augments (each image would have to be embedded anew every epoch), is made of features already,
+        When the task augments (each image would have to be embedded again every epoch), is made of features already,
         or the model has no ``embed``.
 
     Examples

@@ -1,4 +1,4 @@
-"""CIFAR-10 from whatever form of it is at hand.
+"""CIFAR-10 from the first form of it that is at hand.
 
 Its own host has been slow or dead, so a copy is looked for in this order: the path given, the path in ``TL_CIFAR10``,
 the folder ``cifar10`` of the cache. Into the cache it comes by ``tl-course fetch cifar10`` (from the hub, and from the
@@ -76,8 +76,8 @@ def cifar10(*, path: str | os.PathLike | None = None) -> Dataset:
 def available() -> bool:
     """Tell without a network whether a copy of CIFAR-10 is at hand (``TL_CIFAR10`` or the cache).
 
-    A ``TL_CIFAR10`` that points nowhere counts as a copy: loading it then says what is wrong, and nobody gets results
-    on another data set by a typing error.
+    A ``TL_CIFAR10`` that points nowhere counts as a copy: loading it then says what is wrong. So a typing error never
+    leads to results on another data set.
     """
     if os.environ.get("TL_CIFAR10"):
         return True

@@ -99,7 +99,7 @@ def choose_max_length(task: Task, model: nn.Module, keep: float = 0.99) -> Lengt
     model : nn.Module
         With a :class:`TextPreprocess` as ``model.preprocess``. It is not changed.
     keep : float
-        Share of the training texts that are to stay whole, in (0, 1].
+        Share of the training texts that must stay whole, in (0, 1].
 
     Returns
     -------

@@ -218,7 +218,7 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
 
 
 def refuse_own_code(folder: Path) -> None:
-    """Raise ValueError where a folder's JSON files, as transformers writes them, name code that is to be run.
+    """Raise ValueError where a folder's JSON files, as transformers writes them, name code to run.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

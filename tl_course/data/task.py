@@ -163,7 +163,7 @@ class Task:
 class Dataset:
     """All that a source offers: a pool of labelled examples to draw from, and its test split where it has one.
 
-    The fields are those of :class:`Task`; ``validation`` and ``test`` are None where they are to be drawn from the
+    The fields are those of :class:`Task`; ``validation`` and ``test`` are None where a task draws them from the
     pool, and ``augmentable`` says which augmentations keep the label.
     """
 

@@ -26,7 +26,7 @@ def check(slug: str, answer: object = ..., *, seed: int | None = None) -> Verdic
     """Say whether an answer is right, and if not, why.
 
     The answer is tried on fresh inputs. Your own objects, random numbers, warnings and settings stay as they are: the
-    answer is copied first, with the global objects that it uses. What it writes to files itself is not undone. An
+    answer is copied first, with the global objects that it uses. What it writes to files itself stays there. An
     answer that takes too long is stopped, on Linux and macOS; elsewhere, and in threads, interrupt the kernel.
 
     Parameters

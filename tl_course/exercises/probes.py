@@ -115,7 +115,7 @@ def gradients(result: object, watched: list[torch.Tensor]) -> list[Data]:
         return plain(zeros)
     if not isinstance(result, torch.Tensor) or result.numel() != 1:
         found = f"a tensor of shape {tuple(result.shape)}" if isinstance(result, torch.Tensor) else repr(result)[:60]
-        raise Unfit(f"It gave back {found}, and a loss is one number.")
+        raise Unfit(f"It gave back {found}; give back one number, the loss.")
     if not result.requires_grad:
         return plain(zeros)
     found = torch.autograd.grad(result.sum(), watched, allow_unused=True)

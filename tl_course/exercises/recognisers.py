@@ -190,7 +190,7 @@ def right_except(*names: str, rtol: float = RTOL, atol: float = ATOL) -> Recogni
 
 
 def same_shape(*names: str) -> Recogniser:
-    """Recognise the reference's shapes in these parts, on every case, whatever the numbers are.
+    """Recognise the reference's shapes in these parts, on every case, with any numbers.
 
     >>> same_shape()([np.zeros(3)], [np.ones(3)], [{}]), same_shape()([np.zeros(2)], [np.ones(3)], [{}])
     (True, False)

@@ -44,7 +44,7 @@ def plain(value: object, depth: int = 0) -> Data:
     {'loss': array(0.5, dtype=float32), 'parts': ['a', 'b']}
     """
     if depth > MAX_DEPTH:
-        raise Unfit("It gave back lists within lists without an end.")
+        raise Unfit("It gave back lists within lists without an end; give back numbers, tensors or texts.")
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, torch.Tensor):
@@ -57,7 +57,7 @@ def plain(value: object, depth: int = 0) -> Data:
         return sorted((plain(item, depth + 1) for item in value), key=str)
     if isinstance(value, list | tuple):
         return [plain(item, depth + 1) for item in value]
-    raise Unfit(f"It gave back {_a(type(value).__name__)}, and numbers, tensors or texts can be checked.")
+    raise Unfit(f"It gave back {_a(type(value).__name__)}; give back numbers, tensors or texts.")
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -35,7 +35,7 @@ def confusion(
 ) -> HtmlFigure:
     """Draw a confusion matrix: rows are the true classes, columns the predicted ones, cells hold counts.
 
-    Colour is the share of the row, so that the diagonal shows the recall of each class whatever its size.
+    Colour is the share of the row, so that the diagonal shows the recall of each class, large or small.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def image_grid(
         if given is not None and len(given) != n:
             raise ValueError(f"there are {n} images and {len(given)} {name}: give one for each.")
     if n == 0:
-        raise ValueError("there are no images to show.")
+        raise ValueError("there are no images to show: give at least one.")
     titles, marks = list(titles or [""] * n), [bool(mark) for mark in (wrong if wrong is not None else [False] * n)]
     columns = min(columns, n)
     rows = -(-n // columns)

@@ -76,7 +76,7 @@ def embeddings(
     if len(labels) != len(points) or len(names) != len(points):
         raise ValueError(f"there are {len(points)} points, {len(labels)} labels, {len(names)} domains: give one each.")
     if len(kinds) > 2:
-        raise ValueError(f"there are {len(kinds)} domains ({', '.join(kinds)}) and only two can be told apart here.")
+        raise ValueError(f"there are {len(kinds)} domains ({', '.join(kinds)}): give at most two.")
     fig, ax = axes(6.6, 5.2)
     names_of, halo = np.array(names), withStroke(linewidth=4, foreground=BACKGROUND)
     for index in np.unique(labels):

@@ -117,7 +117,7 @@ def readable(color: str, background: str = BACKGROUND, ratio: float = 4.6) -> st
 
 
 def ink_on(color: str) -> str:
-    """Black or white, whichever reads better on a colour: one of them always reaches 4.5:1.
+    """Black or white, the one that reads better on a colour: one of them always reaches 4.5:1.
 
     >>> ink_on("#FFFFFF"), ink_on("#0072B2")
     ('#000000', '#FFFFFF')

@@ -103,7 +103,7 @@ def dial(
     Raises
     ------
     ValueError
-        Without values, without a label, for a start that is none of the positions, or for more than 200 pictures.
+        Without values, without a label, for a start that is not one of the positions, or for more than 200 pictures.
 
     Examples
     --------
@@ -144,7 +144,9 @@ def _start(controls: Mapping[str, Sequence[Any]], start: Any, several: bool) -> 
         raise ValueError(f"start={start!r} must name one position for each of {', '.join(controls)}.")
     for value, (name, positions) in zip(chosen, controls.items(), strict=True):
         if value not in positions:
-            raise ValueError(f"the dial {name!r} starts at {value!r}, which is none of its values {positions}.")
+            raise ValueError(
+                f"the dial {name!r} starts at {value!r}, which is not one of its values; choose among {positions}."
+            )
     return chosen
 
 

@@ -101,7 +101,7 @@ def source(sheet: dict, worked: dict) -> dict:
 
 
 def marked(stub: str, worked: str) -> str:
-    """Return a worked cell with marks around what learners are to write.
+    """Return a worked cell with marks around what learners must write.
 
     >>> print(marked("def f(x):\\n    ...  # YOUR CODE HERE\\n", "def f(x):\\n    return 2 * x\\n"))
     def f(x):

@@ -140,7 +140,7 @@ def _check(job: Job) -> None:
     if job.jobs < 1:
         raise ValueError("--jobs is how many submissions are graded at a time: at least 1.")
     if job.out.suffix != ".csv":
-        raise ValueError(f"{job.out} is to be a table: give --out a name that ends in .csv.")
+        raise ValueError(f"{job.out} must be a table: give --out a name that ends in .csv.")
     there = [path for name, path in _outputs(job.out).items() if name != "state" and path.exists()]
     if there and not job.force:
         raise ValueError(f"{there[0]} is there already; choose another --out, or pass --force to write over it.")

@@ -1,4 +1,4 @@
-"""Our worksheet and a learner's notebook: which of its cells are answers, whatever the file is called."""
+"""Our worksheet and a learner's notebook: which of its cells are answers, under any file name."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def worksheet(
     """
     found = [path for folder in folders for path in sorted(folder.glob(f"{number}_*.ipynb"))]
     if not found:
-        raise ValueError(f"There is no worksheet {number}_….ipynb in {' or '.join(map(str, folders))}.")
+        where = " or ".join(map(str, folders))
+        raise ValueError(f"There is no worksheet {number}_….ipynb in {where}; restore it from the repository.")
     data = found[0].read_bytes()
     slugs = {question.slug for question in questions}
     parts = []
@@ -223,7 +224,7 @@ def parse(data: bytes) -> tuple[dict, list[str]]:
     Raises
     ------
     Refused
-        If it is none.
+        If the bytes are not a notebook, or a damaged one.
 
     Examples
     --------
@@ -240,9 +241,9 @@ def parse(data: bytes) -> tuple[dict, list[str]]:
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Refused("corrupt", "The notebook is damaged: it is no valid JSON.") from error
+        raise Refused("corrupt", "The notebook is damaged: it is not valid JSON.") from error
     if not isinstance(notebook.get("cells"), list):
-        raise Refused("not a notebook", "The file has no cells: it is no notebook, or a very old one.")
+        raise Refused("not a notebook", "The file has no cells: it is not a notebook, or a very old one.")
     return notebook, notes
 
 

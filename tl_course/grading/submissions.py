@@ -29,7 +29,7 @@ _JUNK = re.compile(r"^(__MACOSX|\.ipynb_checkpoints|\.DS_Store|\._.*|Thumbs\.db|
 
 
 class Refused(Exception):
-    """A file that is not graded; ``word`` is to count by, the message for people."""
+    """A file that is not graded; the grader counts by ``word``, people read the message."""
 
     def __init__(self, word: str, message: str):
         super().__init__(message)
@@ -96,7 +96,7 @@ def find(place: Path) -> list[Submission]:
         entries = [(place.name, _stamp(place), lambda: _read_file(place))]
     found = _by_student(_below_one_folder(entries))
     if not found:
-        raise ValueError(f"{place} holds no submissions.")
+        raise ValueError(f"{place} holds no submissions; give the folder or zip that your platform exports.")
     return sorted(found, key=lambda one: (one.student.casefold(), one.identity))
 
 
@@ -133,7 +133,7 @@ def _read_file(path: Path) -> bytes:
         raise Refused("unreadable", f"The file cannot be read ({what}).") from error
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused("unreadable", "The file is no ordinary file.")
+            raise Refused("unreadable", "The file is a device or a pipe, and not an ordinary file.")
         return _at_most(file)
 
 
@@ -242,7 +242,7 @@ def _who(path: str, *, is_folder: bool) -> tuple[str, str, bool]:
 
 
 class Named(Protocol):
-    """Whatever has a student's name and the platform's number."""
+    """An object that has a student's name and the platform's number."""
 
     student: str
     identity: str

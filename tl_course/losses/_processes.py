@@ -2,7 +2,7 @@
 
 ``fit`` in several processes gives each its own rows of a batch, and takes the mean of their gradients, weighted by the
 numbers of rows. That is right for a loss that is a mean over examples. A covariance, a kernel, singular values and
-distances within a batch are none: of them the mean over parts is not that of the whole.
+distances within a batch are not such means: their mean over parts is not the value of the whole.
 """
 
 from typing import TYPE_CHECKING

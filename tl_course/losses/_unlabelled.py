@@ -41,7 +41,7 @@ class Unlabelled:
             raise ValueError(f"batch_size={batch_size} is not a number of target examples; give at least 1.")
         count = len(task.train)
         if not count:
-            raise ValueError(f"The train split of {task.title} is empty: there is no target to adapt to.")
+            raise ValueError(f"The train split of {task.title} is empty: give a target with training examples.")
         hidden = dataclasses.replace(task.train, labels=torch.zeros(count, dtype=torch.int64))
         self.task = dataclasses.replace(task, train=hidden, validation=hidden.subset([]), test=hidden.subset([]))
         self.batch_size, self.drawn = min(batch_size, count), 0

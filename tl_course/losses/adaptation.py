@@ -143,9 +143,9 @@ def _check_classes(model: nn.Module, target: "Task") -> None:
     outputs = models.head_of(model)[1].out_features
     if outputs != target.num_classes:
         raise ValueError(
-            f"The model tells {outputs} classes apart and {target.title} has {target.num_classes}: adaptation without "
-            "target labels needs the same classes in both domains, so choose another target, or give the model a head "
-            f"for them with tl.models.replace_head(model, {target.num_classes})."
+            f"The model tells {outputs} classes apart and {target.title} has {target.num_classes}. Adaptation without "
+            "target labels needs the same classes in both domains. Choose another target, or give the model a head for "
+            f"its classes with tl.models.replace_head(model, {target.num_classes})."
         )
 
 
@@ -184,7 +184,7 @@ def _one_after_the_other(source: Tensor, target: Tensor) -> Tensor:
     if source.shape[1:] != target.shape[1:]:
         raise ValueError(
             f"A source input has the shape {tuple(source.shape[1:])} and a target input {tuple(target.shape[1:])}: "
-            "one model needs inputs of one shape."
+            "one model needs inputs of one shape, so load both tasks with the same size."
         )
     return torch.cat([source, target])
 

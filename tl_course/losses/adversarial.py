@@ -139,7 +139,7 @@ def domain_loss(source_logits: Tensor, target_logits: Tensor) -> Tensor:
     if not len(source_logits) or not len(target_logits):
         raise ValueError(
             f"A discriminator needs both domains and has {len(source_logits)} source and {len(target_logits)} target "
-            "examples."
+            "examples: give at least one of each."
         )
     return (F.softplus(source_logits).mean() + F.softplus(-target_logits).mean()) / 2
 

@@ -45,7 +45,7 @@ def class_weights(labels: Tensor, num_classes: int | None = None) -> Tensor:
     num_classes = None if num_classes is None else whole_number("num_classes", num_classes, least=0)
     counts = torch.bincount(labels.cpu(), minlength=num_classes or 0)
     if num_classes is not None and len(counts) > num_classes:
-        raise ValueError(f"Label {len(counts) - 1} is none of {num_classes} classes, which are 0 to {num_classes - 1}.")
+        raise ValueError(f"Label {len(counts) - 1} is not one of {num_classes} classes: give 0 to {num_classes - 1}.")
     if len(counts) == 0 or not counts.all():
         missing = ", ".join(map(str, (counts == 0).nonzero().flatten().tolist())) or "any"
         raise ValueError(f"There is no example of class {missing}, so nothing to weight: draw more, or leave it out.")

@@ -71,7 +71,10 @@ def _delta_layer(now: Tensor, source: Tensor, weights: Tensor | None) -> Tensor:
     squares = (full(now) - full(source.detach())).square()
     if weights is not None:
         if weights.shape != now.shape[1:2]:
-            raise ValueError(f"{tuple(weights.shape)} channel weights do not fit a layer of {now.shape[1]} channels.")
+            raise ValueError(
+                f"Channel weights of shape {tuple(weights.shape)} do not fit a layer of {now.shape[1]} channels: give "
+                "one weight for each channel."
+            )
         squares = squares * weights.to(squares).view(-1, *[1] * (now.ndim - 2))
     return squares.sum() / len(now)
 

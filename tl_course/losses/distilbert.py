@@ -139,5 +139,5 @@ def _body_name(model: nn.Module) -> str:
     body = getattr(unwrap(model), "base_model", None)
     stack = getattr(body, "encoder", None) or getattr(body, "transformer", None)
     if stack is None or not hasattr(stack, "layer"):
-        raise ValueError(f"{type(unwrap(model)).__name__} has no hidden states: DistilBERTLoss is for BERTs.")
+        raise ValueError(f"{type(unwrap(model)).__name__} has no hidden states: give DistilBERTLoss a BERT.")
     return next(name for name, module in unwrap(model).named_modules() if module is stack.layer[-1])

@@ -25,7 +25,7 @@ def l2_sp(
     ----------
     shared, source : tensors, pairwise of equal shapes
         The weights w_S now and their values w_S⁰ at the source. The values must be a *copy*: ``w.detach()`` shares
-        memory with w, and the penalty would be zero for ever.
+        memory with w, and the penalty would always stay zero.
     new : tensors of any shapes
         Weights that the source does not have, such as a new head's.
     alpha, beta : float

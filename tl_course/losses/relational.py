@@ -45,7 +45,7 @@ def relational_distance(student: Tensor, teacher: Tensor) -> Tensor:
     -----
     Park et al., "Relational knowledge distillation", CVPR 2019, who weigh it by 25. The trap is two equal rows in a
     batch: the distance has no derivative there, and with a root of (0 + 1e-12) the gradient comes near 1e11. Here such
-    a pair pulls at nobody. The authors' code also counts the N pairs of an example with itself, which are always 0:
+    a pair gets the gradient 0. The authors' code also counts the N pairs of an example with itself, which are always 0:
     its value is (N−1)/N of this one.
 
     Examples

@@ -1,4 +1,4 @@
-"""Labels and predictions, in whatever holds them, as arrays of class numbers."""
+"""Labels and predictions, from lists, arrays or tensors, as arrays of class numbers."""
 
 import numpy as np
 import torch
@@ -20,13 +20,15 @@ def labels_and_predictions(labels, predictions) -> tuple[np.ndarray, np.ndarray]
     labels, predictions = class_numbers(labels, "labels"), array(predictions)
     if predictions.ndim == 2:
         if not (predictions < np.inf).all():  # also false for NaN; −inf is a class that is ruled out
-            raise ValueError("The scores hold NaN or infinity, so no class can be chosen: has training diverged?")
+            raise ValueError(
+                "The scores hold NaN or infinity, so no class can be chosen: if training diverged, lower the rate."
+            )
         predictions = predictions.argmax(1)
     predictions = class_numbers(predictions, "predictions")
     if len(labels) != len(predictions):
         raise ValueError(f"{len(labels)} labels do not fit {len(predictions)} predictions: score the same examples.")
     if len(labels) == 0:
-        raise ValueError("There are no examples to score: the split is empty.")
+        raise ValueError("There are no examples to score: the split is empty; give at least one.")
     return labels, predictions
 
 

@@ -89,7 +89,7 @@ class FreezeReport:
         Parameters
         ----------
         model : nn.Module
-            The model that was frozen, or a copy of it, on any device, and in whatever wrapper.
+            The model that was frozen, or a copy of it, on any device, and in any wrapper.
 
         Raises
         ------
@@ -314,7 +314,7 @@ def _chosen(model: nn.Module, except_head: bool, until: str | None, parts: Seque
     if except_head:
         body = [module for _, modules in layer_groups(model)[:-1] for module in modules]
         if not body:
-            raise ValueError(f"this {type(model).__name__} is nothing but a head; there is nothing else to freeze.")
+            raise ValueError(f"this {type(model).__name__} is only a head; leave out except_head to freeze it.")
         return body
     if until is None:
         return [model]

@@ -19,7 +19,7 @@ POOLINGS = ("mean", "cls")
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw random numbers on the CPU from ``seed`` inside the block; outside it nobody notices.
+    """Draw random numbers on the CPU from ``seed`` inside the block; outside it they stay as they were.
 
     Only the CPU's generator is seeded (``torch.manual_seed`` would reseed every GPU, too), and it is put back.
 
@@ -36,7 +36,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def logits(model: nn.Module, inputs: Inputs) -> Tensor:
-    """Run a model and return its logits, whatever its inputs and outputs are called.
+    """Run a model and return its logits; its inputs and outputs may have any names.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: floa
     num_classes, seed = whole_number("num_classes", num_classes, least=1), whole_number("seed", seed)
     std = real_number("std", std)
     if std is not None and std < 0:
-        raise ValueError(f"std must not be negative, and it is {std}.")
+        raise ValueError(f"std={std} must not be negative; give a number from 0, such as 0.01.")
     if is_distributed(model):
         raise ValueError("replace the head before DistributedDataParallel wraps the model; wrap it again afterwards.")
     model = unwrap(model)
     name, old = head_of(model)
     if old is model:
-        raise ValueError("this model is nothing but a head; make a new nn.Linear instead.")
+        raise ValueError("this model is only a head; make a new nn.Linear instead.")
     with seeded(seed):
         head = nn.Linear(old.in_features, num_classes)
         if std is not None:

@@ -33,7 +33,7 @@ FORMAT = 1
 
 
 def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | None = None) -> Path:
-    """Save a model of :func:`~tl_course.models.create` with its preprocess, whatever was done to its weights.
+    """Save a model of :func:`~tl_course.models.create` with its preprocess; its weights may have changed.
 
     What is frozen is a matter of training and is not kept.
 

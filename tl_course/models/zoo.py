@@ -44,7 +44,7 @@ class ModelInfo:
     size : int
         Height and width of a picture in pixels, or the length of a text in tokens, for which ``macs`` holds.
     num_classes : int
-        Outputs when nobody asks for another number.
+        Outputs unless you ask for another number.
     parameters : int
         Numbers in the parameters, the head for ``num_classes`` included.
     macs : int

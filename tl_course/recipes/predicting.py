@@ -130,10 +130,12 @@ def _files(given: str) -> list[Path]:
     if path.is_dir():
         files = listed_below(path)
         if not files:
-            raise ValueError(f"The folder {path} holds no image.")
+            raise ValueError(f"The folder {path} holds no image; give a folder of images, such as JPEG or PNG.")
         return files
     if not path.is_file():
-        raise ValueError(f"There is no image or folder {given}; this model was trained on images.")
+        raise ValueError(
+            f"There is no image or folder {given}; give the path of one: this model was trained on images."
+        )
     return [path]
 
 
@@ -148,7 +150,7 @@ def _texts(
 def _checked(text: str) -> str:
     suffix = Path(text).suffix.lower() if len(text) < 255 else ""
     if suffix in IMAGES and Path(text).is_file():
-        raise ValueError(f"{text} is an image, and this model was trained on texts.")
+        raise ValueError(f"{text} is an image, and this model was trained on texts; give texts, or CSVs with --text.")
     if suffix in {".csv", ".tsv"} and Path(text).is_file():
         raise ValueError(f"{text} is a table: name its column of texts, --text COLUMN.")
     if not text.strip():
@@ -162,7 +164,7 @@ def _columns(inputs: Sequence[str], text: str) -> list[str]:
     for given in inputs:
         file = Path(given).expanduser()
         if not file.is_file():
-            raise ValueError(f"There is no file {given}; with --text the inputs are tables (CSV).")
+            raise ValueError(f"There is no file {given}; with --text give the paths of tables (CSV).")
         for line, values in csv_rows(file, [text], find_delimiter(file, [text], "utf-8-sig"), "utf-8-sig"):
             wrong = wrong_with(values)
             if wrong is not None and wrong.kind == "encoding":
@@ -188,4 +190,4 @@ def write_csv(predictions: Sequence[Prediction], path: Path) -> None:
             for each in predictions:
                 table.writerow([each.name, *(cell for name, value in each.classes for cell in (name, f"{value:.4f}"))])
     except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror}).") from error
+        raise ValueError(f"{path} cannot be written ({error.strerror}); choose another file.") from error

@@ -1,4 +1,4 @@
-"""What the recipe is given, whatever it was made from: a task, the names of its examples, and what to know of them."""
+"""What the recipe is given, made from images or texts: a task, the names of its examples, and what to know of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of texts made ready: read whatever its separator, cleaned, divided, and measured in tokens."""
+"""A table of texts made ready: read with any separator, cleaned, divided, and measured in tokens."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def look_over(
     Parameters
     ----------
     file : Path
-        Separated by commas, semicolons or tabs, whichever gives the columns.
+        Separated by commas, semicolons or tabs: by the one that gives the columns.
     text, label, group : str
         Names of columns.
     encoding : str
@@ -113,13 +113,13 @@ def find_delimiter(file: Path, columns: list[str], encoding: str) -> str:
         with file.open("rb") as stream:
             start = stream.read(4096)
         if start.startswith(b"PK") or (b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))):
-            raise ValueError(f"{file.name} is no text file; save the sheet as CSV UTF-8 and give that.")
+            raise ValueError(f"{file.name} is not a text file; save the sheet as CSV UTF-8 and give that.")
         with file.open(encoding=encoding, errors="replace", newline="") as stream:
             header = stream.readline()
     except LookupError as error:
         raise ValueError(f"There is no encoding {encoding!r}; utf-8, cp1252 and latin-1 are usual ones.") from error
     except OSError as error:
-        raise ValueError(f"{file} cannot be read ({error.strerror}).") from error
+        raise ValueError(f"{file} cannot be read ({error.strerror}); give a file that you may read.") from error
     found = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
     likely = max(found, key=lambda delimiter: (len(set(columns) & set(found[delimiter])), len(found[delimiter])))
     for column in columns:

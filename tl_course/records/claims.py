@@ -254,7 +254,7 @@ def _find(id: str, folder: Path) -> tuple[_Claim, dict[str, str]]:
         import difflib
 
         near = difflib.get_close_matches(id, claims, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "tl_course/records/claims.toml lists them."
+        hint = f"did you mean {near[0]!r}?" if near else "choose one of tl_course/records/claims.toml."
         raise RecordError(f"there is no claim {id!r}: {hint}")
     return claims[id], titles
 
@@ -380,7 +380,7 @@ def within_band(
     ----------
     live_value
         The learner's result, in the unit of the record's values. That of an interrupted run (see
-        :func:`tl_course.training.interrupted_run`) is outside the band whatever its value: the recorded runs are whole.
+        :func:`tl_course.training.interrupted_run`) is always outside the band: the recorded runs are whole.
     side
         Which of the two methods compared was run: "better" (or "one") unless given.
 
@@ -400,7 +400,7 @@ def within_band(
     found, _ = _find(id, folder)
     side = side or found.sides[0]
     if side not in found.sides:
-        raise RecordError(f"claim {id!r} compares {' and '.join(found.sides)}; {side!r} is neither.")
+        raise RecordError(f"claim {id!r} does not compare {side!r}: choose {' or '.join(found.sides)}.")
     record = _narrow(found, profile, target, folder)
     if isinstance(record, str):
         raise RecordError(record)

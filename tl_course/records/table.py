@@ -256,7 +256,7 @@ def _parse(raw: dict[str, str], line: int) -> tuple[Row | None, list[str]]:
         found.append(f"line {line}: seconds {raw['seconds']} is not a duration")
     for name, allowed in (("profile", PROFILES), ("precision", PRECISIONS)):
         if raw[name] not in allowed:
-            found.append(f"line {line}: {name} {raw[name]!r} is none of {', '.join(allowed)}")
+            found.append(f"line {line}: {name} {raw[name]!r} is not one of {', '.join(allowed)}")
     try:
         date.fromisoformat(raw["date"])
     except ValueError:
@@ -319,7 +319,7 @@ def read_rows(path: str | Path, *, minimal_seeds: int = MINIMAL_SEEDS) -> tuple[
     found = problems(path, minimal_seeds=minimal_seeds)
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise RecordError(f"record {path.name}: {found[0]}{more}; `make records` writes it anew.")
+        raise RecordError(f"record {path.name}: {found[0]}{more}; `make records` writes it again.")
     return tuple(_parse_file(path)[0])
 
 

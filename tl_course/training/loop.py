@@ -52,7 +52,7 @@ def fit(
     Parameters
     ----------
     model : nn.Module
-        A model of ``tl.models.create``, or any module that gives N×C logits. Freeze what is to stay as it is before,
+        A model of ``tl.models.create``, or any module that gives N×C logits. Freeze before what should stay as it is,
         with ``tl.models.freeze``: everything else is put in train mode. It is moved to the device of
         :mod:`tl_course.environment`, for images in channels-last order, and is in eval mode afterwards. To train
         it compiled, call ``model.compile()`` before: it changes no name and no weight, and costs its time at the first

@@ -108,8 +108,8 @@ def make_optimizer(name: str, groups: list[dict[str, Any]], weight_decay: float 
         raise ValueError(f"weight_decay={decay} would push weights away from 0; give 0 or more.")
     if not groups:
         raise ValueError(
-            "nothing is trainable: every parameter of the model is frozen; tl.models.unfreeze(model, parts=[...]) "
-            "what is to learn, or freeze with except_head=True."
+            "nothing is trainable: every parameter of the model is frozen; call tl.models.unfreeze(model, parts=[...]) "
+            "for the parts that should learn, or freeze with except_head=True."
         )
     # One fused kernel for all parameters is twice as fast as a loop over them, where a device has it.
     fused = all(parameter.device.type in ("cpu", "cuda") for group in groups for parameter in group["params"]) or None

@@ -78,7 +78,7 @@ def make_schedule(name: str, steps: int, warmup: float | None = None) -> Callabl
         raise ValueError(f"there is no schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
     steps, warmup = whole_number("steps", steps), real_number("warmup", warmup)
     if steps < 1:
-        raise ValueError(f"a schedule of {steps} steps is none; give at least 1.")
+        raise ValueError(f"a schedule cannot have {steps} steps; give at least 1.")
     factor, usual = SCHEDULES[name]
     warmup = usual if warmup is None else warmup
     if not 0 <= warmup < 1:

@@ -46,7 +46,7 @@ class EarlyStopping:
     def __init__(self, patience: int | None, movable: Iterable[Tensor], validation: object):
         patience = whole_number("patience", patience)
         if patience is not None and patience < 1:
-            raise ValueError(f"patience={patience} evaluations is none; give at least 1, or None to train to the end.")
+            raise ValueError(f"patience={patience} is too few evaluations; give at least 1, or None to train on.")
         if patience is not None and validation is None:
             raise ValueError(
                 "early stopping looks at validation accuracy, and this task has no validation examples; load it with "

@@ -6,7 +6,7 @@ launcher needs MPI, ``torchrun --nproc-per-node N script.py`` does.
 How several share the work: each holds all raw examples and a whole copy of the model on its own device. All draw the
 same batch (same seed) and prepare all of it; each then computes loss and gradients for its own rows. The gradients are
 averaged, weighted by the number of rows, so that a step equals the step of one process with the same ``batch_size``,
-whatever the number of processes: a BERT without dropout, or a frozen one, ends where it does in one process (to 1e-5
+for any number of processes: a BERT without dropout, or a frozen one, ends where it does in one process (to 1e-5
 over 60 steps, tested). Two things make the runs alike, not equal. BatchNorm in training normalises each part by itself
 (its running statistics are averaged whenever the run is logged). And with dropout each process draws masks for its own
 rows, from ``seed`` plus its number, since all of them drawing the same would drop the same units in every part; this is

@@ -34,7 +34,7 @@ QUESTION = Question(
         ),
         Wrong(
             "one copy's chance",
-            "That is the chance of *one* copy. Asked for was how many of all twelve find theirs: add up their chances.",
+            "That is the chance of *one* copy. Say how many of all twelve find theirs: add up their chances.",
             1 / 12,
             recognise=number(1 / 12, 100 / 12),
         ),

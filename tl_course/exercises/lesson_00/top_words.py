@@ -73,8 +73,8 @@ QUESTION = Question(
     inputs=_scores,
     reference=_top(),
     why=(
-        "The probabilities are those among *all* words, so what is not shown is missing from the sum, and you can see "
-        "how sure the network is. That is all there is to a head's answer: a closed list of words, and a number for "
+        "The probabilities are those among *all* words, so what is not shown is missing from the sum. You also see how "
+        "sure the network is. That is all there is to a head's answer: a closed list of words, and a number for "
         "each."
     ),
     wrong=(

@@ -93,7 +93,7 @@ QUESTION = Question(
         ),
         Wrong(
             "spread of one run",
-            "You did not divide by √n: this says where the gain of *one more seed* may lie. Asked for is the mean.",
+            "You did not divide by √n: this says where the gain of *one more seed* may lie. Say it of the mean.",
             _with_error(lambda gain: gain.std()),
         ),
         Wrong(

@@ -81,13 +81,13 @@ QUESTION = Question(
     reference=_gradients,
     why=(
         "This is the heart of HOG, twenty years old and learned from nothing: it knows of edges because somebody "
-        "thought of them. A light stroke on dark and a dark one on light give the same numbers, which is good for "
+        "thought of them. A light stroke on dark and a dark one on light give the same numbers. That is good for "
         "digits, and bad where the sign matters. A learned feature finds out which."
     ),
     wrong=(
         Wrong(
             "pixels counted",
-            "You count pixels. Each is to weigh by the *strength* of its gradient, or the noise of a flat wall counts "
+            "You count pixels. Weigh each by the *strength* of its gradient, or the noise of a flat wall counts "
             "as much as an edge.",
             _counted,
         ),

@@ -33,7 +33,7 @@ QUESTION = Question(
     reference=["inductive", "transductive", "unsupervised", "semi-supervised"],
     why=(
         "The words ask who has labels, and nothing else. Mind the second: adaptation to a target without labels is "
-        "often *called* unsupervised, and in the words of Pan and Yang it is transductive, because the source has them."
+        "often *called* unsupervised. In the words of Pan and Yang it is transductive, because the source has labels."
     ),
     wrong=(
         Wrong(
@@ -58,8 +58,7 @@ QUESTION = Question(
         ),
         Wrong(
             "no label anywhere",
-            "In the third nobody has written a label: not for the source, and not for the target. That is "
-            "unsupervised.",
+            "In the third there is no label at all: not for the source, and not for the target. That is unsupervised.",
             ["inductive", "transductive", "transductive", "semi-supervised"],
             recognise=entry(2, "inductive", "transductive", "semi-supervised"),
         ),

@@ -42,8 +42,8 @@ QUESTION = Question(
         ),
         Wrong(
             "both differ",
-            "In D the inputs differ, and so do the answers: other letters stand on the pages, and other ones are to be "
-            "named. Asked for was where *only* the domain differs.",
+            "In D the inputs differ, and so do the answers: other letters stand on the pages, and the network must "
+            "name other ones. The question was where *only* the domain differs.",
             "ADE",
             recognise=chose("D"),
         ),

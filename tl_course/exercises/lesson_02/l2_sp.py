@@ -97,13 +97,13 @@ QUESTION = Question(
     reference=_l2_sp,
     why=(
         "The start is a copy, so the spring has a fixed end, and its pull is λ(θ − θ_s). With `detach()` alone "
-        "both ends move together: the penalty is zero for ever, the run looks regularised, and nobody notices. "
-        "Published code has that bug."
+        "both ends move together: the penalty always stays zero, while the run looks regularised. Published code "
+        "has that bug."
     ),
     wrong=(
         Wrong(
             "no copy",
-            "Your start moves along with the weights, so the penalty stays zero for ever: `detach()` leaves the graph "
+            "Your start moves along with the weights, so the penalty always stays zero: `detach()` leaves the graph "
             "but shares the memory. Make a copy with `clone()`.",
             _of_distance(lambda weight: weight.detach(), _square),
         ),

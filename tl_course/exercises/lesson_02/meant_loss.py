@@ -115,8 +115,8 @@ QUESTION = Question(
         ),
         Wrong(
             "sums",
-            "These are sums over the examples. Take means, or the task with more examples shouts the other one down, "
-            "whatever α says.",
+            "These are sums over the examples. Take means, or the task with more examples shouts the other one down "
+            "at every α.",
             lambda net, source, target, alpha: (
                 alpha * _risk(net, source, "sum") + (1 - alpha) * _risk(net, target, "sum")
             ),

@@ -38,9 +38,9 @@ QUESTION = Question(
     inputs=_batches,
     reference=_weighed,
     why=(
-        "Each example now counts the same, whichever batch it fell into. A loop that averages its batches' "
-        "means lets the examples of a short last batch count more than all others, epoch after epoch if nobody "
-        "shuffles, and an average of batch accuracies is wrong in the same way."
+        "Each example now counts the same, in a full batch and in a short one. A loop that averages its batches' "
+        "means lets the examples of a short last batch count more than all others. Without shuffling they are the "
+        "same examples in every epoch. An average of batch accuracies is wrong in the same way."
     ),
     wrong=(
         Wrong(
@@ -51,8 +51,8 @@ QUESTION = Question(
         ),
         Wrong(
             "plain sum",
-            "This adds the batches' means. The gradient of the mean over all examples is no longer than one of them, "
-            "whatever their number.",
+            "This adds the batches' means. The gradient of the mean over all examples is no longer than the "
+            "longest of them, however many they are.",
             lambda gradients, sizes: gradients.sum(dim=0),
         ),
         Wrong(

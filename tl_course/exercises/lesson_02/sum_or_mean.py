@@ -32,8 +32,8 @@ QUESTION = Question(
     reference=lambda rate, count: rate / count,
     why=(
         "A sum is a mean with a learning rate that changes with the batch: halve the batch, and the steps "
-        "halve. That is why this course takes means, and why a rate copied from a paper is worth nothing until you "
-        "know which of the two the paper took."
+        "halve. That is why this course takes means. A rate copied from a paper is worth nothing until you know "
+        "which of the two the paper took."
     ),
     wrong=(
         Wrong(

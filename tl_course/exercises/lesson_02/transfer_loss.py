@@ -54,8 +54,8 @@ QUESTION = Question(
     inputs=_mixtures,
     reference=_mixture,
     why=(
-        "At α = 0 and α = 1 the other loss is left out, not multiplied by zero, so that even a diverged source "
-        "cannot spoil the control run without it. An ablation is only one if the term is really gone."
+        "At α = 0 and α = 1 the other loss is left out, not multiplied by zero. So even a diverged source cannot "
+        "spoil the control run without it. An ablation is only one if the term is really gone."
     ),
     wrong=(
         Wrong(

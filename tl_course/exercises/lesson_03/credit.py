@@ -68,8 +68,8 @@ QUESTION = Question(
         ),
         Wrong(
             "ratios",
-            "These are shares of the whole gain. Asked for are the gains themselves, in accuracy: a share of a gain "
-            "that is nearly zero says nothing.",
+            "These are shares of the whole gain. Give the gains themselves, in accuracy: a share of a gain that is "
+            "nearly zero says nothing.",
             lambda random, control, imagenet: [
                 share / (imagenet - random).mean() for share in _shares(random, control, imagenet)
             ],

@@ -135,8 +135,8 @@ QUESTION = Question(
     reference=_resume,
     why=(
         "Three steps later the resumed run has the weights of the uninterrupted one, since momentum and the current "
-        "rate came along. With the weights alone each restart begins with a jolt, and nobody can say why the curve "
-        "looks so. To *transfer* you want the opposite: the weights, and a new optimiser."
+        "rate came along. With the weights alone each restart begins with a jolt, and the curve does not say why. "
+        "To *transfer* you want the opposite: the weights, and a new optimiser."
     ),
     wrong=(
         Wrong(

@@ -56,8 +56,8 @@ QUESTION = Question(
     inputs=_photographs,
     reference=_turned,
     why=(
-        "Four labelled examples from each picture, and nobody labelled anything. Whoever wants to say by how much a "
-        "photograph was turned has to know what is up in it. For letters and digits mind that a turned 6 is a 9: a "
+        "Four labelled examples from each picture, and no person labelled anything. To say by how much a photograph "
+        "was turned, a network has to know what is up in it. For letters and digits mind that a turned 6 is a 9: a "
         "pretext task can ask for what the pictures do not say."
     ),
     wrong=(

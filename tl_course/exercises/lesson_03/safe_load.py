@@ -109,7 +109,7 @@ QUESTION = Question(
     hints=(
         "Two settings in these two lines silence somebody who wants to warn you. Which?",
         "`weights_only=False` lets the file run code. `strict=False` hides names that are missing or do not fit.",
-        "Load with `weights_only=True`, fill the model strictly, and let errors go on to whoever called you.",
+        "Load with `weights_only=True`, fill the model strictly, and let errors go on to your caller.",
     ),
     inputs=_files,
     reference=_load(),

@@ -93,9 +93,9 @@ QUESTION = Question(
     inputs=_drawn,
     reference=_split_first,
     why=(
-        "No photograph is on both sides, so the test asks about pictures that are new. Whenever several examples are "
-        "made of one thing, be it turns of a photograph, letters over one background or X-rays of one patient, split "
-        "the things, and not the examples."
+        "No photograph is on both sides, so the test asks about pictures that are new. Often several "
+        "examples are made of one thing: turns of a photograph, letters over one background, X-rays of one patient. "
+        "Then split the things, and not the examples."
     ),
     wrong=(
         Wrong(
@@ -118,12 +118,12 @@ QUESTION = Question(
         ),
         Wrong(
             "sides swapped",
-            "The two sides are swapped: the few photographs that were to be held out are what you train on.",
+            "The two sides are swapped: you train on the few photographs that you should hold out.",
             _sides_swapped,
         ),
         Wrong(
             "first held out",
-            "Nothing leaks, but the *last* photographs were to be held out, and you held out the first.",
+            "Nothing leaks, but you held out the first photographs: hold out the *last*.",
             _first_held,
         ),
     ),

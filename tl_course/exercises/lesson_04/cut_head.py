@@ -129,8 +129,8 @@ QUESTION = Question(
         ),
         Wrong(
             "head lost",
-            "The features are right, but the model has lost its head: whoever uses it next gets features where they "
-            "expect answers. Leave the layers in place, work on a copy, or put the head back.",
+            "The features are right, but the model has lost its head: its next user gets features and expects "
+            "answers. Leave the layers in place, work on a copy, or put the head back.",
             _head_lost,
             recognise=all_of(_RIGHT_FEATURES, on(0, differs("what the model answers afterwards", atol=1e-5))),
         ),

@@ -30,8 +30,7 @@ QUESTION = Question(
     wrong=(
         Wrong(
             "eval freezes",
-            "A trains all its weights: `eval()` tells BatchNorm and dropout that nobody is training, and no gradient "
-            "listens to it.",
+            "A trains all its weights: `eval()` changes what BatchNorm and dropout do, and no gradient listens to it.",
             "ACE",
             recognise=chose("A"),
         ),

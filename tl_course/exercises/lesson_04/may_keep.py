@@ -43,8 +43,8 @@ QUESTION = Question(
         ),
         Wrong(
             "order forgotten",
-            "You left out A. The order is no matter for the features: a row of the table is found by its picture's "
-            "number, together with its label.",
+            "You left out A. The order does not matter for the features: you find a row of the table by its "
+            "picture's number, together with its label.",
             "DF",
             recognise=left_out("A"),
         ),

@@ -78,8 +78,8 @@ QUESTION = Question(
         ),
         Wrong(
             "own statistics",
-            "You took mean and deviation from *these* pictures. Then a dark picture and a bright one look alike, the "
-            "result depends on who else is there, and the weights get what they never saw. The statistics belong to "
+            "You took mean and deviation from *these* pictures. Then a dark picture and a bright one look alike, and "
+            "the result depends on who else is there. The weights get what they never saw. The statistics belong to "
             "the weights.",
             _by_own_statistics,
             recognise=_have_mean_zero,
@@ -110,7 +110,7 @@ QUESTION = Question(
         Wrong(
             "along the width",
             "Broadcasting matches the *last* axis. These pictures happen to be three pixels wide, so the three numbers "
-            "went to the three columns of pixels instead of the three channels, and nothing raised.",
+            "went to the three columns of pixels instead of the three channels. No error said so.",
             lambda images, mean, std: (images / 255 - mean) / std,
         ),
     ),

@@ -107,13 +107,13 @@ QUESTION = Question(
         Wrong(
             "on top of the old head",
             "The new layer stands *behind* the old head, and sees the five old scores instead of the features: "
-            "whatever those scores do not say is lost. Put it in the old head's place.",
+            "what those scores do not say is lost. Put it in the old head's place.",
             _on_top,
         ),
         Wrong(
             "whole classifier",
-            "All of `classifier` is gone, the pretrained hidden layers too. That can be worth a try, but asked for was "
-            "a new last layer alone.",
+            "All of `classifier` is gone, the pretrained hidden layers too. That can be worth a try, but here "
+            "replace the last layer alone.",
             _all_of_classifier,
         ),
         Wrong(

@@ -95,9 +95,9 @@ QUESTION = Question(
     inputs=_in_both_modes,
     reference=_fair_test,
     why=(
-        "A picture now gets the same answer whoever shares its batch, the test leaves no trace in the model, and "
-        "training goes on as if it had not been. In train mode the same pictures score differently shuffled, sorted "
-        "and one by one, and the test moves what it measures."
+        "A picture now gets the same answer in every batch. The test leaves no trace in the model, and training goes "
+        "on as if it had not been. In train mode the same pictures score differently shuffled, sorted and one by one, "
+        "and the test moves what it measures."
     ),
     wrong=(
         Wrong(
@@ -116,8 +116,8 @@ QUESTION = Question(
         ),
         Wrong(
             "left in eval",
-            "The predictions are right, but the model is left in eval mode. Who tests in the middle of training then "
-            "trains on without dropout and with standing statistics, and does not know.",
+            "The predictions are right, but the model is left in eval mode. After a test in the middle of "
+            "training it trains on without dropout and with standing statistics, and no error says so.",
             _left_in_eval,
             recognise=all_of(agrees("logits"), on(0, differs("what the model does afterwards"))),
         ),

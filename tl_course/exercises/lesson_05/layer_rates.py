@@ -69,8 +69,8 @@ QUESTION = Question(
     reference=_with_rates((("fc",), 0), (("layer2",), 1), (("layer1",), 2), (_STEM, 3)),
     why=(
         "The new head takes long steps, and the further down, the shorter they get: general filters are kept, special "
-        "ones adapt. This was judged by how far each parameter moved in one step, which is the only proof that a group "
-        "has the rate you meant, and that no parameter was left out."
+        "ones adapt. This was judged by how far each parameter moved in one step. Only that proves that a group has "
+        "the rate you meant, and that no parameter was left out."
     ),
     wrong=(
         Wrong(

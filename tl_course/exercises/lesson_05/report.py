@@ -61,8 +61,8 @@ QUESTION = Question(
     reference=_report,
     why=(
         "Every loss is in exactly one report, the last ones too, however short the epoch is. A condition copied from a "
-        "loop with smaller batches may never be true: no output is no sign that all is well, and no sign that it is "
-        "not."
+        "loop with smaller batches may never be true: an empty output says neither that all is well, nor that "
+        "it is not."
     ),
     wrong=(
         Wrong(

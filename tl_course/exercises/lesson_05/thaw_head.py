@@ -67,7 +67,7 @@ QUESTION = Question(
     reference=_thaw_head,
     why=(
         "The last stage and the head learn, and nothing else does. In the broken version the loss fell too, because "
-        "the last stage learned to serve a random head; that is why nobody noticed. Count the trainable parameters "
+        "the last stage learned to serve a random head; so the loss hid the bug. Count the trainable parameters "
         "before you train: it takes one line."
     ),
     wrong=(
@@ -95,7 +95,7 @@ QUESTION = Question(
         ),
         Wrong(
             "too much learns",
-            "More learns than was asked for: `layer1` is to stay frozen, and so are `conv1` and `bn1`.",
+            "More learns than should: `layer1` must stay frozen, and so must `conv1` and `bn1`.",
             _from_layer1,
             recognise=on(0, differs("state/layer1.0.weight")),
         ),

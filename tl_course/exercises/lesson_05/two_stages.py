@@ -98,7 +98,7 @@ QUESTION = Question(
     why=(
         "The first stage sees the source and its classes; then the head is replaced, and the second stage sees the "
         "target. What passes from one to the other is the backbone, by its weights. Two loops over the same data are "
-        "one longer training, whatever their headings say."
+        "one longer training, even under two headings."
     ),
     wrong=(
         Wrong(
@@ -126,7 +126,7 @@ QUESTION = Question(
         ),
         Wrong(
             "no fine-tuning",
-            "The new head is in place, and nobody trained it: the second stage is missing.",
+            "The new head is in place, and your code never trained it: the second stage is missing.",
             _no_fine_tuning,
         ),
     ),

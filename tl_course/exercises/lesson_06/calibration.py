@@ -64,7 +64,7 @@ QUESTION = Question(
     inputs=_answers,
     reference=_calibration,
     why=(
-        "Each bin counts by how many pictures are in it, and a gap counts whichever way it goes: too sure here does "
+        "Each bin counts by how many pictures are in it, and a gap counts in both directions: too sure here does "
         "not make up for too modest there. Say how many bins you took, since the error depends on it, and compare "
         "only errors with the same bins."
     ),

@@ -73,8 +73,8 @@ QUESTION = Question(
         ),
         Wrong(
             "last epoch",
-            "You take the last epoch, whatever the validation scores say. That is honest, but here one was to be "
-            "chosen.",
+            "You take the last epoch and do not look at the validation scores. That is honest, but here you should "
+            "choose one.",
             lambda validation, test: [len(test) - 1, float(test[-1])],
         ),
         Wrong(

@@ -85,8 +85,8 @@ QUESTION = Question(
         ),
         Wrong(
             "not divided",
-            "Both the centre and the half width are to be divided by 1 + z²/n. Without it the interval of few pictures "
-            "lies too high.",
+            "Divide both the centre and the half width by 1 + z²/n. Without it the interval of few pictures lies too "
+            "high.",
             _undivided,
         ),
         Wrong(

@@ -83,8 +83,8 @@ QUESTION = Question(
     inputs=_two_networks,
     reference=_paired,
     why=(
-        "Only the pictures that one of them got right count, each as the toss of a coin, and both ends count, since "
-        "you did not know beforehand which would win. The same two accuracies on *different* pictures would tell you "
+        "Only the pictures that one of them got right count, each as the toss of a coin. Both ends count, since you "
+        "did not know beforehand which would win. The same two accuracies on *different* pictures would tell you "
         "far less."
     ),
     wrong=(
@@ -116,8 +116,8 @@ QUESTION = Question(
         ),
         Wrong(
             "A's side only",
-            "The counts are right, but p starts at A's count, even when B has won. Take the larger of the two, whoever "
-            "it belongs to.",
+            "The counts are right, but p starts at A's count, even when B has won. Take the larger of the two, "
+            "A's or B's.",
             _with_p(lambda a, b: min(1.0, 2 * _tail(a, a + b))),
         ),
         Wrong(

@@ -125,9 +125,9 @@ QUESTION = Question(
     inputs=_sentences,
     reference=_head_only,
     why=(
-        "The new head learns, and the body stays. An optimiser holds parameters, not models: whoever changes the model "
-        "afterwards trains weights that nobody uses any more. As `backward()` finds a gradient, no error says so; "
-        "only a count, or a look at what moved, does."
+        "The new head learns, and the body stays. An optimiser holds parameters, not models: change the model "
+        "afterwards, and you train weights that the model no longer uses. As `backward()` finds a gradient, no error "
+        "says so; only a count, or a look at what moved, does."
     ),
     wrong=(
         Wrong(

@@ -50,8 +50,8 @@ QUESTION = Question(
     inputs=_corpora,
     reference=_idf,
     why=(
-        "A word of every text weighs 1, a rare one more, and the ones in the fraction keep a word that no text holds "
-        "from dividing by zero. That much is all TF-IDF knows: whether a word is rare, and nothing of what it means."
+        "A word of every text weighs 1, a rare one more. The ones in the fraction keep a word that no text holds from "
+        "dividing by zero. That much is all TF-IDF knows: whether a word is rare, and nothing of what it means."
     ),
     wrong=(
         Wrong(

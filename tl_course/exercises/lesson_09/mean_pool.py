@@ -38,7 +38,7 @@ QUESTION = Question(
     inputs=_texts,
     reference=lambda states, mask: _total(states, mask) / mask.sum(dim=1, keepdim=True),
     why=(
-        "A text's vector is now the same whichever texts share its batch. Without the mask it would change with the "
+        "A text's vector is now the same in every batch. Without the mask it would change with the "
         "longest neighbour: the same sentence, shuffled into another batch, would get another answer."
     ),
     wrong=(
@@ -68,7 +68,7 @@ QUESTION = Question(
         ),
         Wrong(
             "only the first",
-            "This is the state of the first token, `[CLS]`. It is another way to get one vector; asked for is the mean "
+            "This is the state of the first token, `[CLS]`. It is another way to get one vector; here take the mean "
             "of all tokens that count.",
             lambda states, mask: states[:, 0],
         ),

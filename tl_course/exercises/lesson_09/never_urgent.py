@@ -55,7 +55,7 @@ QUESTION = Question(
         Wrong(
             "precision forgotten",
             "You left out E. Of the thousand texts called ordinary, 950 are: that is a high precision, of the class "
-            "that nobody asked about.",
+            "that the question is not about.",
             "AB",
             recognise=left_out("E"),
         ),

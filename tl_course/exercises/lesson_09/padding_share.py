@@ -65,7 +65,7 @@ QUESTION = Question(
         ),
         Wrong(
             "share of real tokens",
-            "This is the share of real tokens. What was asked for is what is left of one.",
+            "This is the share of real tokens. Give the share of padding: subtract it from one.",
             lambda batches: _real(batches) / _cells(batches),
         ),
         Wrong(

@@ -78,7 +78,7 @@ QUESTION = Question(
         Wrong(
             "nothing over nothing",
             "It stops where nothing was called positive, or nothing is positive: then a denominator is zero. The "
-            "fraction shall count as 0.",
+            "fraction must count as 0.",
             _divides,
         ),
         Wrong(
@@ -89,8 +89,8 @@ QUESTION = Question(
         ),
         Wrong(
             "one for nothing",
-            "Where there is nothing to divide by, this gives 1. Whoever never says *positive* would then be perfectly "
-            "precise.",
+            "Where there is nothing to divide by, this gives 1. A classifier that never says *positive* would then be "
+            "perfectly precise.",
             lambda tp, fp, fn: _three_scores(tp, fp, fn, empty=1.0),
         ),
         Wrong(

@@ -83,7 +83,7 @@ QUESTION = Question(
         ),
         Wrong(
             "by size",
-            "You take from each source by its size. The largest source would rule the pool; asked for are equal parts.",
+            "You take from each source by its size. The largest source would rule the pool; take equal parts.",
             _proportional,
         ),
     ),

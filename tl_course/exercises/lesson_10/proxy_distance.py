@@ -49,7 +49,7 @@ QUESTION = Question(
     reference=lambda wrong, domain: 2 * (1 - 2 * _error(wrong, domain)),
     why=(
         "Zero for a classifier that can only guess, two for one that never errs, and a little below zero by bad luck. "
-        "With each domain counted a half, that holds whichever of them has more texts."
+        "With each domain counted a half, that holds even if one of them has more texts."
     ),
     wrong=(
         Wrong(
@@ -78,7 +78,7 @@ QUESTION = Question(
         Wrong(
             "cut off at zero",
             "You cut off below zero. The formula does not: about zero for equal domains means as often a little below "
-            "as above, and a mean over seeds of cut values would be above zero for no reason.",
+            "as above. A mean over seeds of cut values would be above zero for no reason.",
             lambda wrong, domain: (2 * (1 - 2 * _error(wrong, domain))).clamp(min=0),
         ),
     ),

@@ -87,8 +87,8 @@ QUESTION = Question(
     minutes=8,
     points=2,
     hints=(
-        "The optimiser holds none of the teacher's weights. What else in a network with BatchNorm moves, whoever "
-        "holds what, each time it is asked in train mode?",
+        "The optimiser holds none of the teacher's weights. What else in a network with BatchNorm moves "
+        "each time it is asked in train mode, even if no optimiser holds it?",
         "Two switches, and each does half: `teacher.eval()` for BatchNorm and dropout, `torch.no_grad()` for the "
         "graph. The student needs neither of them.",
         "`teacher.eval()`, then `with torch.no_grad(): wanted = teacher(images)`, and after the block "
@@ -97,7 +97,7 @@ QUESTION = Question(
     inputs=_lessons,
     reference=_asked_teacher,
     why=(
-        "The teacher gives a picture the same answer whoever is in its batch, and leaves the training as it came: no "
+        "The teacher gives a picture the same answer in every batch, and leaves the training as it came: no "
         "statistic moved, no gradient was kept. In train mode it would have said something else each time, dropout "
         "and batch deciding, and its student would have learned the noise."
     ),

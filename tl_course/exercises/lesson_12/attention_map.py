@@ -93,14 +93,13 @@ QUESTION = Question(
         ),
         Wrong(
             "root taken",
-            "You took the root of the sum of squares, the length across channels. It is the sum itself that is asked "
-            "for.",
+            "You took the root of the sum of squares, the length across channels. Take the sum itself.",
             lambda maps: F.normalize(maps.norm(dim=1).flatten(1), dim=1),
         ),
         Wrong(
             "divided by its sum",
-            "Each row now sums to one, like probabilities. It is its Euclidean *length* that is to be one: divide by "
-            "the root of the sum of squares.",
+            "Each row now sums to one, like probabilities. Its Euclidean *length* must be one: divide by the root "
+            "of the sum of squares.",
             lambda maps: F.normalize(_energy(maps), p=1, dim=1),
         ),
         Wrong(

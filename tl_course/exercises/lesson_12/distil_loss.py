@@ -124,7 +124,7 @@ QUESTION = Question(
         ),
         Wrong(
             "KL swapped",
-            "This is KL(student ‖ teacher). The teacher's probabilities are to weigh the logarithms: in `F.kl_div` the "
+            "This is KL(student ‖ teacher). The teacher's probabilities must weigh the logarithms: in `F.kl_div` the "
             "student's log-probabilities come first and the teacher's probabilities second.",
             _swapped,
             recognise=gives(_swapped, name="value"),
@@ -159,14 +159,14 @@ QUESTION = Question(
         ),
         Wrong(
             "only the student softened",
-            "The temperature is on the student alone. A soft student that is to match a hard teacher has to make its "
-            "logits T times too large. Divide both.",
+            "The temperature is on the student alone. To match a hard teacher, a soft student has to make its logits T "
+            "times too large. Divide both.",
             _student_only,
             recognise=gives(_student_only, name="value"),
         ),
         Wrong(
             "only the teacher softened",
-            "The temperature is on the teacher alone: your student is to be as unsure at T = 1 as its teacher is when "
+            "The temperature is on the teacher alone: your student should be as unsure at T = 1 as its teacher is when "
             "softened. Divide both.",
             _teacher_only,
             recognise=gives(_teacher_only, name="value"),

@@ -117,9 +117,9 @@ QUESTION = Question(
     inputs=_batches,
     reference=_equal_rows,
     why=(
-        "Equal rows have the distance 0, count in no mean, and pull at nobody. Whoever takes care of the diagonal "
-        "alone trains well until a picture is in a batch twice, or two rows of dead ReLUs meet: then every weight is "
-        "NaN at once, at a step that nobody could foresee."
+        "Equal rows have the distance 0, count in no mean, and pull at no weight. Take care of the "
+        "diagonal alone, and you train well until a picture is in a batch twice, or two rows of dead ReLUs meet. Then "
+        "every weight is NaN at once, at a step that you cannot foresee."
     ),
     wrong=(
         Wrong(
@@ -166,8 +166,8 @@ QUESTION = Question(
         ),
         Wrong(
             "not divided",
-            "The distances are not divided by their mean. Student and teacher have features of different size, and it "
-            "is the *relations* that are to be compared.",
+            "The distances are not divided by their mean. Student and teacher have features of different size, and the "
+            "loss should compare their *relations*.",
             _distances,
             recognise=_like(_distances),
         ),

@@ -86,14 +86,14 @@ QUESTION = Question(
     reference=_hints(),
     why=(
         "Student and regressor learn together, and the teacher stands still. With a regressor outside the optimiser "
-        "the loss falls as well, only less far, for the student then serves a *random* projection of the teacher's "
-        "maps. A layer inside a loss is easily forgotten; `tl.losses.Hints` is a module itself, so `fit` finds the "
+        "the loss falls as well, only less far. The student then serves a *random* projection of the teacher's maps. A "
+        "layer inside a loss is easily forgotten; `tl.losses.Hints` is a module itself, so `fit` finds the "
         "regressor in it."
     ),
     wrong=(
         Wrong(
             "regressor not trained",
-            "The regressor has not moved: the optimiser does not hold it. So the student is pulled towards whatever a "
+            "The regressor has not moved: the optimiser does not hold it. So the student is pulled towards what a "
             "random layer happens to make of the teacher's maps.",
             _hints(parts="student"),
             recognise=all_of(_stands("regressor"), _stands("teacher"), none_of(_stands("student"))),

@@ -127,8 +127,8 @@ QUESTION = Question(
         ),
         Wrong(
             "last of each group",
-            "You took the last layer of each group, and the first was asked for: layers 0, step, 2 · step, and so on. "
-            "Either can be defended; whoever compares results has to know which.",
+            "You took the last layer of each group. Take the first: layers 0, step, 2 · step, and so on. "
+            "Either can be defended; to compare results you must know which.",
             _starting_from(lambda deep, shallow: list(range(deep // shallow - 1, deep, deep // shallow))),
         ),
         Wrong(

@@ -30,9 +30,9 @@ def _with_bias(answer: object, case: Case) -> Data:
     try:
         bias = float(bias)
     except (TypeError, ValueError, RuntimeError):
-        raise Unfit(f"It gave back {type(bias).__name__}; give back one number, what is to be added.") from None
+        raise Unfit(f"It gave back {type(bias).__name__}; give back one number, the bias to add.") from None
     if not math.isfinite(bias):
-        raise Unfit(f"It gave back {bias}, and a bias is a finite number.")
+        raise Unfit(f"It gave back {bias}, and a bias is a finite number: give back one, such as 0.5.")
     return {"called so": _called_so(case, bias)}
 
 
@@ -106,8 +106,8 @@ QUESTION = Question(
         ),
         Wrong(
             "minus",
-            "The sign is wrong: the class is made rarer still. Its logits lag behind, so what is to be added is what "
-            "the others are ahead.",
+            "The sign is wrong: the class is made rarer still. Its logits lag behind, so add what the others are "
+            "ahead.",
             lambda logits, unseen, count: -_between(_gaps(logits, unseen), count),
             recognise=_the_wrong_way,
         ),

@@ -101,9 +101,8 @@ QUESTION = Question(
     reference=_boosted(),
     why=(
         "Source examples that contradict the target's labels lose their say, and the others keep it. Two rates of "
-        "change are at work: β is fixed before the start, while β_t follows the error, and where the target's own "
-        "labels are noisy it raises the same few examples round after round. That is how boosting ran away on the "
-        "texts."
+        "change are at work: β is fixed before the start, while β_t follows the error. Where the target's own labels "
+        "are noisy, β_t raises the same few examples round after round. That is how boosting ran away on the texts."
     ),
     wrong=(
         Wrong(
@@ -159,8 +158,8 @@ QUESTION = Question(
         ),
         Wrong(
             "no end",
-            "At an error of one half or more it goes on. Then β_t is one or larger, wrong target examples no longer "
-            "gain, and a learner that is worse than a coin gets to judge the source. Give both back as they are.",
+            "At an error of one half or more it goes on. Then β_t is one or larger, and wrong target examples no "
+            "longer gain. A learner that is worse than a coin gets to judge the source. Give both back as they are.",
             _boosted(cap=2.0),
             recognise=all_of(on(slice(4), agrees()), on(slice(4, None), differs())),
         ),
@@ -178,7 +177,7 @@ QUESTION = Question(
         Wrong(
             "rescaled",
             "Right but for a common factor: you rescaled the weights. Rescaling is for the start of the next round; "
-            "here the weights of examples that were right are to stay as they came.",
+            "here the weights of examples that were right must stay as they came.",
             lambda *given: [part / sum(map(torch.sum, both)) for both in [_boosted()(*given)] for part in both],
             recognise=proportional(),
         ),

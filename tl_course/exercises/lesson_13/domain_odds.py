@@ -39,8 +39,8 @@ QUESTION = Question(
     wrong=(
         Wrong(
             "sizes forgotten",
-            "These are the odds alone. With four times as many source examples as target ones the classifier finds "
-            "everything four times less like the target, even where the domains are the same: put n_s/n_t in.",
+            "These are the odds alone. Take four times as many source examples as target ones: the classifier finds "
+            "everything four times less like the target, even where the domains are the same. Put n_s/n_t in.",
             lambda chance, n_source, n_target: chance / (1 - chance),
         ),
         Wrong(
@@ -69,8 +69,8 @@ QUESTION = Question(
         ),
         Wrong(
             "mean of one",
-            "The proportions are right, and you divided by the mean. For training that is the better choice; here the "
-            "raw weights were asked for, because their mean tells whether the classifier is to be trusted.",
+            "The proportions are right, and you divided by the mean. For training that is the better choice; here give "
+            "the raw weights, because their mean tells whether you can trust the classifier.",
             lambda chance, n_source, n_target: chance / (1 - chance) / (chance / (1 - chance)).mean(),
         ),
         Wrong(

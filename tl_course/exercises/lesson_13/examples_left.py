@@ -50,8 +50,8 @@ QUESTION = Question(
         ),
         Wrong(
             "share",
-            "This is the share that is left, between 0 and 1 (means in the place of sums give it). Asked for was how "
-            "*many* are left: times the number of weights.",
+            "This is the share that is left, between 0 and 1 (means in the place of sums give it). Say how *many* "
+            "are left: multiply it by the number of weights.",
             lambda weights: weights.mean() ** 2 / (weights**2).mean(),
         ),
         Wrong(

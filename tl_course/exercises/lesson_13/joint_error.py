@@ -121,7 +121,7 @@ QUESTION = Question(
         ),
         Wrong(
             "number of the model",
-            "This is the number of the best model. Asked for was what it costs: its two errors, added up.",
+            "This is the number of the best model. Say what it costs: its two errors, added up.",
             _joint(lambda e_s, e_t: (e_s + e_t).argmin()),
         ),
         Wrong(

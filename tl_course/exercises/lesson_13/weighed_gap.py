@@ -105,8 +105,8 @@ QUESTION = Question(
         ),
         Wrong(
             "total forgotten",
-            "The weights below a cut are added up, and not divided by all of the weight: that is no share, and all of "
-            "the source together does not make one.",
+            "You added up the weights below a cut and did not divide by all of the weight. So these are not shares: "
+            "over all of the source they do not sum to one.",
             _unscaled(lambda weights: 1.0),
         ),
         Wrong(
@@ -117,8 +117,8 @@ QUESTION = Question(
         ),
         Wrong(
             "doubled",
-            "Twice too large: the definition of d has a factor two in front, and the bound takes half of it. Asked for "
-            "was the half, a difference of two shares, which is never above one.",
+            "Twice too large: the definition of d has a factor two in front, and the bound takes half of it. Give the "
+            "half: it is a difference of two shares, and never above one.",
             lambda z_source, weights, z_target: 2 * _spread(_gaps(z_source, weights, z_target)),
         ),
         Wrong(

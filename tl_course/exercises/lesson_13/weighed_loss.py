@@ -51,7 +51,7 @@ QUESTION = Question(
     why=(
         "With equal weights this is the plain mean loss, and doubling all weights changes nothing: the learning rate, "
         "and the balance with a penalty, stay what they were. In the broken line both change with the size of the data "
-        "set, and the run with weights looks bad for a reason that has nothing to do with weighing."
+        "set. The run with weights then looks bad for a reason that has nothing to do with weighing."
     ),
     wrong=(
         Wrong(

@@ -25,8 +25,8 @@ QUESTION = Question(
     reference="CE",
     why=(
         "In C a line cannot follow a curve, and in E one number cannot be the mean of young and old at once: both have "
-        "to be told where the target is. In A there is no bias to remove, in B and F the weights know nothing of what "
-        "is wrong, and in D they have lost their aim. A cheap question before you weigh anything: is there a bias "
+        "to be told where the target is. In A there is no bias to remove. In B and F the weights know nothing of what "
+        "is wrong. In D they have lost their aim. A cheap question before you weigh anything: is there a bias "
         "that weights could remove?"
     ),
     wrong=(
@@ -47,7 +47,7 @@ QUESTION = Question(
         Wrong(
             "by lot",
             "In D the same weights sit on the wrong points: all of the cost in effective examples, and no aim. That is "
-            "the control experiment, and nobody should expect anything of it.",
+            "the control experiment: expect nothing of it.",
             "CDE",
             recognise=chose("D"),
         ),
@@ -61,7 +61,7 @@ QUESTION = Question(
         Wrong(
             "curve forgotten",
             "You left out C. The line cannot follow the whole curve, so where it is right depends on where the points "
-            "are, and weights move it to where they are needed.",
+            "are. Weights move it to where you need it.",
             "E",
             recognise=left_out("C"),
         ),

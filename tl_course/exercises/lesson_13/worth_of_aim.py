@@ -81,32 +81,32 @@ QUESTION = Question(
     hints=(
         "Weights do two things at once: they aim, and they cost effective examples. In the broken comparison, which of "
         "the two differs?",
-        "The control has the same weights on other points: `weights[order]` for an `order` that was drawn by lot. Its "
+        "The control has the same weights on other points: `weights[order]` for an `order` drawn at random. Its "
         "effective sample size is the same.",
-        "One lot may be lucky: the mean of `run(weights[order])` over all `orders`, minus `run(weights)`.",
+        "One order may be lucky: the mean of `run(weights[order])` over all `orders`, minus `run(weights)`.",
     ),
     inputs=_weighed_runs,
     reference=_worth_of_aim,
     why=(
         "Both sides now have the same effective sample size, and differ in nothing but where the weight lies. For the "
-        "texts of the lesson the aim was worth nothing in this sense, whatever the domain classifier thought. The "
-        "control of a selection is built in the same way: as many examples, chosen by lot."
+        "texts of the lesson the domain classifier's aim was worth nothing in this sense. The control of a selection "
+        "is built in the same way: as many examples, chosen at random."
     ),
     wrong=(
         Wrong(
             "against no weights",
             "Still compared with no weights at all. The two differ in aim *and* in effective sample size, and a good "
-            "aim may hide behind the price of the lost examples. Deal the same weights out by lot.",
+            "aim may hide behind the price of the lost examples. Deal the same weights out at random.",
             lambda run, weights, orders: run(torch.ones_like(weights)) - run(weights),
         ),
         Wrong(
             "sign",
-            "The sign is turned: where aiming lowers the error, its worth is to be above zero. By lot minus aimed.",
+            "The sign is turned: where aiming lowers the error, its worth must be above zero. Random minus aimed.",
             lambda run, weights, orders: -_worth_of_aim(run, weights, orders),
         ),
         Wrong(
             "first lot",
-            "This looks at the first lot only. A single one may be lucky or unlucky: take the mean over all `orders`.",
+            "This looks at the first order only. A single one may be lucky or not: take the mean over all `orders`.",
             lambda run, weights, orders: _by_lot(run, weights, orders)[0] - run(weights),
         ),
         Wrong(
@@ -123,8 +123,8 @@ QUESTION = Question(
         ),
         Wrong(
             "aim not in it",
-            "The weights as they were aimed do not occur: this compares weights by lot with no weights, which is what "
-            "the lost effective examples cost.",
+            "The weights as they were aimed do not occur: this compares weights dealt at random with no weights. That "
+            "is what the lost effective examples cost.",
             lambda run, weights, orders: float(np.mean(_by_lot(run, weights, orders))) - run(torch.ones_like(weights)),
         ),
         Wrong(

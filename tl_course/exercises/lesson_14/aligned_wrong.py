@@ -23,8 +23,8 @@ QUESTION = Question(
     why=(
         "It says *cat* to half of the target, and nine tenths are cats: at least four tenths get the wrong name, and "
         "no training can mend it, for the alignment itself is the cause. On aligned features a head can be right in "
-        "both domains only where the classes are about equally frequent in both, and without target labels you do not "
-        "see whether they are."
+        "both domains only where the classes are about equally frequent in both. Without target labels you do not see "
+        "whether they are."
     ),
     wrong=(
         Wrong(
@@ -47,7 +47,7 @@ QUESTION = Question(
         ),
         Wrong(
             "share that is right",
-            "That is the largest share it can get right. Asked for is the share of mistakes.",
+            "That is the largest share it can get right. Give the share of mistakes.",
             0.6,
         ),
         Wrong(

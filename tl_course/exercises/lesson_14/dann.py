@@ -164,15 +164,15 @@ QUESTION = Question(
     inputs=_two_loaders,
     reference=_dann(),
     why=(
-        "One sum, one backward pass, three jobs: the head learns the labels of the source, the discriminator learns "
-        "to tell the domains at rate 1, and the backbone helps the first and hinders the second. Other target labels "
+        "One sum, one backward pass, three jobs. The head learns the labels of the source. The discriminator learns to "
+        "tell the domains at rate 1. The backbone helps the first and hinders the second. Other target labels "
         "changed nothing, not in one bit: none was read, so a test on them is a test."
     ),
     wrong=(
         Wrong(
             "target labels read",
             "With other labels in the target your loss is another one: it reads them. They came out of the loader, but "
-            "in this task nobody has them. The label loss is the source's alone.",
+            "in this task you have none. The label loss is the source's alone.",
             _dann(label=_on_both),
             recognise=none_of(equal_parts("loss", "loss with other labels in the target")),
         ),
@@ -240,7 +240,7 @@ QUESTION = Question(
         Wrong(
             "domains swapped",
             "Source and target have swapped their domain labels: here the target is 1. Nothing breaks by it, and that "
-            "is the trouble: whoever reads the discriminator's answers afterwards reads them the wrong way round.",
+            "is the trouble: a later reader takes the discriminator's answers the wrong way round.",
             _dann(domain=lambda of_source, of_target: _domain_loss(of_target, of_source)),
             recognise=_has_the_loss_of(lambda of_source, of_target: _domain_loss(of_target, of_source)),
         ),

@@ -117,7 +117,7 @@ QUESTION = Question(
     why=(
         "Both domains are normalised by the statistics of the mixture, in training and, by the running statistics, in "
         "the test as well. With two passes each domain is centred by itself, which hides part of the shift while you "
-        "train, and comes back in the test, where one set of statistics has to serve both."
+        "train. It comes back in the test, where one set of statistics has to serve both."
     ),
     wrong=(
         Wrong(

@@ -172,8 +172,8 @@ QUESTION = Question(
         ),
         Wrong(
             "gradient lost",
-            "The value is right, and nothing flows back from it: no feature can be moved by this loss. Only the width "
-            "is to be detached.",
+            "The value is right, and nothing flows back from it: no feature can be moved by this loss. Detach only the "
+            "width.",
             lambda *given: _mmd(*given).detach(),
             recognise=all_of(agrees("value"), zero("gradient*")),
         ),
