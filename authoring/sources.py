@@ -12,6 +12,8 @@ A source opens with a header that carries what a notebook has no place for::
 always runs on the same one.
 """
 
+import copy
+import functools
 import itertools
 import re
 from dataclasses import dataclass
@@ -110,11 +112,17 @@ def read(path: Path) -> Lesson:
 
 def split_header(path: Path) -> tuple[str, list[NotebookNode]]:
     """Return the header's text (empty where there is none) and the cells of a source."""
-    cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+    cells = copy.deepcopy(_cells(path.read_text(encoding="utf-8")))
     # jupytext keeps a header that is not its own as a raw cell between lines of dashes.
     if cells and cells[0].cell_type == "raw" and cells[0].source.startswith("---"):
         return cells[0].source.strip("-\n"), cells[1:]
     return "", cells
+
+
+@functools.lru_cache(maxsize=100)
+def _cells(text: str) -> list[NotebookNode]:
+    """The cells of a source; parsing all of them takes seconds, and one process often asks several times."""
+    return jupytext.reads(text, fmt="py:percent").cells
 
 
 def _header(path: Path, text: str) -> dict:
