@@ -79,7 +79,7 @@ def test_an_argument_wins_over_a_variable(monkeypatch):
         ("TL_THREADS", "²", "threads must be"),
         ("TL_DEVICE", "gpu", "device 'gpu' is not one the course knows"),
         ("TL_DEVICE", "meta", "device 'meta' is not one the course knows"),
-        ("TL_DEVICE", "cuda:99", "'cuda:99' was asked for"),
+        ("TL_DEVICE", "cuda:99", "does not see the device 'cuda:99'"),
     ],
 )
 def test_a_wrong_setting_is_named_and_changes_nothing(monkeypatch, variable, value, message):
