@@ -43,6 +43,7 @@ def test_what_is_there_and_new_enough_stays_and_what_is_too_old_is_replaced(seed
     assert set(wanted) <= {pin.partition("#")[0].strip() for pin in PINS}
 
 
+@pytest.mark.integration
 def test_what_this_process_uses_in_another_version_is_named():
     before = {"packaging": "1", "pytest": "1", "sphinx": "1"}
     after = {"packaging": "2", "pytest": "1"}
@@ -50,6 +51,7 @@ def test_what_this_process_uses_in_another_version_is_named():
     assert colab.replaced_while_loaded(before, after, ["pytest"]) == []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("step", ["pip", "fetch"])
 def test_a_step_that_fails_is_one_sentence(monkeypatch, step):
     """And what would come after it is not begun."""

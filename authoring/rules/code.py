@@ -1,6 +1,7 @@
 """Rules for what code cells say: nothing that only looks as if it ran, nothing that hides, nothing too long."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 
@@ -99,6 +100,7 @@ def _split_cell_magic(source: str) -> tuple[str | None, str]:
     return (found[1], source[found.end() :]) if found else (None, source)
 
 
+@functools.lru_cache(maxsize=512)  # several rules ask for the same cells
 def _as_python(source: str) -> str:
     """Code as IPython hands it to Python: magics and shell lines become calls; strings stay strings."""
     try:
@@ -107,6 +109,7 @@ def _as_python(source: str) -> str:
         return source
 
 
+@functools.lru_cache(maxsize=512)
 def parsed(source: str) -> ast.Module:
     """Return a cell's code as a tree; an empty one where it is not Python."""
     try:

@@ -133,6 +133,7 @@ def test_links_go_to_what_exists(tmp_path):
 # -------------------------------------------------------------------------------------------------- build
 
 
+@pytest.mark.integration
 def test_a_lesson_is_executed_for_real(tmp_path):
     code = "import os\nprint(os.environ['TL_PROFILE'], os.environ['TL_TARGET'], os.listdir('.'))"
     cells = lesson(code=code, **{"raises-exception": "1 / 0"})
@@ -148,6 +149,7 @@ def test_a_lesson_is_executed_for_real(tmp_path):
     assert files(tmp_path) == before
 
 
+@pytest.mark.integration
 def test_a_failing_lesson_leaves_the_committed_notebook_alone(tmp_path):
     write_source(tmp_path, good_cells())
     committed = write_notebook(tmp_path).read_bytes()

@@ -185,6 +185,7 @@ def test_the_times_of_a_table_are_those_of_the_lessons(material):
     )
 
 
+@pytest.mark.integration
 def test_the_real_frames_name_each_lesson_once_and_fit_what_exists():
     frames = timetables.frames(ROOT)
     assert list(frames) == ["half_day", "two_days", "semester"]
@@ -309,6 +310,7 @@ def test_the_limit_leaves_a_quarter_and_ends_in_halves(megabytes, limit):
     assert pages.limit(Measured) == limit
 
 
+@pytest.mark.integration
 def test_the_real_pages_have_no_gaps_and_no_links_to_nowhere():
     material = Material()
     folder = ROOT / "docs" / "instructor"

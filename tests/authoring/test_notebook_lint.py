@@ -194,6 +194,7 @@ def test_nbval_lets_pass_what_the_lint_rejects(tmp_path):
     assert f"{len(PASSED_BY_NBVAL)} passed" in finished.stdout
 
 
+@pytest.mark.integration
 def test_bad_notebooks_are_valid_notebooks(tmp_path):
     for bad in BAD.values():
         nbformat.validate(nbformat.read(bad.write(tmp_path)[1], as_version=4))

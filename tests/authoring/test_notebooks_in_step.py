@@ -20,6 +20,7 @@ def name(path):
     return path.relative_to(COURSE.root).as_posix()
 
 
+@pytest.mark.integration
 def test_everything_generated_is_in_step():
     assert COURSE.out_of_step() == []
 

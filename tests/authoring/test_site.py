@@ -44,6 +44,7 @@ def test_every_lesson_is_there_in_chinese(content):
             assert terms.words(text) or text == entry["title"], f"{path.stem}: {text!r} is not Chinese"
 
 
+@pytest.mark.integration
 def test_chinese_names_lessons_that_someone_wrote(content):
     assert set(content.chinese) <= {lesson.stem for lesson in sources.find(ROOT)}
 
@@ -108,6 +109,7 @@ def test_source_texts_point_to_lessons_of_the_path(content):
             assert set(entry["lessons"]) <= set(content.stops), entry
 
 
+@pytest.mark.integration
 def test_the_path_must_have_room_for_every_lesson(content, monkeypatch):
     alone = Content(ROOT)
     table = {"part": [part | {"lessons": part["lessons"][:1]} for part in content.table("path")["part"]]}
@@ -174,6 +176,7 @@ def test_a_widget_leaves_its_picture():
     assert list(lessons._still(cell).outputs[0].data) == ["text/html"]
 
 
+@pytest.mark.integration
 def test_only_the_instructor_sees_notes_and_solutions(content):
     noted = [
         lesson
@@ -220,6 +223,7 @@ def test_a_record_page_has_every_mean_with_its_seeds(name, made):
                 assert f"| {len(cell.values)} |" in row
 
 
+@pytest.mark.integration
 def test_claims_stand_on_their_record(content):
     stated = records.claims(content)
     assert sum(map(len, stated.values())) == sum(verdict.holds for verdict in recorded.check_claims())

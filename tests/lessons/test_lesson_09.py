@@ -46,6 +46,7 @@ def bert(seed):
     return equip(model, "bert", None, TextPreprocess(tokenizer))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_vectors_are_those_of_the_verb_in_the_order_of_the_texts(cells, seed):
     draw = random.Random(seed)

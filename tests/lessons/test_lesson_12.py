@@ -179,6 +179,7 @@ def test_answers_by_lot_keep_the_answer_and_its_confidence_only(seed):
         assert lot[:, place].mean().item() == pytest.approx(v[:, :9].mean().item(), abs=0.08)
 
 
+@pytest.mark.integration
 def test_every_cell_of_the_record_is_measured(small):
     values = {cell[1:3]: digits.measure(cell) for cell in digits.CELLS if cell.seed == 0}
     assert len(values) == 9

@@ -111,6 +111,7 @@ def test_recorded_draws_are_half_and_half_from_their_start(sentiment, seed):
         assert len(np.unique(x, axis=0)) == 600
 
 
+@pytest.mark.integration
 def test_recorded_means_are_those_of_the_pairs(sentiment):
     pairs = [sentiment.measure(Cell("sentiment", "selection", pair, 0)) for pair in sentiment.PAIRS]
     assert len(pairs) == 12

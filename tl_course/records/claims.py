@@ -3,6 +3,7 @@
 The registry is ``claims.toml`` beside this file; its head explains every key.
 """
 
+import functools
 import math
 import re
 import string
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tl_course import environment
@@ -222,12 +224,20 @@ def welch_difference(one: Record, other: Record, level: float = 0.95) -> Interva
     return Interval(first - second, first - second - half, first - second + half, min(sizes))
 
 
-def _load(folder: Path) -> tuple[dict[str, _Claim], dict[str, str]]:
-    with (folder / "claims.toml").open("rb") as file:
+def _load(folder: Path) -> tuple[Mapping[str, _Claim], Mapping[str, str]]:
+    path = folder / "claims.toml"
+    state = path.stat()
+    return _parsed(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=4)  # a lesson asks for a dozen claims, and reading all of them takes a while
+def _parsed(path: Path, changed: int, size: int) -> tuple[Mapping[str, _Claim], Mapping[str, str]]:
+    with path.open("rb") as file:
         content = tomllib.load(file)
     for key in content.keys() - {"claims", "titles"}:
         raise RecordError(f"claims.toml has a table [{key!r}] that nothing reads; write a claim as [claims.{key!r}].")
-    return {id: _Claim(id, entry) for id, entry in content.get("claims", {}).items()}, content.get("titles", {})
+    claims = {id: _Claim(id, entry) for id, entry in content.get("claims", {}).items()}
+    return MappingProxyType(claims), MappingProxyType(content.get("titles", {}))
 
 
 def target_title(target: str, folder: Path = FOLDER) -> str:
@@ -248,7 +258,7 @@ def registry(folder: Path = FOLDER) -> tuple[str, ...]:
     return tuple(_load(folder)[0])
 
 
-def _find(id: str, folder: Path) -> tuple[_Claim, dict[str, str]]:
+def _find(id: str, folder: Path) -> tuple[_Claim, Mapping[str, str]]:
     claims, titles = _load(folder)
     if id not in claims:
         import difflib
@@ -332,9 +342,10 @@ def check_claims(folder: Path = FOLDER) -> list[Verdict]:
     """
     claims, titles = _load(folder)
     verdicts = []
+    read_once = functools.cache(lambda name: read(name, folder=folder))
     for id, found in claims.items():
         try:
-            record = read(found.record, folder=folder)
+            record = read_once(found.record)
         except RecordError as error:
             verdicts.append(Verdict(id, "", "", False, str(error)))
             continue
