@@ -158,6 +158,13 @@ def example():
     '''
     >>> busy(0.6)
     '''
+
+
+def example_that_pays_once():
+    '''
+    >>> if not CALLS[1:]:
+    ...     CALLS.extend([1, busy(0.6)])
+    '''
 """,
     )
     code, said = suite.pytest("-q", "--doctest-modules", "tests", "--tiers-limit", "0.4")

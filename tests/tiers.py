@@ -77,8 +77,12 @@ class Limit:
         if not self._holds_for(item):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        example = getattr(item, "dtest", None)
+        names = dict(example.globs) if example else {}
         reports, spent = self._run(item, nextitem)
         if spent > self.seconds and all(report.passed for report in reports):
+            if example:  # its run has emptied them
+                example.globs.update(names)
             again, spent_again = self._run(item, nextitem)
             if all(report.passed for report in again):
                 spent = min(spent, spent_again)
