@@ -117,7 +117,7 @@ def test_delta_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="no batches"):
         losses.channel_importance(net, [], ["0"])
     risk = losses.TransferRisk([net_batch()], 0.5)
-    with pytest.raises(ValueError, match="ran 2 times"):
+    with pytest.raises(ValueError, match="came 2 times"):
         losses.DELTA(net, ["0"], base=risk)(net, net_batch())
     inside = losses.TransferRisk([net_batch()], 0.5, target_loss=losses.DELTA(net, ["0"]))
     assert list(inside(net, net_batch())) == ["source", "target"]

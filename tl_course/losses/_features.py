@@ -1,12 +1,13 @@
 """What a model computes on the way: the features that its head is given, or what named layers return."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 
 from torch import Tensor, nn
 
-from tl_course.losses._unwrap import module_named, unwrap
+from tl_course import models
+from tl_course.losses._model import module_named
+from tl_course.models.structure import unwrap
 
 Layer = str | None
 """The name of a module, for what it returns; None for the features that go into the head."""
@@ -17,8 +18,6 @@ Caught = dict[Layer, list[Tensor]]
 @contextmanager
 def caught(model: nn.Module, layers: Sequence[Layer]) -> Iterator[Caught]:
     """Catch the named layers' outputs, and for None the head's input, while the context is open."""
-    from tl_course import models
-
     found: Caught = {layer: [] for layer in layers}
     with ExitStack() as hooks:
         for layer, kept in found.items():
@@ -44,32 +43,5 @@ def only(found: Caught, layer: Layer, who: str) -> Tensor:
         raise ValueError(
             f"{who} needs {name} once in a forward pass, as a tensor, and it {what}: choose another layer, or a base "
             "loss that runs the model once."
-        )
-    return values[0]
-
-
-@contextmanager
-def outputs(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, list[Tensor]]]:
-    """Catch what the named modules return while the context is open."""
-    caught = {name: [] for name in names}
-    with ExitStack() as hooks:
-        for name in caught:
-            keep = partial(_keep_output, caught[name])
-            hooks.callback(module_named(model, name).register_forward_hook(keep).remove)
-        yield caught
-
-
-def _keep_output(kept: list, _module: nn.Module, _args: tuple, output: Tensor) -> None:
-    kept.append(output)
-
-
-def one_tensor(caught: Mapping[str, list], name: str, who: str) -> Tensor:
-    """What was caught under a name, which must be one tensor, caught once (ValueError)."""
-    values = caught[name]
-    if len(values) != 1 or not isinstance(values[0], Tensor):
-        what = f"ran {len(values)} times" if len(values) != 1 else f"gave a {type(values[0]).__name__}"
-        raise ValueError(
-            f"{who} needs one tensor from {name or 'the model'!r} in a forward pass, and it {what}: choose another "
-            f"layer, or put {who} inside TransferRisk and not around it."
         )
     return values[0]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.losses._features import Layer, caught, only
-from tl_course.losses._unwrap import logits, on_device, unwrap
+from tl_course.losses._model import logits, on_device
+from tl_course.models.structure import unwrap
 
 if TYPE_CHECKING:
     from tl_course.data import Batch, Task

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from tl_course import models
 from tl_course.losses._features import Layer, caught, only
+from tl_course.losses._model import logits, module_named
 from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._unlabelled import Unlabelled
-from tl_course.losses._unwrap import logits, module_named, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import AddedLoss, Loss
+from tl_course.models.structure import unwrap
 from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
@@ -138,8 +140,6 @@ class Adaptation(AddedLoss):
 
 
 def _check_classes(model: nn.Module, target: "Task") -> None:
-    from tl_course import models
-
     outputs = models.head_of(model)[1].out_features
     if outputs != target.num_classes:
         raise ValueError(

@@ -8,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tl_course import data, models
 from tl_course.losses._features import Layer, caught, only
+from tl_course.losses._model import logits
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._unlabelled import Unlabelled
-from tl_course.losses._unwrap import logits, unwrap
 from tl_course.losses.adaptation import Adaptation, in_eval
+from tl_course.models.heads import seeded
+from tl_course.models.structure import unwrap
 from tl_course.plain_numbers import real_number, whole_number
 
 if TYPE_CHECKING:
@@ -233,16 +236,12 @@ class DomainAdversarial(Adaptation):
 
 
 def _discriminator(width: int, hidden: int, seed: int) -> nn.Sequential:
-    from tl_course.models.heads import seeded
-
     with seeded(seed):
         return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
 
 def _width(model: nn.Module, target: Unlabelled, layer: Layer) -> int:
     """How many features the layer gives for an example of the target; a module's output only shows when it is run."""
-    from tl_course import data, models
-
     if layer is None:
         return models.head_of(unwrap(model))[1].in_features
     awake = [module for module in model.modules() if module.training]

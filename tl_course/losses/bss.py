@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tl_course.losses._features import one_tensor
+from tl_course.losses._features import caught, only
 from tl_course.losses._precision import full
 from tl_course.losses._processes import of_whole_batch
-from tl_course.losses._unwrap import unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside
 from tl_course.plain_numbers import real_number, whole_number
@@ -104,14 +103,7 @@ class BSS:
         self.weight, self.base = real_number("weight", weight), check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
-        from tl_course import models
-
-        name, head = models.head_of(unwrap(model))
-        caught = {name: []}
-        handle = head.register_forward_pre_hook(lambda _, args: caught[name].append(args[0]))
-        try:
+        with caught(model, [None]) as found:
             terms = self.base(model, batch)
-        finally:
-            handle.remove()
-        features = of_whole_batch(one_tensor(caught, name, "BSS"), batch)
+        features = of_whole_batch(only(found, None, "BSS"), batch)
         return {**terms, "bss": self.weight * bss(features, min(self.k, len(features)))}

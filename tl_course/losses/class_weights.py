@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._unwrap import logits
+from tl_course.losses._model import logits
 from tl_course.plain_numbers import whole_number
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.losses._unwrap import logits
+from tl_course.losses._model import logits
 
 if TYPE_CHECKING:
     from tl_course.data import Batch

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from tl_course.losses._features import one_tensor, outputs
+from tl_course.losses._features import caught, only
+from tl_course.losses._model import logits, module_named, on_device
 from tl_course.losses._precision import full
-from tl_course.losses._unwrap import logits, module_named, on_device, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside, total
+from tl_course.models.structure import unwrap
 from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
@@ -141,11 +142,11 @@ class DELTA:
         self.base = check_inside(base, self)
 
     def __call__(self, model: nn.Module, batch: "Batch") -> dict[str, Tensor]:
-        with outputs(model, self.layers) as caught:
+        with caught(model, self.layers) as found:
             terms = self.base(model, batch)
-        with torch.no_grad(), outputs(self.source, self.layers) as caught_source:
+        with torch.no_grad(), caught(self.source, self.layers) as found_source:
             logits(on_device(self.source, batch.labels.device), batch.inputs)
-        maps, source_maps = ([one_tensor(c, name, "DELTA") for name in self.layers] for c in (caught, caught_source))
+        maps, source_maps = ([only(each, name, "DELTA") for name in self.layers] for each in (found, found_source))
         weights = None if self.channel_weights is None else [self.channel_weights[name] for name in self.layers]
         return {**terms, "delta": self.weight * delta(maps, source_maps, weights)}
 
@@ -198,9 +199,9 @@ def channel_importance(
     model.eval()
     try:
         with torch.no_grad():
-            with outputs(model, list(modules)) as caught:
+            with caught(model, list(modules)) as found:
                 _mean_loss(model, batches[:1], loss)
-            channels = {name: one_tensor(caught, name, "DELTA").shape[1] for name in modules}
+            channels = {name: only(found, name, "DELTA").shape[1] for name in modules}
             return {
                 name: torch.stack(
                     [_loss_without(module, j, lambda: _mean_loss(model, batches, loss)) for j in range(channels[name])]

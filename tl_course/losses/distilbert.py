@@ -6,12 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl_course.losses._features import caught, only
+from tl_course.losses._model import logits
 from tl_course.losses._options import softening
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._processes import share_of_tokens
 from tl_course.losses._teacher import Teacher
-from tl_course.losses._unwrap import logits, unwrap
 from tl_course.losses.distillation import soft_target_divergence
+from tl_course.models.structure import unwrap
 from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tl_course.losses._model import logits
 from tl_course.losses._options import share, softening
 from tl_course.losses._precision import full, in_full_precision
 from tl_course.losses._teacher import Teacher
-from tl_course.losses._unwrap import logits
 from tl_course.losses.transfer_risk import transfer_risk
 
 if TYPE_CHECKING:

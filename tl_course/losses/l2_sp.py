@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from tl_course import models
+from tl_course.losses._model import module_named
 from tl_course.losses._precision import full
-from tl_course.losses._unwrap import module_named, unwrap
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import Loss, check_inside
+from tl_course.models.structure import unwrap
 from tl_course.plain_numbers import real_number
 
 if TYPE_CHECKING:
@@ -152,8 +154,6 @@ class L2SP:
         return shared, source, new
 
     def _new_modules(self, model: nn.Module) -> Collection[str]:
-        from tl_course import models
-
         if self.new is None:
             return [models.head_of(model)[0]]
         for name in self.new:

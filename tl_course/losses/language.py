@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._processes import share_of_tokens
-from tl_course.losses._unwrap import unwrap
+from tl_course.models.structure import unwrap
 
 if TYPE_CHECKING:
     from tl_course.data import Batch

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl_course.losses._features import Layer, caught, only
+from tl_course.losses._model import module_named
 from tl_course.losses._precision import in_full_precision
 from tl_course.losses._processes import of_whole_batch
 from tl_course.losses._teacher import Teacher
-from tl_course.losses._unwrap import module_named
 from tl_course.losses.cross_entropy import cross_entropy
 from tl_course.losses.loss import AddedLoss, Loss
 from tl_course.plain_numbers import real_number

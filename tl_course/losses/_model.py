@@ -1,21 +1,11 @@
-"""A model without its wrappers: its plain form, its modules by name, its device and its logits."""
+"""What losses ask of a model, wrapped or not: a module by its name, its place on a device, and its logits."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
+from tl_course import models
 from tl_course.losses._precision import full
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """The module inside torch.compile's and DistributedDataParallel's wrappers, whose parameters have plain names."""
-    while True:
-        if hasattr(model, "_orig_mod"):
-            model = model._orig_mod
-        elif isinstance(model, DistributedDataParallel):
-            model = model.module
-        else:
-            return model
+from tl_course.models.structure import unwrap
 
 
 def module_named(model: nn.Module, name: str) -> nn.Module:
@@ -38,6 +28,4 @@ def on_device(model: nn.Module, device: torch.device) -> nn.Module:
 
 def logits(model: nn.Module, inputs: Tensor | dict[str, Tensor]) -> Tensor:
     """N×C logits of a model, in full precision also where it computes in half."""
-    from tl_course import models
-
     return full(models.logits(model, inputs))
