@@ -35,11 +35,7 @@ class Proof:
 
 def proof_of(question: Question) -> Proof:
     """Return the proof of a question; an empty one where none is written."""
-    if (FOLDER / f"lesson_{question.lesson}" / f"{question.slug}.py").is_file():
-        module = importlib.import_module(f"{__name__}.lesson_{question.lesson}.{question.slug}")
-        return Proof(module.RIGHT, module.WRONG, getattr(module, "NO_ANSWERS", []))
-    if not (FOLDER / f"answers_{question.lesson}.py").is_file():
+    if not (FOLDER / f"lesson_{question.lesson}" / f"{question.slug}.py").is_file():
         return Proof()
-    tables = importlib.import_module(f"{__name__}.answers_{question.lesson}")
-    slug = question.slug
-    return Proof(tables.RIGHT.get(slug, []), tables.WRONG.get(slug, {}), tables.NO_ANSWERS.get(slug, []))
+    module = importlib.import_module(f"{__name__}.lesson_{question.lesson}.{question.slug}")
+    return Proof(module.RIGHT, module.WRONG, getattr(module, "NO_ANSWERS", []))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tl_course.exercises.lesson_14._shared import reverse_gradient
+from tl_course.exercises.lesson_14._shared import own_reversal
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.recognisers import Recogniser, close, equal_parts, multiple, none_of, once, shows, zero
@@ -63,7 +63,7 @@ def _domain_loss(of_source: Tensor, of_target: Tensor) -> Tensor:
 
 def _dann(
     *,
-    reverse: Callable = reverse_gradient,
+    reverse: Callable = own_reversal,
     domain: Callable = _domain_loss,
     scale: Callable[[float], float] = lambda strength: 1.0,
     label: Callable | None = None,
@@ -84,7 +84,7 @@ def _on_both(head, features, source, target, strength) -> Tensor:
 
 
 def _on_reversed(head, features, source, target, strength) -> Tensor:
-    return F.cross_entropy(head(reverse_gradient(features[0], strength)), source[1])
+    return F.cross_entropy(head(own_reversal(features[0], strength)), source[1])
 
 
 def _pooled(of_source: Tensor, of_target: Tensor) -> Tensor:
@@ -208,7 +208,7 @@ QUESTION = Question(
             "discriminator slowed",
             "λ multiplies the whole domain loss, and so slows down the discriminator too: at λ = 0 it would learn "
             "nothing, just when it should get ready. λ belongs in the reversal; the discriminator learns at rate 1.",
-            _dann(reverse=lambda features, strength: reverse_gradient(features, 1.0), scale=lambda strength: strength),
+            _dann(reverse=lambda features, strength: own_reversal(features, 1.0), scale=lambda strength: strength),
             recognise=_arrives(lambda front, behind, strength: close(front, -strength) and close(behind, strength)),
         ),
         Wrong(
@@ -221,7 +221,7 @@ QUESTION = Question(
         Wrong(
             "lambda forgotten",
             "The reversal is there, and always at full strength: λ has no effect. Hand `strength` to it.",
-            _dann(reverse=lambda features, strength: reverse_gradient(features, 1.0)),
+            _dann(reverse=lambda features, strength: own_reversal(features, 1.0)),
             recognise=_arrives(lambda front, behind, strength: close(front, -1.0) and close(behind, 1.0)),
         ),
         Wrong(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tl_course.exercises.lesson_14._shared import reverse_gradient, with_factor
+from tl_course.exercises.lesson_14._shared import own_reversal, with_factor
 from tl_course.exercises.probes import gradients, need_function
 from tl_course.exercises.question import Case, Question, Wrong
 from tl_course.exercises.recognisers import all_of, differs, same_shape
@@ -74,7 +74,7 @@ QUESTION = Question(
         "`-ctx.strength * gradient, None`. Call it with `.apply(features, strength)`.",
     ),
     inputs=_before_and_behind,
-    reference=reverse_gradient,
+    reference=own_reversal,
     why=(
         "The discriminator behind it learns at full rate to tell the domains apart; the backbone in front of it gets "
         "the opposite of what would help, times λ; and the label loss, which goes past it, is left in peace. One "
