@@ -10,12 +10,12 @@ from nbformat.v4 import new_markdown_cell
 
 from authoring import tags
 from authoring.instructor import pages, slides
-from authoring.instructor.material import Material
+from authoring.instructor.built_course import BuiltCourse
 from authoring.sources import Lesson
 from tl_course.app import running
 
 MARK = ".tl_course_instructor"
-"""A file that says: this folder was made here, and may be made anew."""
+"""A file that says: this folder was made here, and may be made again."""
 
 
 class InstructorError(RuntimeError):
@@ -23,7 +23,7 @@ class InstructorError(RuntimeError):
 
 
 def build(root: Path, out: Path) -> Iterator[str]:
-    """Make the pack anew and yield a line for each of its parts.
+    """Make the pack and yield a line for each of its parts.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def build(root: Path, out: Path) -> Iterator[str]:
     InstructorError
         If no lesson is built, or something else lies at ``out``.
     """
-    material = Material(root)
-    if not material.lessons:
+    course = BuiltCourse(root)
+    if not course.lessons:
         raise InstructorError("No lesson is built yet; run python -m authoring.build first.")
-    texts = pages.filled(material)  # before anything is deleted: a page may be wrong
+    texts = pages.filled(course)  # before anything is deleted: a page may be wrong
     _empty(out)
     mathjax = _copy_mathjax(out / "mathjax")
     if not mathjax:
@@ -48,18 +48,18 @@ def build(root: Path, out: Path) -> Iterator[str]:
     for name, text in texts.items():
         (out / name).with_suffix(".html").write_text(pages.as_html(name, text, mathjax=mathjax), encoding="utf-8")
     yield f"{len(texts)} pages: open {out / 'index.html'}"
-    for lesson in material.lessons:
-        yield _lesson(material, lesson, out, mathjax)
+    for lesson in course.lessons:
+        yield _lesson(course, lesson, out, mathjax)
     for folder in ("exercises", "solutions"):
         if (root / folder).is_dir():
             shutil.copytree(root / folder, out / folder, ignore=shutil.ignore_patterns(".*"))
-    for lesson in material.left_out:
+    for lesson in course.left_out:
         yield f"{lesson.stem} is left out: its notebook is not what its source makes; run python -m authoring.build"
 
 
-def _lesson(material: Material, lesson: Lesson, out: Path, mathjax: bool) -> str:
-    running.save(with_notes(material, lesson), out / "notebooks" / f"{lesson.stem}.ipynb")
-    shown = slides.of(material, lesson)
+def _lesson(course: BuiltCourse, lesson: Lesson, out: Path, mathjax: bool) -> str:
+    running.save(with_notes(course, lesson), out / "notebooks" / f"{lesson.stem}.ipynb")
+    shown = slides.of(course, lesson)
     page = slides.as_html(shown, title=f"{lesson.number} {lesson.title}", mathjax=mathjax)
     file = out / "slides" / f"{lesson.stem}.html"
     file.parent.mkdir(exist_ok=True)
@@ -68,11 +68,11 @@ def _lesson(material: Material, lesson: Lesson, out: Path, mathjax: bool) -> str
     return f"{lesson.stem}: {notes or 'no'} note{'s' if notes != 1 else ''}, {len(shown)} slides"
 
 
-def with_notes(material: Material, lesson: Lesson) -> NotebookNode:
+def with_notes(course: BuiltCourse, lesson: Lesson) -> NotebookNode:
     """Return the lesson's notebook, outputs included, with the notes to the instructor where they were written."""
-    notebook = material.notebook(lesson)
+    notebook = course.notebook(lesson)
     first, *_, last = notebook.cells
-    body = [_note(source) if built is None else built for source, built in material.cells(lesson)]
+    body = [_note(source) if built is None else built for source, built in course.cells(lesson)]
     notebook.cells = [first, *body, last]
     for position, cell in enumerate(notebook.cells):
         cell.id = f"{lesson.stem}-{position:03d}"

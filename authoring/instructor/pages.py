@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from authoring.instructor import notes, timetables
-from authoring.instructor.material import Material
+from authoring.instructor.built_course import BuiltCourse
 from authoring.sources import Lesson
 from tl_course.app import startpage
 from tl_course.assets import Asset, for_profile, registry
@@ -24,7 +24,7 @@ class PageError(ValueError):
     """A page asks for what nobody computes; the message names both."""
 
 
-def filled(material: Material) -> dict[str, str]:
+def filled(course: BuiltCourse) -> dict[str, str]:
     """Return every page of ``docs/instructor`` as Markdown, by its file name.
 
     Raises
@@ -33,18 +33,18 @@ def filled(material: Material) -> dict[str, str]:
         If a page has a ``{{…}}`` that nothing fills.
     """
     found = {}
-    for path in sorted((material.root / "docs" / "instructor").glob("*.md")):
-        found[path.name] = fill(path.read_text(encoding="utf-8"), material, path.name)
+    for path in sorted((course.root / "docs" / "instructor").glob("*.md")):
+        found[path.name] = fill(path.read_text(encoding="utf-8"), course, path.name)
     return found
 
 
-def fill(text: str, material: Material, name: str) -> str:
+def fill(text: str, course: BuiltCourse, name: str) -> str:
     """Return one page's text with its ``{{…}}`` filled."""
 
     def part(match: re.Match) -> str:
         if match[1] not in PARTS:
             raise PageError(f"docs/instructor/{name} asks for {{{{{match[1]}}}}}; there are {', '.join(PARTS)}.")
-        return PARTS[match[1]](material)
+        return PARTS[match[1]](course)
 
     return _PLACE.sub(part, text)
 
@@ -52,43 +52,43 @@ def fill(text: str, material: Material, name: str) -> str:
 # --- what is computed ---------------------------------------------------------------------------------------------
 
 
-def _days(name: str) -> Callable[[Material], str]:
-    def table(material: Material) -> str:
-        frame = timetables.frames(material.root)[name]
-        days = timetables.plan(frame, material.lessons)
+def _days(name: str) -> Callable[[BuiltCourse], str]:
+    def table(course: BuiltCourse) -> str:
+        frame = timetables.frames(course.root)[name]
+        days = timetables.plan(frame, course.lessons)
         if frame.pause:
-            shown = timetables.as_days(frame, days, lambda lesson: _seconds(material, lesson))
+            shown = timetables.as_days(days, lambda lesson: _seconds(course, lesson))
         else:
-            shown = timetables.as_weeks(frame, days, material.homework)
-        return f"{frame.why}\n\n{shown}\n\n{timetables.not_in(days, material.lessons)}"
+            shown = timetables.as_weeks(days, course.homework)
+        return f"{frame.why}\n\n{shown}\n\n{timetables.not_in(days, course.lessons)}"
 
     return table
 
 
-def _seconds(material: Material, lesson: Lesson) -> int | None:
-    cost = material.timings.get(lesson.stem)
+def _seconds(course: BuiltCourse, lesson: Lesson) -> int | None:
+    cost = course.timings.get(lesson.stem)
     return cost.seconds if cost else None
 
 
-def _lessons(material: Material) -> str:
+def _lessons(course: BuiltCourse) -> str:
     rows = ["| no. | lesson | minutes | seconds to run | memory | exercises, minutes |", "|---|---|--:|--:|--:|--:|"]
-    for lesson in material.lessons:
-        cost = material.timings.get(lesson.stem)
+    for lesson in course.lessons:
+        cost = course.timings.get(lesson.stem)
         machine = f"{cost.seconds} | {cost.megabytes}{NBSP}MB" if cost else "– | –"
         link = f"[{lesson.title}](slides/{lesson.stem}.html)".replace("|", "\\|")
-        home = material.homework(lesson) or "–"
+        home = course.homework(lesson) or "–"
         rows.append(f"| {lesson.number} | {link} | {lesson.minutes} | {machine} | {home} |")
     return "\n".join(rows)
 
 
-def limit(material: Material) -> int:
+def limit(course: BuiltCourse) -> int:
     """Return the megabytes to give each learner: a quarter above the hungriest lesson, in halves of a gigabyte."""
-    return math.ceil(material.megabytes * 1.25 / _LIMIT_STEP) * _LIMIT_STEP
+    return math.ceil(course.megabytes * 1.25 / _LIMIT_STEP) * _LIMIT_STEP
 
 
-def _room(material: Material) -> str:
+def _room(course: BuiltCourse) -> str:
     rows = ["| learners | memory, all of them in the hungriest lesson at once |", "|--:|--:|"]
-    return "\n".join([*rows, *(f"| {number} | {number * limit(material) / 1000:.0f} GB |" for number in LEARNERS)])
+    return "\n".join([*rows, *(f"| {number} | {number * limit(course) / 1000:.0f} GB |" for number in LEARNERS)])
 
 
 def _downloaded(assets: Sequence[Asset]) -> int:
@@ -96,7 +96,7 @@ def _downloaded(assets: Sequence[Asset]) -> int:
     return sum(asset.sources[0].options.get("download", asset.size) for asset in assets)
 
 
-def _assets(material: Material) -> str:
+def _assets(course: BuiltCourse) -> str:
     rows = ["| asset | size | licence | in a bundle |", "|---|--:|---|---|"]
     for asset in registry().values():
         carried = "yes" if asset.redistribute else "never: everybody brings or fetches it alone"
@@ -105,25 +105,25 @@ def _assets(material: Material) -> str:
     return "\n".join(rows)
 
 
-PARTS: dict[str, Callable[[Material], str]] = {
+PARTS: dict[str, Callable[[BuiltCourse], str]] = {
     "half_day": _days("half_day"),
     "two_days": _days("two_days"),
     "semester": _days("semester"),
     "lessons": _lessons,
-    "questions": lambda material: notes.as_markdown(map(notes.of, material.lessons)),
-    "lesson_count": lambda material: str(len(material.lessons)),
-    "hours": lambda material: f"{sum(lesson.minutes for lesson in material.lessons) / 60:.0f}",
-    "run_minutes": lambda material: str(math.ceil(material.seconds / 60)),
-    "memory": lambda material: f"{material.megabytes} MB",
-    "limit": lambda material: f"{limit(material)} MB",
-    "limit_config": lambda material: f"{limit(material)}M",
+    "questions": lambda course: notes.as_markdown(map(notes.of, course.lessons)),
+    "lesson_count": lambda course: str(len(course.lessons)),
+    "hours": lambda course: f"{sum(lesson.minutes for lesson in course.lessons) / 60:.0f}",
+    "run_minutes": lambda course: str(math.ceil(course.seconds / 60)),
+    "memory": lambda course: f"{course.megabytes} MB",
+    "limit": lambda course: f"{limit(course)} MB",
+    "limit_config": lambda course: f"{limit(course)}M",
     "room": _room,
-    "download": lambda material: megabytes(_downloaded(for_profile("mini"))),
-    "cache": lambda material: megabytes(sum(asset.size for asset in for_profile("mini"))),
-    "class_download": lambda material: megabytes(LEARNERS[-1] * _downloaded(for_profile("mini"))),
-    "class_size": lambda material: str(LEARNERS[-1]),
+    "download": lambda course: megabytes(_downloaded(for_profile("mini"))),
+    "cache": lambda course: megabytes(sum(asset.size for asset in for_profile("mini"))),
+    "class_download": lambda course: megabytes(LEARNERS[-1] * _downloaded(for_profile("mini"))),
+    "class_size": lambda course: str(LEARNERS[-1]),
     "assets": _assets,
-    "start_page": lambda material: startpage.PAGE,
+    "start_page": lambda course: startpage.PAGE,
 }
 """What may stand in ``{{…}}``."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from authoring import generated, tags
-from authoring.instructor.material import Material
+from authoring.instructor.built_course import BuiltCourse
 from authoring.instructor.notes import predictions
 from authoring.instructor.pages import html_page, to_html
 from authoring.sources import Lesson
@@ -43,11 +43,11 @@ class Slide:
     text: list[str] = field(default_factory=list)
 
 
-def of(material: Material, lesson: Lesson) -> list[Slide]:
+def of(course: BuiltCourse, lesson: Lesson) -> list[Slide]:
     """Return the slides of a lesson, in its order."""
     slides: list[Slide] = []
     heading = lesson.title
-    for source, built in material.cells(lesson):
+    for source, built in course.cells(lesson):
         if built is None:
             continue
         if source.cell_type == "code":
@@ -56,7 +56,7 @@ def of(material: Material, lesson: Lesson) -> list[Slide]:
         found = _HEADING.findall(source.source)
         heading = found[-1] if found else heading
         if not slides:
-            slides.append(_title(lesson, source.source, generated.budget(lesson, material.timings.get(lesson.stem))))
+            slides.append(_title(lesson, source.source, generated.budget(lesson, course.timings.get(lesson.stem))))
         slides += [Slide("predict", heading, text=[question]) for question in _questions(source)]
         if found and found[-1] == "What to remember":
             slides.append(Slide("remember", heading, text=[_HEADING.sub("", source.source).strip()]))

@@ -153,7 +153,7 @@ def _fits(frame: Frame, days: list[Day]) -> bool:
 # --- as tables ----------------------------------------------------------------------------------------------------
 
 
-def as_days(frame: Frame, days: Sequence[Day], seconds: Callable[[Lesson], int | None]) -> str:
+def as_days(days: Sequence[Day], seconds: Callable[[Lesson], int | None]) -> str:
     """Return a table for each day: when, how long, what, and what the machine needs of it."""
     parts = []
     for number, day in enumerate(days, start=1):
@@ -167,7 +167,7 @@ def as_days(frame: Frame, days: Sequence[Day], seconds: Callable[[Lesson], int |
     return "\n\n".join(parts)
 
 
-def as_weeks(frame: Frame, days: Sequence[Day], homework: Callable[[Lesson], int]) -> str:
+def as_weeks(days: Sequence[Day], homework: Callable[[Lesson], int]) -> str:
     """Return one table of weekly sessions with what is left to do at home."""
     rows = ["| week | lessons | minutes in class | exercises at home, minutes |", "|--:|---|--:|--:|"]
     for number, day in enumerate(days, start=1):

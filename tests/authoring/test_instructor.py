@@ -13,7 +13,7 @@ from authoring import assemble, sources, tags, timings
 from authoring.instructor import building, notes, pages, slides, timetables
 from authoring.instructor.__main__ import main
 from authoring.instructor.building import InstructorError, build, with_notes
-from authoring.instructor.material import Material
+from authoring.instructor.built_course import BuiltCourse
 from authoring.instructor.pages import PageError
 from authoring.instructor.timetables import Frame
 from authoring.sources import Lesson
@@ -91,25 +91,25 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def material(root):
-    return Material(root)
+def course(root):
+    return BuiltCourse(root)
 
 
 # --- what counts --------------------------------------------------------------------------------------------------
 
 
-def test_only_lessons_that_were_built_count(material):
-    assert [lesson.number for lesson in material.lessons] == ["01", "02"]
-    assert [lesson.number for lesson in material.left_out] == ["03"]
-    assert (material.megabytes, material.seconds) == (2000, 60)
+def test_only_lessons_that_were_built_count(course):
+    assert [lesson.number for lesson in course.lessons] == ["01", "02"]
+    assert [lesson.number for lesson in course.left_out] == ["03"]
+    assert (course.megabytes, course.seconds) == (2000, 60)
 
 
 def test_a_notebook_whose_code_is_older_than_its_source_does_not_count(root):
     path = root / "authoring" / "lessons" / "02_lesson.py"
     path.write_text(path.read_text().replace("1 + 2", "1 + 3"))
-    assert [lesson.number for lesson in Material(root).lessons] == ["01"]
+    assert [lesson.number for lesson in BuiltCourse(root).lessons] == ["01"]
     path.write_text(path.read_text().replace("1 + 3", "1 + 2").replace("It fell.", "It really fell."))
-    assert [lesson.number for lesson in Material(root).lessons] == ["01", "02"]
+    assert [lesson.number for lesson in BuiltCourse(root).lessons] == ["01", "02"]
 
 
 # --- timetables ---------------------------------------------------------------------------------------------------
@@ -176,12 +176,12 @@ def test_lessons_that_do_not_exist_yet_and_none_at_all():
     assert timetables.plan(frame, []) == [[]]
 
 
-def test_the_times_of_a_table_are_those_of_the_lessons(material):
-    text = pages.fill("{{half_day}}", material, "x.md")
+def test_the_times_of_a_table_are_those_of_the_lessons(course):
+    text = pages.fill("{{half_day}}", course, "x.md")
     assert "| 09:15 | 09:50 | 35 | 01 Lesson 1 \\| of two | 20 |" in text
     assert "Without a place here: 02 Lesson 2 | of two." in text  # this frame does not name it
     assert "| 1 | 01 Lesson 1 \\| of two; 02 Lesson 2 \\| of two | 70 | – |" in pages.fill(
-        "{{semester}}", material, "x.md"
+        "{{semester}}", course, "x.md"
     )
 
 
@@ -199,8 +199,8 @@ def test_the_real_frames_name_each_lesson_once_and_fit_what_exists():
 # --- notes --------------------------------------------------------------------------------------------------------
 
 
-def test_sentences_are_sorted_and_none_is_lost(material):
-    note = notes.of(material.lessons[0])
+def test_sentences_are_sorted_and_none_is_lost(course):
+    note = notes.of(course.lessons[0])
     assert note.predictions == ("**Predict** what falls:\n\n1. this;\n2. that.",)
     assert note.wrong == ('Usual wrong answers: *nothing*; "all".',)
     assert note.asks == ("A question for the room: *why not?*",)
@@ -230,17 +230,17 @@ def test_where_a_sentence_ends(text, expected):
     assert notes.sentences([text]) == expected
 
 
-def test_a_lesson_without_a_note_says_so(material):
-    bare = replace(material.lessons[0], cells=())
+def test_a_lesson_without_a_note_says_so(course):
+    bare = replace(course.lessons[0], cells=())
     assert "no note yet" in notes.as_markdown([notes.of(bare)])
 
 
 # --- notebooks and slides -----------------------------------------------------------------------------------------
 
 
-def test_notes_stand_where_they_were_written_and_outputs_stay(material):
-    lesson = material.lessons[0]
-    notebook = with_notes(material, lesson)
+def test_notes_stand_where_they_were_written_and_outputs_stay(course):
+    lesson = course.lessons[0]
+    notebook = with_notes(course, lesson)
     nbformat.validate(notebook)
     marked = [position for position, cell in enumerate(notebook.cells) if "instructor" in tags.of(cell)]
     [position] = marked
@@ -248,13 +248,13 @@ def test_notes_stand_where_they_were_written_and_outputs_stay(material):
     assert notebook.cells[position + 1].source.startswith("## What to remember")
     assert "claim" in tags.of(notebook.cells[position - 1])
     without = [cell.source for cell in notebook.cells if "instructor" not in tags.of(cell)]
-    assert without == [cell.source for cell in material.notebook(lesson).cells]
+    assert without == [cell.source for cell in course.notebook(lesson).cells]
     assert any(cell.get("outputs") for cell in notebook.cells)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
 
 
-def test_slides_come_from_headings_predictions_figures_and_what_to_remember(material):
-    found = slides.of(material, material.lessons[0])
+def test_slides_come_from_headings_predictions_figures_and_what_to_remember(course):
+    found = slides.of(course, course.lessons[0])
     assert [slide.kind for slide in found] == ["title", "predict", "figure", "remember"]
     title, predict, figure, remember = found
     assert title.heading == "01 Lesson 1 | of two"
@@ -267,14 +267,14 @@ def test_slides_come_from_headings_predictions_figures_and_what_to_remember(mate
     assert not any("For the instructor" in text for slide in found for text in slide.text)
 
 
-def test_a_long_introduction_leaves_the_question_alone_on_its_slide(material):
+def test_a_long_introduction_leaves_the_question_alone_on_its_slide(course):
     cell = new_markdown_cell("word " * slides.WORDS_A_SLIDE + "\n\n> **Predict.** What?")
     assert slides._questions(cell) == ["**Predict.** What?"]
     assert slides._questions(new_markdown_cell("No question.")) == []
     assert slides._questions(new_code_cell("1")) == []
 
 
-def test_a_figure_has_room_for_three_claims_and_claims_belong_to_their_section(material):
+def test_a_figure_has_room_for_three_claims_and_claims_belong_to_their_section(course):
     found = [slides.Slide("figure", "A", figure=FIGURE)]
     claim = new_code_cell("x", metadata={"tags": ["claim"]})
     claim.outputs = [new_output("execute_result", {"text/markdown": "so"})]
@@ -285,8 +285,8 @@ def test_a_figure_has_room_for_three_claims_and_claims_belong_to_their_section(m
     assert len(found[0].text) == slides.CLAIMS_A_SLIDE
 
 
-def test_formulas_survive_the_way_to_html(material):
-    page = slides.as_html(slides.of(material, material.lessons[0]), title="x", mathjax=True)
+def test_formulas_survive_the_way_to_html(course):
+    page = slides.as_html(slides.of(course, course.lessons[0]), title="x", mathjax=True)
     assert "$a_b$ and $c_d$" in page
     assert page.count("<section") == 4
     assert page.count("<h1") == 1
@@ -296,9 +296,9 @@ def test_formulas_survive_the_way_to_html(material):
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-def test_a_page_that_asks_for_what_nobody_computes(material):
+def test_a_page_that_asks_for_what_nobody_computes(course):
     with pytest.raises(PageError, match=r"wifi\.md asks for \{\{weather\}\}; there are half_day"):
-        pages.fill("{{weather}}", material, "wifi.md")
+        pages.fill("{{weather}}", course, "wifi.md")
 
 
 @pytest.mark.parametrize(("megabytes", "limit"), [(900, 1500), (1450, 2000), (1600, 2000), (1650, 2500), (0, 0)])
@@ -312,7 +312,7 @@ def test_the_limit_leaves_a_quarter_and_ends_in_halves(megabytes, limit):
 
 @pytest.mark.integration
 def test_the_real_pages_have_no_gaps_and_no_links_to_nowhere():
-    material = Material()
+    course = BuiltCourse()
     folder = ROOT / "docs" / "instructor"
     names = {path.name for path in folder.glob("*.md")}
     used = set()
@@ -321,7 +321,7 @@ def test_the_real_pages_have_no_gaps_and_no_links_to_nowhere():
         used |= set(re.findall(r"\{\{(\w+)\}\}", text))
         assert set(re.findall(r"\]\((\w+\.md)\)", text)) <= names
         assert text.startswith("# ")
-        assert "{{" not in pages.fill(text, material, name)
+        assert "{{" not in pages.fill(text, course, name)
     assert used == set(pages.PARTS)
 
 

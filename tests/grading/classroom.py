@@ -187,7 +187,7 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         "import gc, importlib\nfrom tl_course import exercises\nfound = []\n"
         "for one in gc.get_objects():\n    if isinstance(one, exercises.Question) and one.reference:\n"
         "        found.append(one.reference)\n"
-        "for name in ('tl_course.exercises.lesson_02', 'tl_course.exercises.lesson_02.sum_or_mean', 'answers_02',\n"
+        "for name in ('tl_course.exercises.lesson_02', 'tl_course.exercises.lesson_02.sum_or_mean',\n"
         "             'test_questions'):\n    try:\n"
         "        module = importlib.import_module(name)\n"
         "        asked = [*getattr(module, 'QUESTIONS', ()), *filter(None, [getattr(module, 'QUESTION', None)])]\n"

@@ -14,7 +14,7 @@ from tl_course import exercises
 
 
 @dataclass(frozen=True)
-class Material:
+class BuiltCourse:
     """The course under one root, as an instructor needs it.
 
     A lesson counts when its notebook was built, and is what its source would make.
