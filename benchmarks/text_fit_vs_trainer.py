@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 import tl_course as tl
-from tl_course.training.prepared import stream
+from tl_course.training.ready_run import stream
 
 LEARNING_RATE, NOISE = 1e-5, 1.05
 # Of the way that a weight can go, which is about the rate in each step: rounding differs where kernels do.

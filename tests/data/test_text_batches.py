@@ -11,7 +11,7 @@ from tl_course import data, models
 from tl_course.data.lengths import LONGEST, STRETCH, bucketed, token_counts
 from tl_course.data.task import SPLITS, Dataset, Split, Task
 from tl_course.training import fit
-from tl_course.training.prepared import stream
+from tl_course.training.ready_run import stream
 
 SEEDS = [0, 1, 2]
 DOMAINS = ["products", "editorials"]

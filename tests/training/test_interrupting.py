@@ -18,7 +18,7 @@ from tasks import assert_same, state
 from torch import nn
 
 from tl_course import data, losses, models, training
-from tl_course.training import fit, interrupting, prepared
+from tl_course.training import fit, interrupting, ready_run
 from tl_course.training.interrupting import StepStart
 
 OPTIONS = {"steps": 12, "batch_size": 8, "schedule": "constant", "log_every": 3, "lr": 0.01, "progress": False}
@@ -144,7 +144,7 @@ def test_a_real_ctrl_c_in_the_update_waits_for_its_end(presses, monkeypatch):
 @pytest.mark.parametrize("deed", [pressed, raised])
 def test_in_an_evaluation_nothing_waits_and_nothing_is_lost(deed, monkeypatch, tmp_path):
     ours, theirs, fresh = network(), network(), network()
-    usual, calls = prepared.validation_accuracy, []
+    usual, calls = ready_run.validation_accuracy, []
 
     def evaluation(*arguments):
         calls.append(1)
@@ -154,7 +154,7 @@ def test_in_an_evaluation_nothing_waits_and_nothing_is_lost(deed, monkeypatch, t
         return usual(*arguments)
 
     options = {"evaluate_every": 3, "checkpoint": tmp_path / "run.pt"}
-    monkeypatch.setattr(prepared, "validation_accuracy", evaluation)
+    monkeypatch.setattr(ready_run, "validation_accuracy", evaluation)
     run = interrupted(ours, tasks.points(), **options)
     monkeypatch.undo()
     assert run.steps == 6

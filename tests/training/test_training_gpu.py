@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import tl_course as tl
 from tl_course import environment
 from tl_course.training import optim
-from tl_course.training.prepared import place
+from tl_course.training.ready_run import place
 from tl_course.training.run import autocast
 from tl_course.training.workers import Workers
 

@@ -13,7 +13,7 @@ from tl_course import losses
 from tl_course.data import Task
 from tl_course.losses.loss import Loss
 from tl_course.training.optim import modules_of
-from tl_course.training.prepared import Prepared, plain_settings
+from tl_course.training.ready_run import ReadyRun, plain_settings
 from tl_course.training.randomness import own_randomness
 from tl_course.training.run import Run, autocast
 from tl_course.training.unfreezing import UnfreezeAt
@@ -128,7 +128,7 @@ def fit(
     >>> run.steps, run.parameters.trainable, run.evaluate("test").value > 0.7
     (100, 650, True)
     """
-    ready = Prepared(plain_settings(locals()))
+    ready = ReadyRun(plain_settings(locals()))
     run, workers, optimizer, interrupts = ready.run, ready.workers, ready.optimizer, ready.interrupts
     with interrupts, own_randomness(ready.seed, workers.device), training_mode(model, loss):
         ready.resume()

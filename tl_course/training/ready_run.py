@@ -32,7 +32,7 @@ REAL = ("lr", "head_lr", "layer_decay", "weight_decay", "warmup")
 WRAPPERS = ("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel")
 
 
-class Prepared:
+class ReadyRun:
     """A run before its first step: model and loss in their place, batches, optimiser, and what watches over the run.
 
     Parameters
@@ -54,7 +54,7 @@ class Prepared:
     >>> task = Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
     >>> given = inspect.signature(training.fit).bind(nn.Linear(2, 2), task, steps=2, progress=False)
     >>> given.apply_defaults()
-    >>> ready = Prepared(given.arguments)
+    >>> ready = ReadyRun(given.arguments)
     >>> ready.resume()
     >>> [(step, len(batch)) for step, batch in ready.steps_left()], ready.when.log(2)
     ([(0, 2), (1, 2)], True)
