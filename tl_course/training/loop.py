@@ -13,8 +13,8 @@ from tl_course import losses
 from tl_course.data import Task
 from tl_course.losses.loss import Loss
 from tl_course.training.optim import modules_of
-from tl_course.training.ready_run import ReadyRun, plain_settings
 from tl_course.training.randomness import own_randomness
+from tl_course.training.ready_run import ReadyRun, plain_settings
 from tl_course.training.run import Run, autocast
 from tl_course.training.unfreezing import UnfreezeAt
 
