@@ -158,8 +158,8 @@ def _sheet(job: Job) -> Worksheet:
             raise ValueError(f"There are no exercises {job.exercise!r}; there are {', '.join(catalogue.lessons())}.")
         questions, folders = catalogue.questions(number), [EXERCISES]
         home = PACKAGE / "exercises"
-    engine = sorted((PACKAGE / "exercises").glob("*.py"))
-    engine = [file for file in engine if not file.stem.startswith("lesson_")]
+    engine = sorted((PACKAGE / "exercises").rglob("*.py"))
+    engine = [file for file in engine if "lesson_" not in str(file.relative_to(PACKAGE))]
     return worksheet(number, questions, folders, [*catalogue.sources(home, number), *engine])
 
 
