@@ -3,12 +3,14 @@
 import dataclasses
 import random
 import string
+from types import SimpleNamespace
 
 import pytest
 from classroom import QUICK, notebook
 
 from tl_course.exercises import RIGHT, Evidence, encode
-from tl_course.grading import Mark, marking, notebooks, results
+from tl_course.grading import Mark, job, marking, notebooks, results
+from tl_course.grading.job import PACKAGE
 from tl_course.grading.marking import HELPER, judged, mark
 from tl_course.grading.notebooks import Answers, Missing, extract
 from tl_course.grading.pages import feedback, summary
@@ -86,6 +88,15 @@ def test_a_cell_that_is_too_long_is_wrong_and_one_that_is_gone_not_attempted(she
     monkeypatch.setattr(notebooks, "MAX_CELL", 10)
     assert {one.status for one in extract(notebook(), sheet).missing.values()} == {"wrong"}
     assert {one.status for one in extract({"cells": []}, sheet).missing.values()} == {"not attempted"}
+
+
+def test_marks_are_kept_only_while_every_file_of_the_engine_is_the_same(monkeypatch):
+    read = []
+    monkeypatch.setattr(job, "worksheet", lambda number, questions, folders, sources: read.extend(sources))
+    job._sheet(SimpleNamespace(exercise="02", tests=None))
+    names = {str(file.relative_to(PACKAGE / "exercises")) for file in read}
+    assert {"judging.py", "lesson_02/spring.py", "recognisers/named_parts.py"} <= names
+    assert not any("lesson_05" in name for name in names)
 
 
 def test_the_digest_does_not_hang_on_the_wording(sheet, monkeypatch):

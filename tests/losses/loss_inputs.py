@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
+from tl_course.models.heads import seeded
+
 SEEDS = range(4)
 QUIET = {"progress": False}
 
@@ -30,6 +32,19 @@ def small_net(seed=0, *, width=7, hidden=5, classes=3):
             nn.Linear(hidden, classes),
         ]
         return nn.Sequential(*layers).double()
+
+
+def point_net(seed=0, *, norm=False, dtype=torch.float32):
+    """A network for `tasks.points`: the head is the last layer, the features are six."""
+    with seeded(seed):
+        layers = [nn.Linear(8, 6), nn.BatchNorm1d(6)] if norm else [nn.Linear(8, 6)]
+        return nn.Sequential(*layers, nn.ReLU(), nn.Linear(6, 3)).to(dtype)
+
+
+def wide_net(seed, hidden, classes=3):
+    """A network for `tasks.points` with so many features, '2'; teachers and students differ in their number."""
+    with seeded(seed):
+        return nn.Sequential(nn.Linear(8, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes))
 
 
 def net_batch(seed=0, n=12, classes=3):

@@ -7,22 +7,14 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
-from loss_inputs import QUIET
+from loss_inputs import QUIET, point_net
 from tasks import assert_same, state
 from torch import nn
 
 from tl_course import losses
 from tl_course.data import Split, Task, batches
 from tl_course.losses._unlabelled import Unlabelled
-from tl_course.models.heads import seeded
 from tl_course.training import fit
-
-
-def net(seed=0, *, norm=False, dtype=torch.float32):
-    with seeded(seed):
-        layers = [nn.Linear(8, 6), nn.BatchNorm1d(6)] if norm else [nn.Linear(8, 6)]
-        return nn.Sequential(*layers, nn.ReLU(), nn.Linear(6, 3)).to(dtype)
-
 
 MAKERS = {
     "coral": lambda model, target, **options: losses.CORAL(model, target, weight=5.0, **options),
@@ -51,13 +43,13 @@ def test_target_labels_are_never_read(name, batch_norm):
     ]
     results = []
     for poisoned in (target, *(relabelled(target, poison) for poison in poisons)):
-        model = net(3, norm=True)
+        model = point_net(3, norm=True)
         loss = MAKERS[name](model, poisoned, batch_norm=batch_norm, batch_size=9)
         fit(model, source, loss=loss, **SHORT)
         results.append(state(model) | {f"loss.{k}": v for k, v in loss.named_parameters()})
     for other in results[1:]:
         assert_same(results[0], other)
-    assert not torch.equal(results[0]["0.weight"], state(net(3, norm=True))["0.weight"])
+    assert not torch.equal(results[0]["0.weight"], state(point_net(3, norm=True))["0.weight"])
 
 
 @pytest.mark.integration
@@ -76,7 +68,7 @@ def test_target_labels_are_never_read_with_pictures_and_augmentation(name):
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("batch_norm", ["joint", "separate", "source"])
 def test_the_term_is_the_pure_function_of_both_features(name, batch_norm):
-    model, source, target = net(3, dtype=torch.float64), tasks.points(1), tasks.points(2)
+    model, source, target = point_net(3, dtype=torch.float64), tasks.points(1), tasks.points(2)
     double = {part: Split(getattr(target, part).inputs.double(), getattr(target, part).labels) for part in ("train",)}
     loss = MAKERS[name](model, dataclasses.replace(target, **double), batch_norm=batch_norm, batch_size=9).double()
     batch = SimpleNamespace(inputs=source.train.inputs[:7].double(), labels=source.train.labels[:7])
@@ -102,7 +94,7 @@ def test_the_term_is_the_pure_function_of_both_features(name, batch_norm):
 def test_without_strength_it_is_training_on_the_source_alone(name, batch_norm):
     """λ = 0 (for CORAL and MMD: weight 0), in a network in which no BatchNorm or dropout sees the target."""
     source, target = tasks.points(1), tasks.points(2)
-    alone, adapted = net(3), net(3)
+    alone, adapted = point_net(3), point_net(3)
     fit(alone, source, **SHORT)
     if name == "dann":
         loss = losses.DomainAdversarial(adapted, target, strength=0.0, batch_norm=batch_norm)
@@ -118,7 +110,7 @@ def test_without_strength_it_is_training_on_the_source_alone(name, batch_norm):
 
 def test_with_the_sources_statistics_batch_norm_does_not_see_the_target():
     source, target = tasks.points(1), tasks.points(2)
-    alone, adapted = net(3, norm=True), net(3, norm=True)
+    alone, adapted = point_net(3, norm=True), point_net(3, norm=True)
     fit(alone, source, **SHORT)
     fit(adapted, source, loss=losses.CORAL(adapted, target, weight=0.0, batch_norm="source"), **SHORT)
     assert_same(adapted, alone)
@@ -126,7 +118,7 @@ def test_with_the_sources_statistics_batch_norm_does_not_see_the_target():
 
 def test_batch_norm_statistics_are_those_that_were_chosen():
     def running(batch_norm):
-        model, target = net(3, norm=True), tasks.points(2)
+        model, target = point_net(3, norm=True), tasks.points(2)
         loss = losses.CORAL(model, target, batch_norm=batch_norm, batch_size=9, seed=1)
         loss(model.train(), batch)
         theirs = Unlabelled(target, batch_size=9, seed=1).draw(model, torch.device("cpu"))
@@ -152,14 +144,14 @@ def test_resume_is_exact(name, stopped_at, tmp_path):
             raise RuntimeError("stopped")
         return losses.cross_entropy(model, batch)
 
-    whole = net(3, norm=True)
+    whole = point_net(3, norm=True)
     whole_loss = MAKERS[name](whole, target, batch_size=9)
     fit(whole, source, loss=whole_loss, **SHORT | {"log_every": 1})
-    stops.left, model = stopped_at, net(3, norm=True)
+    stops.left, model = stopped_at, point_net(3, norm=True)
     loss = MAKERS[name](model, target, batch_size=9, base=stops)
     with pytest.raises(RuntimeError, match="stopped"):
         fit(model, source, loss=loss, checkpoint=path, **SHORT | {"log_every": 1})
-    again = net(3, norm=True)
+    again = point_net(3, norm=True)
     again_loss = MAKERS[name](again, target, batch_size=9)
     fit(again, source, loss=again_loss, checkpoint=path, **SHORT | {"log_every": 1})
     assert_same(again, whole)
@@ -168,7 +160,7 @@ def test_resume_is_exact(name, stopped_at, tmp_path):
 
 
 def test_adaptation_goes_around_other_losses():
-    model, source, target = net(3), tasks.points(1), tasks.points(2)
+    model, source, target = point_net(3), tasks.points(1), tasks.points(2)
     run = fit(model, source, loss=losses.CORAL(model, target, base=losses.L2SP(model)), **SHORT)
     assert {"cross_entropy", "l2_sp", "coral"} <= run.history[-1].keys()
     inner = losses.MMD(model, target, batch_norm="separate")  # runs the model on its target by itself
@@ -205,7 +197,7 @@ def test_other_numbers_of_classes_are_refused(name):
     target = tasks.points(2)
     wider = dataclasses.replace(target, title="Animals", class_names=("a", "b", "c", "d"))
     with pytest.raises(ValueError, match=r"tells 3 classes apart and Animals has 4\. Adaptation without target labels"):
-        MAKERS[name](net(), wider)
+        MAKERS[name](point_net(), wider)
 
 
 @pytest.mark.parametrize(
@@ -227,18 +219,18 @@ def test_other_numbers_of_classes_are_refused(name):
 )
 def test_impossible_settings_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
-        call(net(), tasks.points(2))
+        call(point_net(), tasks.points(2))
 
 
 def test_inputs_of_another_shape_are_refused():
-    model, target = net(), tasks.points(2, width=5)
+    model, target = point_net(), tasks.points(2, width=5)
     batch = SimpleNamespace(inputs=torch.zeros(4, 8), labels=torch.arange(4) % 3)
     with pytest.raises(ValueError, match="inputs of one shape"):
         losses.CORAL(model, target)(model, batch)
 
 
 def test_a_source_batch_of_one_is_refused_in_plain_words():
-    model, target = net(), tasks.points(2)
+    model, target = point_net(), tasks.points(2)
     batch = SimpleNamespace(inputs=torch.zeros(1, 8), labels=torch.zeros(1, dtype=torch.int64))
     with pytest.raises(ValueError, match="leaves no single one over"):
         losses.CORAL(model, target)(model, batch)

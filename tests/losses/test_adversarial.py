@@ -8,13 +8,11 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
-from loss_inputs import QUIET, SEEDS, draw
+from loss_inputs import QUIET, SEEDS, draw, point_net
 from tasks import state
-from torch import nn
 
 from tl_course import losses
 from tl_course.data import Split
-from tl_course.models.heads import seeded
 from tl_course.training import fit
 
 
@@ -64,17 +62,11 @@ def test_domain_loss_is_binary_cross_entropy_with_the_target_as_label_1(seed):
         losses.domain_loss(source, target[:0])
 
 
-def net(seed=0, *, norm=False, dtype=torch.float32):
-    with seeded(seed):
-        layers = [nn.Linear(8, 6), nn.BatchNorm1d(6)] if norm else [nn.Linear(8, 6)]
-        return nn.Sequential(*layers, nn.ReLU(), nn.Linear(6, 3)).to(dtype)
-
-
 SHORT = {"steps": 12, "batch_size": 10, "lr": 0.01, "log_every": 2, **QUIET}
 
 
 def test_dann_turns_the_features_gradient_by_exactly_minus_lambda():
-    model, target = net(3, dtype=torch.float64), tasks.points(2)
+    model, target = point_net(3, dtype=torch.float64), tasks.points(2)
     target = dataclasses.replace(target, train=Split(target.train.inputs.double(), target.train.labels))
     batch = SimpleNamespace(inputs=draw(0, 7, 8), labels=torch.arange(7) % 3)
 
@@ -92,7 +84,7 @@ def test_dann_turns_the_features_gradient_by_exactly_minus_lambda():
 
 
 def test_the_discriminator_is_trained_and_its_terms_are_in_the_history():
-    model, source, target = net(3), tasks.points(1), tasks.points(2)
+    model, source, target = point_net(3), tasks.points(1), tasks.points(2)
     loss = losses.DomainAdversarial(model, target, strength=0.1, hidden=5)
     before = state(loss.discriminator)
     run = fit(model, source, loss=loss, **SHORT)

@@ -7,11 +7,9 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
-from loss_inputs import SEEDS, draw
-from torch import nn
+from loss_inputs import SEEDS, draw, wide_net
 
 from tl_course import losses
-from tl_course.models.heads import seeded
 
 
 def random_rotation(seed, width):
@@ -112,14 +110,9 @@ def test_relations_refuse_what_has_none():
         losses.relational_distance(torch.zeros(4, 3), torch.zeros(5, 3))
 
 
-def net(seed, hidden, classes=3):
-    with seeded(seed):
-        return nn.Sequential(nn.Linear(8, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes))
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_relations_weigh_as_published_unless_told_otherwise(seed):
-    teacher, student, task = net(seed, 9).eval(), net(seed + 10, 5), tasks.points(seed)
+    teacher, student, task = wide_net(seed, 9).eval(), wide_net(seed + 10, 5), tasks.points(seed)
     batch = SimpleNamespace(inputs=task.train.inputs[:7], labels=task.train.labels[:7])
     student.eval()
     own, wanted = (model[:-1](batch.inputs).detach() for model in (student, teacher))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import tasks
 import torch
-from loss_inputs import QUIET, draw
+from loss_inputs import QUIET, draw, wide_net
 from tasks import assert_same, state
 from torch import nn
 
@@ -15,11 +15,6 @@ from tl_course import losses
 from tl_course.data import Split
 from tl_course.models.heads import seeded
 from tl_course.training import fit
-
-
-def net(seed, hidden, classes=3):
-    with seeded(seed):
-        return nn.Sequential(nn.Linear(8, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, classes))
 
 
 def make(name, teacher, cache=None, base=losses.cross_entropy):
@@ -33,7 +28,7 @@ def make(name, teacher, cache=None, base=losses.cross_entropy):
 
 @pytest.mark.parametrize("name", ["hints", "relations", "logits"])
 def test_the_teacher_stays_as_it_is_and_the_student_learns(name):
-    teacher, student, task = net(1, 9).eval(), net(2, 5), tasks.points()
+    teacher, student, task = wide_net(1, 9).eval(), wide_net(2, 5), tasks.points()
     before, start = state(teacher), state(student)
     loss = make(name, teacher)
     fit(student, task, loss=loss, steps=6, batch_size=10, lr=0.01, **QUIET)
@@ -46,7 +41,7 @@ def test_the_teacher_stays_as_it_is_and_the_student_learns(name):
 
 @pytest.mark.parametrize("name", ["hints", "relations", "logits"])
 def test_a_teacher_in_train_mode_is_put_right_with_a_warning(name):
-    teacher, student, task = net(1, 9).train(), net(2, 5), tasks.points()
+    teacher, student, task = wide_net(1, 9).train(), wide_net(2, 5), tasks.points()
     right, twin = copy.deepcopy(teacher).eval(), copy.deepcopy(student)
     with pytest.warns(UserWarning, match="teacher was in train mode"):
         loss = make(name, teacher)
@@ -59,7 +54,7 @@ def test_a_teacher_in_train_mode_is_put_right_with_a_warning(name):
 
 
 def test_the_regressor_is_trained_and_follows_its_formula():
-    teacher, student, task = net(1, 9).eval(), net(2, 5), tasks.points()
+    teacher, student, task = wide_net(1, 9).eval(), wide_net(2, 5), tasks.points()
     loss = make("hints", teacher)
     start = state(loss.regressor)
     batch = SimpleNamespace(inputs=task.train.inputs[:6], labels=task.train.labels[:6])
@@ -73,8 +68,8 @@ def test_the_regressor_is_trained_and_follows_its_formula():
 
 @pytest.mark.parametrize("name", ["hints", "relations", "logits"])
 def test_cached_answers_are_the_teachers_and_are_asked_for_once(name):
-    teacher, task, asked = net(1, 9).eval(), tasks.points(), []
-    students = net(2, 5), net(2, 5)
+    teacher, task, asked = wide_net(1, 9).eval(), tasks.points(), []
+    students = wide_net(2, 5), wide_net(2, 5)
     fit(students[0], task, loss=make(name, teacher), steps=12, batch_size=10, **QUIET)
     loss = make(name, teacher, cache=task)
     teacher.register_forward_hook(lambda *_: asked.append(1))
@@ -112,14 +107,14 @@ def test_the_cache_refuses_what_changes_or_belongs_to_another_task():
 
 @pytest.mark.parametrize("name", ["hints", "relations"])
 def test_resume_is_exact(name, tmp_path):
-    teacher, task, path = net(1, 9).eval(), tasks.points(), tmp_path / "run.pt"
+    teacher, task, path = wide_net(1, 9).eval(), tasks.points(), tmp_path / "run.pt"
     options = {"steps": 10, "batch_size": 10, "lr": 0.01, "log_every": 1, **QUIET}
-    base = losses.L2SP(net(2, 5))
-    whole, whole_loss = net(2, 5), make(name, teacher, base=base)
+    base = losses.L2SP(wide_net(2, 5))
+    whole, whole_loss = wide_net(2, 5), make(name, teacher, base=base)
     fit(whole, task, loss=whole_loss, **options)
     with pytest.raises(RuntimeError, match="stopped"):
-        fit(net(2, 5), task, loss=make(name, teacher, base=_StopsAt(5, base)), checkpoint=path, **options)
-    again, again_loss = net(2, 5), make(name, teacher, base=base)
+        fit(wide_net(2, 5), task, loss=make(name, teacher, base=_StopsAt(5, base)), checkpoint=path, **options)
+    again, again_loss = wide_net(2, 5), make(name, teacher, base=base)
     fit(again, task, loss=again_loss, checkpoint=path, **options)
     assert_same(again, whole)
     for own, theirs in zip(again_loss.parameters(), whole_loss.parameters(), strict=True):
@@ -128,9 +123,9 @@ def test_resume_is_exact(name, tmp_path):
 
 def test_a_base_that_runs_the_model_twice_is_refused():
     batch = SimpleNamespace(inputs=draw(0, 6, 8).float(), labels=torch.arange(6) % 3)
-    loss = make("hints", net(1, 9).eval(), base=losses.TransferRisk([batch], 0.5))
+    loss = make("hints", wide_net(1, 9).eval(), base=losses.TransferRisk([batch], 0.5))
     with pytest.raises(ValueError, match="it came 2 times"):
-        loss(net(2, 5), batch)
+        loss(wide_net(2, 5), batch)
 
 
 class _StopsAt:
@@ -148,8 +143,8 @@ def test_the_state_of_a_plain_base_is_kept():
     source = [SimpleNamespace(inputs=torch.zeros(2, 8), labels=torch.zeros(2).long()) for _ in range(3)]
     base = losses.TransferRisk(source, 0.5)
     base.load_state_dict({"drawn": 4})
-    kept = losses.RelationalDistillation(net(1, 9).eval(), base=base).state_dict()
-    other = losses.RelationalDistillation(net(1, 9).eval(), base=losses.TransferRisk(source, 0.5))
+    kept = losses.RelationalDistillation(wide_net(1, 9).eval(), base=base).state_dict()
+    other = losses.RelationalDistillation(wide_net(1, 9).eval(), base=losses.TransferRisk(source, 0.5))
     other.load_state_dict(kept)
     assert other.base.state_dict() == {"drawn": 4}
 
@@ -166,4 +161,4 @@ def test_the_state_of_a_plain_base_is_kept():
 )
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
-        call(net(1, 9).eval())
+        call(wide_net(1, 9).eval())

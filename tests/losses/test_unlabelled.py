@@ -5,22 +5,15 @@ from itertools import chain
 import pytest
 import tasks
 import torch
-from torch import nn
+from loss_inputs import point_net
 
 from tl_course.data import batches
 from tl_course.losses._unlabelled import Unlabelled
-from tl_course.models.heads import seeded
-
-
-def net(seed=0, *, norm=False, dtype=torch.float32):
-    with seeded(seed):
-        layers = [nn.Linear(8, 6), nn.BatchNorm1d(6)] if norm else [nn.Linear(8, 6)]
-        return nn.Sequential(*layers, nn.ReLU(), nn.Linear(6, 3)).to(dtype)
 
 
 @pytest.mark.parametrize("size", [1, 4, 5, 20])
 def test_target_batches_are_full_and_cover_a_pass_before_the_next(size):
-    target, model = tasks.points(2, train=20), net()
+    target, model = tasks.points(2, train=20), point_net()
     stream = Unlabelled(target, batch_size=size, seed=3)
     rows = {tuple(row): place for place, row in enumerate(target.train.inputs.tolist())}
     drawn = [[rows[tuple(row)] for row in stream.draw(model, torch.device("cpu")).tolist()] for _ in range(60 // size)]
@@ -38,7 +31,7 @@ def test_target_batches_are_full_and_cover_a_pass_before_the_next(size):
 
 def test_target_and_source_are_not_drawn_in_the_same_order():
     """Or MNIST's ones would always meet MNIST-M's ones, which tells the target's labels."""
-    task, model = tasks.points(2, train=64), net()
+    task, model = tasks.points(2, train=64), point_net()
     for seed in range(5):
         source = next(iter(batches(task, model, batch_size=16, seed=seed))).inputs
         target = Unlabelled(task, batch_size=16, seed=seed).draw(model, torch.device("cpu"))
@@ -47,4 +40,4 @@ def test_target_and_source_are_not_drawn_in_the_same_order():
 
 def test_fewer_target_examples_than_a_batch():
     stream = Unlabelled(tasks.points(2, train=5), batch_size=128, seed=0)
-    assert [len(stream.draw(net(), torch.device("cpu"))) for _ in range(3)] == [5, 5, 5]
+    assert [len(stream.draw(point_net(), torch.device("cpu"))) for _ in range(3)] == [5, 5, 5]
