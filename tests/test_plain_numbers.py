@@ -1,4 +1,7 @@
-"""Numbers from Python, NumPy and PyTorch are one and the same number; what is none is refused in one sentence."""
+"""Numbers from Python, NumPy and PyTorch are one and the same number; what is none is refused in one sentence.
+
+Seeds, which are such numbers, have `test_seeds.py`.
+"""
 
 import enum
 import json
@@ -7,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from tl_course import environment
 from tl_course.plain_numbers import for_json, real_number, whole_number, whole_or_share
 
 WHOLE = [
@@ -80,26 +82,3 @@ def test_what_numpy_and_torch_compute_can_be_written_as_json():
     assert json.loads(json.dumps(values, default=for_json)) == {"a": 2, "b": 0.5, "c": [0, 1], "d": [1], "e": 1, "f": 1}
     with pytest.raises(TypeError, match="a set, cannot be written as JSON"):
         json.dumps({"a": {1}}, default=for_json)
-
-
-@pytest.mark.parametrize("kind", [np.int64, np.uint32, torch.tensor])
-def test_a_seed_of_any_kind_draws_the_same_numbers(kind):
-    assert torch.equal(
-        torch.rand(5, generator=environment.generator(kind(7))), torch.rand(5, generator=environment.generator(7))
-    )
-    environment.seed_everything(kind(7))
-    first = torch.rand(3), np.random.rand(3)  # noqa: NPY002 - what is asked is whether the global one is seeded
-    environment.seed_everything(7)
-    assert torch.equal(first[0], torch.rand(3))
-    assert np.array_equal(first[1], np.random.rand(3))  # noqa: NPY002
-    chosen = environment.setup(seed=kind(7), quiet=True, device="cpu", precision="fp32")
-    assert (type(chosen.seed), chosen.seed) == (int, 7)
-
-
-def test_a_seed_that_is_none_is_refused_before_anything_is_set():
-    before = torch.get_rng_state()
-    for act in (environment.seed_everything, environment.generator, lambda seed: environment.setup(seed=seed)):
-        with pytest.raises(ValueError, match=r"seed='?7'? is not possible; give a whole number"):
-            act("7")
-    assert torch.equal(before, torch.get_rng_state())
-    assert environment._current is None
