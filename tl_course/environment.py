@@ -17,6 +17,8 @@ precision         the one of fp32 and bf16 that a convolution is       ``TL_PREC
 cache             the platform's cache folder                           ``TL_CACHE``
 offline           no                                                    ``TL_OFFLINE=1``
 ================  ====================================================  ==========================
+
+One file, since it is one thing: how each of these settings is found, checked and said.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each function takes the options of a source and the files that are still wanted, puts what it finds into a staging
 folder, and returns the staged paths by published file name. None of them checks a hash: that is done in one place,
-for every source alike.
+for every source alike. They stand in one file since they do one thing, and share how to download and to unpack.
 """
 
 from __future__ import annotations

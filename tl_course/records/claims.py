@@ -1,6 +1,7 @@
 """Claims: sentences whose numbers come from a record, each with a rule that the record must satisfy.
 
-The registry is ``claims.toml`` beside this file; its head explains every key.
+The registry is ``claims.toml`` beside this file; its head explains every key. One file, since it is one thing: what a
+claim may ask of a record, and how its sentence is filled in.
 """
 
 import functools
