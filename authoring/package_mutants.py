@@ -19,9 +19,11 @@ import argparse
 import ast
 import copy
 import json
+import multiprocessing
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,7 @@ from queue import SimpleQueue
 
 from tqdm import tqdm
 
+from authoring.covering import LIBRARIES, pytest_in_fork
 from authoring.mutants import spoilt_forms
 from tl_course.app.testing import TIERS
 
@@ -44,6 +47,9 @@ SECONDS = 240.0
 """How long the tests of one mutant may take; one that hangs a quick test is found out, too."""
 PATIENCE = 5.0
 """A mutant whose tests take so many times as long as they should hangs."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(LIBRARIES)  # once, and not for each mutant
 
 
 @dataclass(frozen=True, order=True)
@@ -224,6 +230,7 @@ def _environment(root: Path) -> dict[str, str]:
 
 def examine(root: Path, mutants: list[Mutant], covering: Covering, jobs: int) -> dict[Mutant, Outcome]:
     """Try mutants, several at a time, each in a copy of the tree of its own."""
+    os.environ |= _environment(root)  # the process that forks takes it over
     known = all_mutants(root)
     copies: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, ThreadPoolExecutor(jobs) as pool:
@@ -251,32 +258,28 @@ def examine(root: Path, mutants: list[Mutant], covering: Covering, jobs: int) ->
 
 def _tried(clone: Path, path: str, text: str, tests: list[str], usual: float) -> Outcome:
     original = (clone / path).read_text(encoding="utf-8")
-    listed = clone / "tests-to-run.txt"
+    listed, said = clone / "tests-to-run.txt", clone / "said.txt"
     listed.write_text("\n".join(tests) + "\n", encoding="utf-8")
     began = time.perf_counter()
     limit = min(SECONDS, 60 + PATIENCE * usual)
     try:
         (clone / path).write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
-        command += ["-p", "no:randomly", "--doctest-modules", f"@{listed}"]
-        process = subprocess.Popen(
-            command, cwd=clone, env=_environment(clone), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True,
-        )  # fmt: skip
-        try:
-            said, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.communicate()
+        process = _FORKS.Process(target=pytest_in_fork, args=(str(clone), str(listed), str(said)))
+        process.start()
+        process.join(limit)
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
             hangs = limit < SECONDS
             return Outcome("found" if hangs else "survived", len(tests), limit, "time" if hangs else "")
     finally:
         (clone / path).write_text(original, encoding="utf-8")
     seconds = round(time.perf_counter() - began, 1)
-    if process.returncode == 0:
+    if process.exitcode == 0:
         return Outcome("survived", len(tests), seconds)
-    failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return Outcome("found", len(tests), seconds, failed[0][:200] if failed else said.strip()[-200:])
+    lines = said.read_text(encoding="utf-8").splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))] or lines[-1:] or [""]
+    return Outcome("found", len(tests), seconds, failed[0][:200])
 
 
 # --- the command line ----------------------------------------------------------------------------------------------

@@ -52,9 +52,10 @@ class Finding:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-def find(root: Path) -> Iterator[Finding]:
-    """Yield what is wrong in the package below a root."""
-    for path in sorted((root / "tl_course").rglob("*.py")):
+def find(root: Path, place: Path | None = None) -> Iterator[Finding]:
+    """Yield what is wrong in the package below a root, or in one folder or file of it."""
+    place = place or root / "tl_course"
+    for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         yield from examine(path.read_text(encoding="utf-8"), path.relative_to(root))
 
 

@@ -111,6 +111,7 @@ def test_one_seed_makes_all_generators_repeat(seed):
     assert draws() != first
 
 
+@pytest.mark.integration
 def test_asking_for_the_settings_does_not_touch_the_callers_random_numbers(monkeypatch):
     monkeypatch.delenv("TL_PRECISION")  # the timed convolution draws weights
     monkeypatch.setenv("TL_DEVICE", "cpu")

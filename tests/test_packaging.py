@@ -125,6 +125,7 @@ def test_environment_yml_is_python_pip_and_the_same_install_line():
     assert "not been tried with conda" in text
 
 
+@pytest.mark.integration
 def test_every_import_is_declared():
     missing = {module: path for module, path in imported().items() if not set(owners(module)) & set(declared())}
     assert missing == {}, "declare them in pyproject.toml and pin them in constraints.txt"

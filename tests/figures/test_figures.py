@@ -243,6 +243,7 @@ def test_a_figure_can_be_saved(tmp_path):
 # --- what each plot says ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_learning_curves_take_a_run_a_history_and_several():
     class Run:
         history = HISTORY

@@ -58,6 +58,7 @@ def test_the_text_gives_error_confidence_and_accuracy(seed):
     assert figures.reliability({"fine_tune": result}).alt == f"Reliability diagram. {said}."
 
 
+@pytest.mark.integration
 def test_one_result_and_several_and_names_of_ones_own():
     one, other = answers(0)[2], answers(1, sharpness=6.0)[2]
     assert figures.reliability(one).png == figures.reliability({"Network": one}).png

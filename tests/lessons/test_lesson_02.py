@@ -143,6 +143,7 @@ def test_imitating_an_untrained_network_ends_at_guessing(lesson, draw):
     assert abs(lesson["accuracy"](student, data["test"]) - 0.5) < 0.08
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("draw", SEEDS)
 def test_adam_does_not_feel_a_constant_factor_and_sgd_does(lesson, draw):
     lesson["data"] = lesson["problem"](draw)

@@ -47,7 +47,7 @@ def test_distilbert_loss_has_three_terms_of_given_weights():
     assert list(terms) == list(expected)
     for name, value in expected.items():
         torch.testing.assert_close(terms[name], value)
-    with pytest.raises(ValueError, match="is for BERTs"):
+    with pytest.raises(ValueError, match="has no hidden states: give DistilBERTLoss a BERT"):
         losses.DistilBERTLoss(tasks.mlp())
     with pytest.raises(ValueError, match="temperature=0"):
         losses.DistilBERTLoss(teacher, temperature=0)

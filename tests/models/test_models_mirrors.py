@@ -64,6 +64,7 @@ def pictures(side: int = 64) -> torch.Tensor:
     return torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", MIRRORED)
 def test_the_mirrors_file_is_timms_network_and_torchvisions_at_once(name, course, tmp_path):
     import timm
@@ -87,6 +88,7 @@ def test_the_mirrors_file_is_timms_network_and_torchvisions_at_once(name, course
     assert (ours[0] - ours[1]).abs().max() > 0.01 * ours.abs().max(), "the pictures must matter"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_torchvisions_own_cache_serves_and_the_mirror_is_not_asked(name, course):
     asset = course(name, checkpoint_like(name, seed=2), None)
@@ -99,6 +101,7 @@ def test_torchvisions_own_cache_serves_and_the_mirror_is_not_asked(name, course)
     assert [path.name for path in assets.paths(name)] == [asset.files[0].name]
 
 
+@pytest.mark.integration
 def test_a_damaged_official_file_beside_a_good_mirror_is_not_used(course, tmp_path):
     asset = course("resnet18", checkpoint_like("resnet18", seed=3), timm_tensors("resnet18", seed=3))
     fetch([asset], place=tmp_path / "brought", say=silent)

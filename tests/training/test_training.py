@@ -311,6 +311,7 @@ def test_gradual_unfreezing_moves_only_what_it_should(frozen_before):
     )
 
 
+@pytest.mark.integration
 def test_unfrozen_layers_keep_their_layer_wise_rate():
     model, rates = tasks.resnet(), training.gradual(tasks.resnet(), every=1)
     models.freeze(model, except_head=True)
@@ -560,6 +561,7 @@ def test_a_run_answers_for_its_model():
     assert str(run).startswith("Linear on Points: 200 steps in ")
 
 
+@pytest.mark.integration
 def test_training_images_are_answered_for_in_order_and_unaugmented():
     task = tasks.images(augment=("flip", "crop"))
     run = fit(tasks.resnet(), task, steps=2, batch_size=8, **QUIET)
