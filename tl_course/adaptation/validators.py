@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tl_course.metrics._class_numbers import array
+from tl_course.metrics.arrays import array
 
 
 def source_accuracy(probabilities: ArrayLike, labels: ArrayLike) -> float:

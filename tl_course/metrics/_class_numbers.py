@@ -1,18 +1,8 @@
 """Labels and predictions, from lists, arrays or tensors, as arrays of class numbers."""
 
 import numpy as np
-import torch
 
-
-def array(values) -> np.ndarray:
-    """The values as an array: of a tensor on any device and of any precision, of a list, also one of tensors."""
-    if isinstance(values, list | tuple):
-        values = [array(value) if isinstance(value, torch.Tensor) else value for value in values]
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
-        return values.numpy()
-    return np.asarray(values)
+from tl_course.metrics.arrays import array
 
 
 def labels_and_predictions(labels, predictions) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tl_course.metrics._class_numbers import array, labels_and_predictions
+from tl_course.metrics._class_numbers import labels_and_predictions
+from tl_course.metrics.arrays import array
 from tl_course.metrics.interval import Interval, normal_quantile, wilson
 from tl_course.plain_numbers import real_number
 

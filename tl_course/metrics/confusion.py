@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tl_course.metrics._class_numbers import array, labels_and_predictions
+from tl_course.metrics._class_numbers import labels_and_predictions
+from tl_course.metrics.arrays import array
 from tl_course.plain_numbers import whole_number
 
 
