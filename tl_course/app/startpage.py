@@ -257,8 +257,9 @@ def help_text(command: str = "tl-course", *, words: str = GLOSSARY) -> str:
 _HELP = """\
 * **A cell ends with an error.** Read its last line first: it says what is wrong and what to do. Then *Kernel → Restart
   Kernel and Run All Cells*: most surprises come from cells run out of order.
-* **You stopped a cell that trains.** The model is where it was after its last whole step. `tl.training.interrupted_run()`
-  gives you that run; the cells below the stopped one still wait for a whole run, so run the cell again.
+* **You stopped a cell that trains.** The model is where it was after its last whole step.
+  `tl.training.interrupted_run()` gives you that run; the cells below the stopped one still wait for a whole run,
+  so run the cell again.
 * **An exercise will not come right.** `tl.hint("its_name")` gives the next hint; its name stands below its heading.
 * **Something is missing or slow.** `COMMAND doctor` in a terminal (*File → New → Terminal*) says what and the remedy.
 * **You want a lesson as it was.** `COMMAND reset 03` gives you a fresh lesson 03, and with `--exercise` a fresh
