@@ -65,7 +65,7 @@ LIBRARIES = [
 """What most tests import, and takes them seconds."""
 
 
-def pytest_in_fork(clone: str, listed: str, said: str) -> None:
+def tests_in_fork(clone: str, listed: str, said: str) -> None:
     """Run the listed tests of a copy of the tree up to the first failure; end with pytest's exit code."""
     os.setsid()
     os.chdir(clone)

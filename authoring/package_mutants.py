@@ -8,8 +8,8 @@ only the tests that run the changed line are tried, the quickest first, up to th
     python -m authoring.package_mutants try mutants.json --covering FOLDER --out results.json
 
 ``cover --daily`` knows only the tests of ``make check``. A mutant is told by its function, its
-change and which of several like changes it is; so the same mutants can be tried on another state of the tree, from
-whose root the commands are then called. Notebooks are not tried, and code that tests run in another process counts as
+change and which of several like changes it is; so the same mutants can be tried on another state of the tree, given
+as ``--root``. Notebooks are not tried, and code that tests run in another process counts as
 not run: the share that is found is a lower bound.
 """
 
@@ -37,7 +37,8 @@ from queue import SimpleQueue
 
 from tqdm import tqdm
 
-from authoring.covering import LIBRARIES, pytest_in_fork
+from authoring import sources
+from authoring.covering import LIBRARIES, tests_in_fork
 from authoring.mutants import spoilt_forms
 from tl_course.app.testing import TIERS
 
@@ -264,7 +265,7 @@ def _tried(clone: Path, path: str, text: str, tests: list[str], usual: float) ->
     limit = min(SECONDS, 60 + PATIENCE * usual)
     try:
         (clone / path).write_text(text, encoding="utf-8")
-        process = _FORKS.Process(target=pytest_in_fork, args=(str(clone), str(listed), str(said)))
+        process = _FORKS.Process(target=tests_in_fork, args=(str(clone), str(listed), str(said)))
         process.start()
         process.join(limit)
         if process.is_alive():
@@ -287,8 +288,8 @@ def _tried(clone: Path, path: str, text: str, tests: list[str], usual: float) ->
 
 def main(arguments: list[str] | None = None, root: Path | None = None) -> int:
     """Run the command line and return the exit status."""
-    root = (root or Path.cwd()).resolve()
     parser = argparse.ArgumentParser(prog="python -m authoring.package_mutants", description=__doc__.split("\n")[0])
+    parser.add_argument("--root", type=Path, default=root or sources.ROOT, help="another checkout of the course")
     commands = parser.add_subparsers(dest="command", required=True)
     covering = commands.add_parser("cover", help="note which test runs which line")
     covering.add_argument("folder", type=Path)
@@ -302,6 +303,7 @@ def main(arguments: list[str] | None = None, root: Path | None = None) -> int:
     trying.add_argument("--out", type=Path, required=True)
     trying.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args(arguments)
+    root = given.root.resolve()
     if given.command == "cover":
         return cover(root, given.folder, TIERS["check" if given.daily else "test"])
     if given.command == "draw":
