@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,8 +44,8 @@ from tl_course.app.testing import TIERS
 
 ROOMS = ("losses", "metrics", "models/freezing", "training", "records/claims", "exercises/judging")
 """What is spoilt: where a wrong sign would teach something wrong."""
-SECONDS = 240.0
-"""How long the tests of one mutant may take; one that hangs a quick test is found out, too."""
+SECONDS = 60.0
+"""How long the tests of one mutant may take, the quickest first: what they have not found by then counts as survived."""
 PATIENCE = 5.0
 """A mutant whose tests take so many times as long as they should hangs."""
 
@@ -229,8 +229,10 @@ def _environment(root: Path) -> dict[str, str]:
     return {**os.environ, **one_thread, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def examine(root: Path, mutants: list[Mutant], covering: Covering, jobs: int) -> dict[Mutant, Outcome]:
-    """Try mutants, several at a time, each in a copy of the tree of its own."""
+def examine(
+    root: Path, mutants: list[Mutant], covering: Covering, jobs: int, keep: Callable[[dict[Mutant, Outcome]], None]
+) -> dict[Mutant, Outcome]:
+    """Try mutants, several at a time, each in a copy of the tree of its own; keep what came out after each."""
     os.environ |= _environment(root)  # the process that forks takes it over
     known = all_mutants(root)
     copies: SimpleQueue[Path] = SimpleQueue()
@@ -254,7 +256,11 @@ def examine(root: Path, mutants: list[Mutant], covering: Covering, jobs: int) ->
             finally:
                 copies.put(clone)
 
-        return dict(tqdm(pool.map(one, mutants), total=len(mutants)))
+        found = {}
+        for mutant, outcome in tqdm(pool.map(one, mutants), total=len(mutants)):
+            found[mutant] = outcome
+            keep(found)
+        return found
 
 
 def _tried(clone: Path, path: str, text: str, tests: list[str], usual: float) -> Outcome:
@@ -262,7 +268,7 @@ def _tried(clone: Path, path: str, text: str, tests: list[str], usual: float) ->
     listed, said = clone / "tests-to-run.txt", clone / "said.txt"
     listed.write_text("\n".join(tests) + "\n", encoding="utf-8")
     began = time.perf_counter()
-    limit = min(SECONDS, 60 + PATIENCE * usual)
+    limit = min(SECONDS, 20 + PATIENCE * usual)
     try:
         (clone / path).write_text(text, encoding="utf-8")
         process = _FORKS.Process(target=tests_in_fork, args=(str(clone), str(listed), str(said)))
@@ -310,9 +316,12 @@ def main(arguments: list[str] | None = None, root: Path | None = None) -> int:
         print(json.dumps([asdict(one) for one in draw(root, given.count, given.seed)], indent=1, ensure_ascii=False))
         return 0
     mutants = [Mutant(**row) for row in json.loads(given.mutants.read_text(encoding="utf-8"))]
-    outcomes = examine(root, mutants, Covering(given.covering), given.jobs)
-    rows = [asdict(mutant) | asdict(outcome) for mutant, outcome in outcomes.items()]
-    given.out.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def keep(outcomes: dict[Mutant, Outcome]) -> None:
+        rows = [asdict(mutant) | asdict(outcome) for mutant, outcome in outcomes.items()]
+        given.out.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    outcomes = examine(root, mutants, Covering(given.covering), given.jobs, keep)
     tried = [one for one in outcomes.values() if one.status != "absent"]
     found = sum(one.status == "found" for one in tried)
     print(f"{found} of {len(tried)} mutants found ({found / max(len(tried), 1):.1%})")
