@@ -45,7 +45,7 @@ from tl_course.app.testing import TIERS
 ROOMS = ("losses", "metrics", "models/freezing", "training", "records/claims", "exercises/judging")
 """What is spoilt: where a wrong sign would teach something wrong."""
 SECONDS = 60.0
-"""How long the tests of one mutant may take, the quickest first: what they have not found by then counts as survived."""
+"""How long the tests of one mutant may take, the quickest first; what they do not find by then has survived."""
 PATIENCE = 5.0
 """A mutant whose tests take so many times as long as they should hangs."""
 
