@@ -41,3 +41,12 @@ def test_target_and_source_are_not_drawn_in_the_same_order():
 def test_fewer_target_examples_than_a_batch():
     stream = Unlabelled(tasks.points(2, train=5), batch_size=128, seed=0)
     assert [len(stream.draw(point_net(), torch.device("cpu"))) for _ in range(3)] == [5, 5, 5]
+
+
+def test_no_label_of_the_target_and_no_held_out_example_is_within_reach():
+    task = tasks.points(3, train=20)
+    assert task.train.labels.any()
+    reach = Unlabelled(task, batch_size=4, seed=0).task
+    assert not reach.train.labels.any()
+    assert len(reach.train) == len(task.train)
+    assert len(reach.validation) == len(reach.test) == 0
