@@ -14,7 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course import environment
-from tl_course.app import running, testing
+from tl_course.app import doctor, running, testing
 
 HERE = Path(__file__).parent
 CONFTEST = f"""
@@ -456,7 +456,14 @@ def test_another_profile_is_another_place(monkeypatch):
 # --- the commands -----------------------------------------------------------------------------------------------------
 
 
-def test_a_tier_is_what_its_markers_say(suite):
+def test_the_limit_grows_where_the_machine_is_slower_and_shrinks_nowhere(monkeypatch):
+    for speed, limit in ((testing.LIMIT_GFLOPS / 4, 4), (testing.LIMIT_GFLOPS, 1), (10 * testing.LIMIT_GFLOPS, 1)):
+        monkeypatch.setattr(doctor, "gflops", lambda speed=speed: speed)
+        assert testing.limit_seconds() == limit * testing.LIMIT_SECONDS
+
+
+def test_a_tier_is_what_its_markers_say(suite, monkeypatch):
+    monkeypatch.setattr(doctor, "gflops", lambda: testing.LIMIT_GFLOPS / 2)
     suite.notebook("notebooks/a.ipynb", ("1", ""))
     selected = {tier: testing.Run(suite.root, tier, 3).commands() for tier in testing.TIERS}
     assert [command[0] for command in selected["check"]] == ["ruff", "ruff", "pytest"]
@@ -469,7 +476,7 @@ def test_a_tier_is_what_its_markers_say(suite):
         assert {"--nbval-lax", "--nbval-current-env", "notebooks/a.ipynb"} <= set(command)
     for command in (daily, usual, full):
         assert command[command.index("-n") + 1] == "3"
-        assert command[command.index("--tiers-limit") + 1] == "1.0"
+        assert command[command.index("--tiers-limit") + 1] == "2.00"
 
 
 def test_no_more_processes_than_memory_feeds(monkeypatch):
