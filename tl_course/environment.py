@@ -12,7 +12,7 @@ setting           default                                               environm
 profile           ``mini``                                              ``TL_PROFILE``
 device            CUDA, then Apple's MPS, then the CPU                  ``TL_DEVICE``
 threads           the CPU cores this process may use                    ``TL_THREADS``
-precision         the one of fp32 and bf16 that a convolution is       ``TL_PRECISION``
+precision         the one of fp32 and bf16 that a convolution is        ``TL_PRECISION``
                   clearly faster in
 cache             the platform's cache folder                           ``TL_CACHE``
 offline           no                                                    ``TL_OFFLINE=1``

@@ -286,7 +286,7 @@ def test_a_real_ctrl_c_ends_the_kernel_and_keeps_the_finished_lesson(clone, tmp_
     wait_for(lambda: not psutil.pid_exists(int(pid.read_text())))
 
 
-def wait_for(condition, seconds: float = 30) -> None:
+def wait_for(condition, seconds: float = 120) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit
