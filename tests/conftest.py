@@ -1,6 +1,7 @@
 """Every test has a cache of its own, unless it is marked `assets`; none depends on who runs it and where."""
 
 import functools
+import itertools
 import os
 import shutil
 import signal
@@ -25,14 +26,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SETTINGS = ("TL_PROFILE", "TL_DEVICE", "TL_THREADS", "TL_OFFLINE", "HF_HUB_OFFLINE", "TL_CIFAR10", "TL_TARGET")
 
 
+@pytest.fixture(scope="session")
+def _caches(tmp_path_factory):
+    """Names for folders that no other test has; pytest's own search for one looks through all that are there."""
+    folder = tmp_path_factory.mktemp("own")
+    return (folder / str(number) / "cache" for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_settings(request, monkeypatch, tmp_path_factory):
+def _own_settings(request, monkeypatch, _caches):
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TL_LEDGER", "off")
     monkeypatch.setenv("TL_PRECISION", "fp32")  # what a timing on a busy machine says must decide no test
     if request.node.get_closest_marker("assets") is None:
-        monkeypatch.setenv("TL_CACHE", str(tmp_path_factory.mktemp("own") / "cache"))
+        monkeypatch.setenv("TL_CACHE", str(next(_caches)))
     monkeypatch.setattr(environment, "_current", None)
 
 

@@ -79,6 +79,7 @@ def test_nothing_frozen_moves_in_twenty_steps(name, optimiser, seed):
     assert changed(before, model) == {f"{head}.weight", f"{head}.bias"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_nothing_frozen_moves_when_freezing_came_after_a_step(name, optimiser):

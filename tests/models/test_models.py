@@ -86,6 +86,7 @@ def text_folder(tmp_path, monkeypatch):
 # ---- the table
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_table_has_the_true_parameters_and_macs(name):
     info, model = models.MODELS[name], full_size_on_meta(name)

@@ -304,6 +304,7 @@ def test_the_value_of_an_interrupted_run_is_marked():
     assert not hasattr(whole.evaluate("test").value, "interrupted")
 
 
+@pytest.mark.integration
 def test_only_the_last_interrupted_run_is_kept():
     first = weakref.ref(interrupted(network(), tasks.points(), loss=At(2, pressed)))
     second = interrupted(network(1), tasks.points(), loss=At(3, pressed))
