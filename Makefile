@@ -1,4 +1,4 @@
-# make course   install, fetch, execute every lesson, site    make check      lint and unit tests, under 2 minutes
+# make course   install, fetch, execute every lesson, site    make check      lint and unit tests, a few minutes
 # make test     every test, and every notebook with nbval     make notebooks  rebuild notebooks from authoring/
 # make lab      open JupyterLab in your own workspace         make records    rerun the multi-seed experiments
 # make site     the lessons as offline HTML in build/site     make clean      delete what was built

@@ -28,9 +28,15 @@ SETTINGS = ("TL_PROFILE", "TL_DEVICE", "TL_THREADS", "TL_OFFLINE", "HF_HUB_OFFLI
 
 @pytest.fixture(scope="session")
 def _caches(tmp_path_factory):
-    """Names for folders that no other test has; pytest's own search for one looks through all that are there."""
-    folder = tmp_path_factory.mktemp("own")
-    return (folder / str(number) / "cache" for number in itertools.count())
+    """A new folder for each that asks; pytest's own search for a free name looks through all that are there."""
+    return _places(tmp_path_factory.mktemp("own"))
+
+
+def _places(folder):
+    for number in itertools.count():
+        place = folder / str(number)
+        place.mkdir()
+        yield place / "cache"
 
 
 @pytest.fixture(autouse=True)
