@@ -111,10 +111,10 @@ def dial(
     >>> def draw(angle, size="large"):
     ...     fig, ax = axes(2, 2)
     ...     return show(fig, alt=f"An empty {size} square, turned by {angle} degrees.")
-    >>> turn = dial(draw, [0, 45, 90], label="angle (degrees)", start=45)
-    >>> turn.slider.value = 90
+    >>> turn = dial(draw, [0, 45], label="angle (degrees)", start=45)
+    >>> turn.slider.value = 0
     >>> turn
-    Dial over 3 pictures, here at angle (degrees): 90. Figure: An empty large square, turned by 90 degrees.
+    Dial over 2 pictures, here at angle (degrees): 0. Figure: An empty large square, turned by 0 degrees.
 
     Two sliders:
 
