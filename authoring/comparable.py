@@ -124,7 +124,7 @@ class _Flow:
         defines = isinstance(statement, ast.FunctionDef | ast.ClassDef)
         follows = "target" in calls or bool(loaded & self.by_target)
         measured = bool(calls & MEASURED) or bool(loaded & self.measured)
-        # a plain assignment or a definition changes what it binds; anything else may change whatever it names
+        # a plain assignment or a definition changes what it binds; anything else may change each name in it
         plain = defines or (isinstance(statement, ast.Assign | ast.AnnAssign) and not calls & MEASURED)
         touched = stored if plain else stored | loaded
         self.by_target = self.by_target | touched if follows else self.by_target - stored

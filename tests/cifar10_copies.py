@@ -4,7 +4,6 @@ import pickle
 import tarfile
 
 import numpy
-import pytest
 from PIL import Image
 
 from tl_course.data import cifar10
@@ -41,7 +40,8 @@ def write_batches(folder, pixels):
 
 
 def write_parquet(folder, pixels):
-    datasets = pytest.importorskip("datasets")
+    import datasets  # heavy, and only needed here
+
     folder.mkdir(parents=True)
     columns = datasets.Features(
         {"img": datasets.Image(), "label": datasets.ClassLabel(names=list(cifar10.CLASS_NAMES))}

@@ -403,8 +403,8 @@ print("by hand:", seen)
 # ```
 #
 # The same loop is inside. With the same weights, batches, rate and precision and no dropout, the loop, `fit` and `Trainer`
-# see the same losses; `tests/models/test_text_models.py` holds them to it. When you compare, know Trainer's defaults: a rate of
-# 5e-5 that falls linearly, no weight decay, gradients clipped at length 1.
+# see the same losses; `tests/models/test_text_models.py` holds them to it. When you compare, know Trainer's defaults: a
+# rate of 5e-5 that falls linearly, no weight decay, gradients clipped at length 1.
 #
 # **The live experiment.** After a look whether `fit` agrees with the loop, all of BERT for sixty steps, with dropout. The
 # rate rises for six of them (**warm-up**, 预热), because a new head sends wild gradients into good layers, and then falls.

@@ -186,7 +186,8 @@ def test_a_place_without_cifar10_is_one_sentence_that_lists_the_forms(tmp_path, 
 
 
 def test_parquet_files_of_another_data_set_are_no_cifar10(tmp_path):
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     (tmp_path / "other").mkdir()
     rows = datasets.Dataset.from_dict({"text": ["good", "bad"], "label": [1, 0]})
     for part in ("train", "test"):

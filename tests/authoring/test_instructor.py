@@ -396,7 +396,7 @@ def test_without_a_built_lesson_there_is_no_pack(root, tmp_path):
 
 
 def test_mathjax_comes_along_where_it_is_installed(tmp_path):
-    pytest.importorskip("jupyter_server_mathjax")
+    pytest.importorskip("jupyter_server_mathjax", reason="the site's extra `book` is not installed")
     assert building._copy_mathjax(tmp_path / "mathjax")
     assert (tmp_path / "mathjax" / "MathJax.js").is_file()
     assert (tmp_path / "mathjax" / "config" / "TeX-AMS-MML_HTMLorMML-full.js").is_file()

@@ -281,7 +281,7 @@ def test_a_build_with_a_warning_fails_and_warns_again(monkeypatch, content, tmp_
 
 
 def test_mathjax_is_whole_and_small(tmp_path):
-    pytest.importorskip("jupyter_server_mathjax")
+    pytest.importorskip("jupyter_server_mathjax", reason="the site's extra `book` is not installed")
     building.copy_mathjax(tmp_path / "mathjax")
     for name in (
         "MathJax.js",
