@@ -123,6 +123,7 @@ def looking_down(graph: dict[str, set[str]]) -> list[str]:
     ]
 
 
+@pytest.mark.xdist_group("the graph of the package")
 def test_no_circle_between_files():
     assert circles(graph_of(PACKAGE)) == []
 
@@ -131,6 +132,7 @@ def test_every_file_is_in_a_room():
     assert sorted({room_of(name) for name in names_of(PACKAGE)} - {None, *ROOMS}) == []
 
 
+@pytest.mark.xdist_group("the graph of the package")
 def test_a_room_imports_only_from_the_rooms_above_it():
     assert looking_down(graph_of(PACKAGE)) == []
 
