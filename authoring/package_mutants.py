@@ -226,7 +226,12 @@ def cover(root: Path, folder: Path, marks: str) -> int:
 
 def _environment(root: Path) -> dict[str, str]:
     one_thread = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "TL_LEDGER": "off"}
-    return {**os.environ, **one_thread, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        **os.environ,
+        **one_thread,
+        "PYTHONPATH": os.pathsep.join([str(root), str(sources.ROOT)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def examine(
