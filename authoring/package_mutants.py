@@ -155,13 +155,17 @@ def _offset(lines: list[str], line: int, column: int) -> int:
 
 def draw(root: Path, count: int, seed: int) -> list[Mutant]:
     """Return so many mutants, as many of each room as its share, by a seed; at most one of a place's many forms."""
+    known = all_mutants(root)
+    shuffled = sorted(known)
+    random.Random(seed).shuffle(shuffled)
     chosen: dict[tuple, Mutant] = {}
-    made = sorted((mutant, file, line) for mutant, (file, line, text) in all_mutants(root).items() if _compiles(text))
-    random.Random(seed).shuffle(made)
-    for mutant, _file, _line in made:
-        before = mutant.change.partition(" → ")[0]
-        chosen.setdefault((mutant.room, mutant.function, before), mutant)
-    return sorted(list(chosen.values())[:count])
+    for mutant in shuffled:
+        place = (mutant.room, mutant.function, mutant.change.partition(" → ")[0])
+        if place not in chosen and _compiles(known[mutant][2]):
+            chosen[place] = mutant
+        if len(chosen) == count:
+            break
+    return sorted(chosen.values())
 
 
 def _compiles(text: str) -> bool:

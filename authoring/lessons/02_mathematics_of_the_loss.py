@@ -419,8 +419,7 @@ right.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
 right.set(xlabel="step", ylabel="test accuracy (%)", ylim=(0.42, 0.98))
 right.legend(loc="upper left", fontsize=9.5)
 headline(fig, "The loss falls and falls; the network learns nothing of the task")
-# A test checks draws 0 to 19 (tests/lessons/test_lesson_02.py):
-# more than twentyfold, and never 8 points away from one half.
+# tests/lessons/test_lesson_02.py checks this on draws 0 to 19.
 assert losses[0] > 20 * losses[-1]
 assert abs(imitating[-1] - 0.5) < 0.08 < with_labels[-1] - 0.5
 alt = "Left, the imitation loss falls by orders of magnitude. Right, that network's accuracy stays at guessing; with labels it rises."
@@ -568,8 +567,7 @@ for name, anchor in ANCHORS.items():
     best[name] = distances[name].min().item()
     print(f"{name:<25} from the truth: {distances[name][0]:.2f} at the smallest λ, {best[name]:.2f} at the best")
 
-# A test checks 20 other sets of three hundred (tests/lessons/test_lesson_02.py):
-# the order is always this.
+# tests/lessons/test_lesson_02.py checks this order on 20 other sets.
 assert best["related source"] < best["zero: plain weight decay"] < best["unrelated source"]
 
 # %% [markdown]

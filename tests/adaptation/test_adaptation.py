@@ -8,7 +8,9 @@ import pytest
 import scipy.sparse
 from scipy.optimize import minimize
 from scipy.stats import norm
+from sklearn import config_context
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -272,13 +274,26 @@ def test_reweighted_is_the_classifier_with_these_weights(name, seed):
     assert weights.mean() == pytest.approx(1, abs=0.91)
 
 
-def test_reweighted_takes_pipelines_and_refuses_what_takes_no_weights():
+@pytest.mark.parametrize("routing", [False, True])  # skada switches it on when it is imported
+def test_reweighted_takes_pipelines_and_refuses_what_takes_no_weights(routing):
     source, target = shifted(0)
     labels = (source[:, 0] > 0.5).astype(int)
-    model = Reweighted(make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=2)))
-    assert model.fit(source, labels, target=target).predict(target).shape == (60,)
-    with pytest.raises(ValueError, match="KNeighborsClassifier takes no sample_weight"):
-        Reweighted(KNeighborsClassifier()).fit(source, labels, target=target)
+    with config_context(enable_metadata_routing=routing):
+        for learner in (DecisionTreeClassifier(max_depth=2), BaggingClassifier(LogisticRegression(), n_estimators=2)):
+            model = Reweighted(make_pipeline(StandardScaler(), learner))
+            assert model.fit(source, labels, target=target).predict(target).shape == (60,)
+        with pytest.raises(ValueError, match="KNeighborsClassifier takes no sample_weight"):
+            Reweighted(KNeighborsClassifier()).fit(source, labels, target=target)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_tradaboost_weighs_learners_within_learners(routing):
+    source, target = shifted(0)
+    labels = (source[:, 0] > 0.5).astype(int)
+    with config_context(enable_metadata_routing=routing):
+        model = TrAdaBoost(BaggingClassifier(LogisticRegression(), n_estimators=2), rounds=2)
+        model.fit(target, (target[:, 0] > 0.5).astype(int), X_source=source, y_source=labels)
+    assert model.predict(target).shape == (60,)
 
 
 # --- TrAdaBoost

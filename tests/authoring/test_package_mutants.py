@@ -82,15 +82,20 @@ def test_mutants_are_made_of_what_functions_do(tree):
         assert before[: line - 1] == after[: line - 1], "what stands above is as it was"
 
 
-def test_mutants_of_the_package_are_drawn_by_a_seed_and_each_place_once():
-    few, same, other = (draw(sources.ROOT, 40, seed) for seed in (1, 1, 2))
+def test_mutants_are_drawn_by_a_seed_and_each_place_once(tree):
+    few, same, other = (draw(tree, 5, seed) for seed in (1, 1, 2))
     assert few == same != other
-    assert len(few) == 40
-    places = [(one.room, one.function, one.change.partition(" → ")[0]) for one in few]
-    assert len(set(places)) == 40
-    assert {one.room for one in draw(sources.ROOT, 10**6, 0)} == {
-        room.partition("/")[0] for room in package_mutants.ROOMS
-    }
+    assert len(few) == 5
+    everything = draw(tree, 10**6, 0)
+    places = {(one.room, one.function, one.change.partition(" → ")[0]) for one in all_mutants(tree)}
+    assert {(one.room, one.function, one.change.partition(" → ")[0]) for one in everything} == places
+    assert len(everything) == len(places)
+
+
+@pytest.mark.parametrize("room", package_mutants.ROOMS)
+def test_every_room_that_is_spoilt_is_there(room):
+    place = sources.ROOT / "tl_course" / room
+    assert place.is_dir() or place.with_suffix(".py").is_file()
 
 
 @pytest.mark.integration

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from loss_inputs import SEEDS, draw
+from sklearn import config_context
 
 from tl_course import losses
 
@@ -18,7 +19,8 @@ def test_coral_is_the_distance_of_numpys_covariances(seed):
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_coral_is_that_of_skada(seed):
-    import skada.deep.losses as skada
+    with config_context():  # skada changes scikit-learn's settings when it is imported
+        import skada.deep.losses as skada
 
     source, target = draw(seed, 16, 6), 3 * draw(seed + 10, 23, 6) + draw(seed + 20, 6)
     torch.testing.assert_close(losses.coral(source, target), skada.deepcoral_loss(source, target), rtol=1e-10, atol=0)

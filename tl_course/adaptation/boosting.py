@@ -4,6 +4,7 @@ import warnings
 from typing import Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import get_tags
@@ -105,7 +106,8 @@ class TrAdaBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for _ in range(rounds):
             weights *= len(weights) / weights.sum()  # shares times n_s + n_t
             learner = clone(self._learner())
-            learner.fit(everything, wanted, sample_weight=weights)
+            with config_context(enable_metadata_routing=False):  # the weights are for this learner, whatever is set
+                learner.fit(everything, wanted, sample_weight=weights)
             wrong = learner.predict(everything) != wanted
             error = float(weights[count:] @ wrong[count:] / weights[count:].sum())
             if error >= HALF:

@@ -3,6 +3,7 @@
 from typing import Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -71,7 +72,8 @@ class Reweighted(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.weights_ = self.weigher_.weights_
         name = f"{estimator.steps[-1][0]}__sample_weight" if isinstance(estimator, Pipeline) else "sample_weight"
         try:
-            self.estimator_ = estimator.fit(X, y, **{name: self.weights_})
+            with config_context(enable_metadata_routing=False):  # the weights go to the classifier by name
+                self.estimator_ = estimator.fit(X, y, **{name: self.weights_})
         except TypeError as error:
             raise ValueError(
                 f"{type(estimator).__name__} takes no sample_weight, and so cannot be weighed: choose another "
