@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
 import json
 import multiprocessing
@@ -238,14 +239,29 @@ def _environment(root: Path) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def _taken_over_by_forks(root: Path) -> Iterator[None]:
+    """The process that forks has the environment of the one that starts it."""
+    before = dict(os.environ)
+    os.environ |= _environment(root)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
 def examine(
     root: Path, mutants: list[Mutant], covering: Covering, jobs: int, keep: Callable[[dict[Mutant, Outcome]], None]
 ) -> dict[Mutant, Outcome]:
     """Try mutants, several at a time, each in a copy of the tree of its own; keep what came out after each."""
-    os.environ |= _environment(root)  # the process that forks takes it over
     known = all_mutants(root)
     copies: SimpleQueue[Path] = SimpleQueue()
-    with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, ThreadPoolExecutor(jobs) as pool:
+    with (
+        _taken_over_by_forks(root),
+        tempfile.TemporaryDirectory(prefix="mutants-") as scratch,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         for number in range(jobs):
             clone = Path(scratch) / str(number)
             ignored = shutil.ignore_patterns(".git", ".venv", "build", "workspace", "__pycache__")

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_every_room_that_is_spoilt_is_there(room):
     assert place.is_dir() or place.with_suffix(".py").is_file()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_covering_and_trying_from_end_to_end(tree, tmp_path, capsys):
     folder, out, listed = tmp_path / "covering", tmp_path / "out.json", tmp_path / "mutants.json"
     assert package_mutants.cover(tree, folder, "not full") == 0
@@ -117,7 +118,9 @@ def test_covering_and_trying_from_end_to_end(tree, tmp_path, capsys):
     listed.write_text(json.dumps([vars(one) for one in mutants]))
     package_mutants._FORKS.set_forkserver_preload([])  # these tests need no library
     arguments = ["--root", str(tree), "try", str(listed), "--covering", str(folder), "--out", str(out), "--jobs", "1"]
+    before = dict(os.environ)
     assert package_mutants.main(arguments) == 0
+    assert dict(os.environ) == before, "no later test may find the small tree on its path"
     rows = json.loads(out.read_text())
     assert [row["status"] for row in rows] == ["found", "survived", "not run", "absent"]
     assert "test_total" in rows[0]["by"]
