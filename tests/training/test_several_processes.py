@@ -77,11 +77,14 @@ def train(case: str, **options):
     return fit(make(), task(), **options)
 
 
-def work(rank: int, port: int, case: str, folder: str) -> None:
+def work(rank: int, port: int, folder: str) -> None:
     os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TL_DEVICE": "cpu", "TL_PRECISION": "fp32"}
-    run = train(case, checkpoint=Path(folder) / "run.pt")
-    torch.save({"model": run.model.state_dict(), "history": run.history, "best": run.best_step}, f"{folder}/{rank}.pt")
+    left = {}
+    for number, case in enumerate(CASES):
+        run = train(case, checkpoint=Path(folder) / f"{number}.pt")
+        left[case] = {"model": run.model.state_dict(), "history": run.history, "best": run.best_step}
+    torch.save(left, f"{folder}/rank{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
@@ -91,12 +94,19 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What each of two processes has after all the cases; to start two takes longer than to train them."""
+    folder = tmp_path_factory.mktemp("ranks")
+    multiprocessing.spawn(work, (free_port(), str(folder)), nprocs=2)
+    return [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("case", [case for case in CASES if case != "a BERT with dropout"])
-def test_two_processes_equal_one(case, tmp_path):
+def test_two_processes_equal_one(case, ranks):
     one = train(case)
-    multiprocessing.spawn(work, (free_port(), case, str(tmp_path)), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    first, second = (rank[case] for rank in ranks)
     for name, expected in one.model.state_dict().items():
         assert torch.equal(first["model"][name], second["model"][name]), name
         torch.testing.assert_close(first["model"][name], expected, rtol=1e-5, atol=1e-5, msg=name)
@@ -107,11 +117,10 @@ def test_two_processes_equal_one(case, tmp_path):
 
 
 @pytest.mark.integration
-def test_with_dropout_two_processes_agree_with_each_other_only(tmp_path):
+def test_with_dropout_two_processes_agree_with_each_other_only(ranks):
     """Each draws masks for its own rows: a BERT differs from one process by that, and by nothing else."""
     one = train("a BERT with dropout")
-    multiprocessing.spawn(work, (free_port(), "a BERT with dropout", str(tmp_path)), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    first, second = (rank["a BERT with dropout"] for rank in ranks)
     assert all(torch.equal(first["model"][name], second["model"][name]) for name in first["model"])
     assert not torch.equal(first["model"]["classifier.weight"], one.model.state_dict()["classifier.weight"])
 
