@@ -1,12 +1,15 @@
 """Every test has a cache of its own, unless it is marked `assets`; none depends on who runs it and where."""
 
 import functools
+import gc
 import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema takes seconds to load it, and no notebook needs it
 
 import nbformat
 import pytest
@@ -81,6 +84,11 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     tiers.register(config)
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # what the libraries have loaded stays: no later collection need look through it
 
 
 def pytest_runtest_setup(item):

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from draws import seeds
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -27,7 +28,7 @@ def test_an_empty_runtime_gets_every_tested_version_of_what_the_course_needs():
     assert names(colab.wanted_pins(PINS, NEEDS, {})) == names(NEEDS)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_what_is_there_and_new_enough_stays_and_what_is_too_old_is_replaced(seed):
     import random
 

@@ -131,6 +131,7 @@ def test_every_import_is_declared():
     assert missing == {}, "declare them in pyproject.toml and pin them in constraints.txt"
 
 
+@pytest.mark.integration
 def test_every_declared_dependency_is_imported_or_explained():
     used = {name for module in imported() for name in owners(module)}
     unexplained = set(declared()) - used - set(NOT_IMPORTED)

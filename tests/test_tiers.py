@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import tiers
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course import environment
@@ -45,7 +46,10 @@ def busy(seconds):
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
     """A course of its own: write its files, and run pytest over it."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE.parent))
+    # jsonschema loads a grammar for seconds with the notebook format, unless it finds none
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "rfc3987_syntax.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "quick"), str(HERE.parent)]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("TL_TARGET", "mnist_m")
     monkeypatch.delenv("CI", raising=False)  # there pytest says what failed twice
@@ -234,14 +238,27 @@ def test_other(other, n):
     time.sleep(0.1)
 
 
+@pytest.mark.integration
 def test_long():
     time.sleep(0.1)
+""",
+    )
+    suite.write(
+        "tests/test_b.py",
+        f"""
+import pytest
+
+
+@pytest.mark.parametrize("n", range({4 * tiers.HANDFUL}))
+def test_quick(n):
+    pass
 """,
     )
     for name in "abc":
         suite.notebook(f"notebooks/{name}.ipynb", ("x = 1", ""), ("x += 1", ""), ("assert x == 2", ""))
     memory = testing.Memory(tmp_path / "memory")
-    memory.keep_durations({"tests/test_a.py::test_long": 9.0, "notebooks/b.ipynb": 8.0, "gone": 3.0})
+    known = {"tests/test_a.py::test_long": 9.0, "gone": 3.0}
+    memory.keep_durations(known | {f"notebooks/{name}.ipynb": 8.0 for name in "abc"})
     spread = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "-v")
     code, said = suite.pytest(*spread, "--nbval-lax", "--nbval-current-env", "--tiers-memory", memory.folder, ".")
     assert code == 0, said
@@ -249,9 +266,13 @@ def test_long():
     places = {}
     for process, name, test in ran:
         group = f"{name}.ipynb" if "Cell" in test else test.split("::")[-1].strip().split("[")[0].replace("two", "one")
+        if group == "test_quick":
+            group = f"quick {int(re.search('[0-9]+', test)[0]) // tiers.HANDFUL}"
         places.setdefault(group, set()).add(process)
     assert {len(each) for each in places.values()} == {1}, places
-    assert set(places) == {f"notebooks/{n}.ipynb" for n in "abc"} | {"test_free", "test_one", "test_other", "test_long"}
+    handfuls = {f"quick {number}" for number in range(4)}
+    tests = {"test_free", "test_one", "test_other", "test_long"}
+    assert set(places) == {f"notebooks/{n}.ipynb" for n in "abc"} | tests | handfuls
     assert {process for process, _, _ in ran} == {"gw0", "gw1"}
     assert "test_long" in said[: said.index("test_free")]  # what took long goes first
     assert re.search(r"2 processes; at the end each waited [\d.]+ s for the last of them", said)
@@ -343,7 +364,7 @@ def test_only_what_passed_whole_and_unchanged_is_known(suite, capfd):
     assert "Notebooks: 0 ran, 0 of them passed; 2 were known" in said
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_force_runs_all_and_forgets_what_fails(suite, capfd, tmp_path):
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
     flag = tmp_path / "flag"
@@ -358,7 +379,7 @@ def test_force_runs_all_and_forgets_what_fails(suite, capfd, tmp_path):
     assert "Notebooks: 1 ran, 0 of them passed; 1 were known" in suite.run(capfd)[1]
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_crash_a_skipped_cell_and_a_cell_left_out_are_no_pass(suite, capfd, monkeypatch):
     monkeypatch.setattr(testing, "CELL_TIMEOUT_SECONDS", 5)  # nbval waits so long for a kernel that is gone
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
@@ -429,7 +450,7 @@ def test_tagged_outputs_are_compared(suite, capfd):
     assert "Not compared" not in said
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_outputs_of_another_data_set_are_not_compared_and_counted(suite, capfd):
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
     both = ["by-target", "nbval-check-output"]
@@ -469,7 +490,9 @@ def test_a_tier_is_what_its_markers_say(suite, monkeypatch):
     selected = {tier: testing.Run(suite.root, tier, 3).commands() for tier in testing.TIERS}
     assert [command[0] for command in selected["check"]] == ["ruff", "ruff", "pytest"]
     daily, usual, full = (commands[-1] for commands in selected.values())
-    assert daily[daily.index("-m") + 1] == ("not integration and not assets and not root and not full and not browser")
+    assert daily[daily.index("-m") + 1] == (
+        "not integration and not another_seed and not assets and not root and not full and not browser"
+    )
     assert usual[usual.index("-m") + 1] == "not full"
     assert "-m" not in full
     assert "--nbval-lax" not in daily

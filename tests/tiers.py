@@ -22,6 +22,8 @@ from tl_course.app import testing
 
 SHARED_SCOPES = ("class", "module", "package")
 WORTH_SORTING_SECONDS = 0.5
+HANDFUL = 24
+"""So many quick tests of a file go to a process at once: handing them over one by one costs as much as running them."""
 GUESSED_SECONDS = {"notebooks": 60, "solutions": 20, "exercises": 10}
 GUESSED_BY_MARKER = {"full": 60, "browser": 20, "integration": 5}
 
@@ -262,7 +264,7 @@ class Sorting:
 
 
 def _groups(items: list[pytest.Item]) -> Iterator[str | None]:
-    """For each test the group it belongs to: the one marked, its notebook, or the tests that share fixtures with it."""
+    """For each test its group: the one marked, its notebook, those that share fixtures, or quick ones nearby."""
     leader: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -274,14 +276,21 @@ def _groups(items: list[pytest.Item]) -> Iterator[str | None]:
     for names in shared:
         for name in names[1:]:
             leader[find(name)] = find(names[0])
+    quick: dict[str, int] = defaultdict(int)
     for item, names in zip(items, shared, strict=True):
         mark = item.get_closest_marker("xdist_group")
+        where = item.nodeid.split("::")[0]
         if mark:
             yield str(mark.args[0] if mark.args else mark.kwargs.get("name"))
         elif item.path.suffix == ".ipynb":
-            yield item.nodeid.split("::")[0]
+            yield where
+        elif names:
+            yield find(names[0])
+        elif any(item.get_closest_marker(name) for name in GUESSED_BY_MARKER):
+            yield None
         else:
-            yield find(names[0]) if names else None
+            yield f"{where} {quick[where] // HANDFUL}"
+            quick[where] += 1
 
 
 def _shared_fixtures(item: pytest.Item) -> list[str]:

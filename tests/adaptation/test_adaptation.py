@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from draws import seeds
 from scipy.optimize import minimize
 from scipy.stats import norm
 from sklearn import config_context
@@ -37,7 +38,7 @@ from tl_course.adaptation import (
 )
 from tl_course.adaptation.matching import _projected
 
-SEEDS = range(4)
+SEEDS = seeds(4)
 WEIGHERS = {
     "density": lambda: DensityRatio(),
     "cross-fitted density": lambda: DensityRatio(folds=4),
@@ -170,7 +171,7 @@ def program(source, target, width):
     return k(source, source), k(source, target).sum(1) * len(source) / len(target)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 @pytest.mark.parametrize("limit", [1.0, 2.0, 1000.0])
 @pytest.mark.parametrize("tolerance", [None, 0.0, 0.1])
 @pytest.mark.parametrize("iterations", [1, 20_000])
@@ -234,7 +235,7 @@ def test_matching_lowers_the_distance_of_the_means(seed):
     assert model.weights_[source[:, 0] > 1].mean() > 2 * model.weights_[source[:, 0] < -0.5].mean()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_the_projection_is_the_nearest_point_within_the_bounds(seed):
     draw = np.random.default_rng(seed)
     values, limit, tolerance = draw.normal(draw.normal(), 2, 15), draw.uniform(1, 3), draw.uniform(0, 0.5)
@@ -324,7 +325,7 @@ def published_tradaboost(source, y_source, target, y_target, test, rounds, learn
     return (left >= right).astype(int), w
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(8))
 @pytest.mark.parametrize("rounds", [1, 2, 9])
 @pytest.mark.parametrize("learner", [LogisticRegression(tol=1e-10, max_iter=1000), GaussianNB()])
 def test_tradaboost_is_the_published_algorithm(seed, rounds, learner):
@@ -590,7 +591,7 @@ def test_advice_about_too_few_examples_can_be_followed():
 
 
 @pytest.mark.parametrize("name", WEIGHERS)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 def test_weighers_are_deterministic_take_sparse_input_and_change_nothing(name, seed):
     source, target = shifted(seed)
     kept = source.copy(), target.copy()

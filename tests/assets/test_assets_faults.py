@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from draws import seeds
 from serving import (
     Server,
     asset_of,
@@ -345,7 +346,7 @@ def test_an_unreachable_place_is_tried_once_not_once_for_each_asset(cache, monke
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_a_mirror_index_with_a_damaged_wheel_leads_to_the_next_source(server, cache, monkeypatch, seed):
     rng = random.Random(seed)
     files = contents()
@@ -360,7 +361,7 @@ def test_a_mirror_index_with_a_damaged_wheel_leads_to_the_next_source(server, ca
     assert leftovers(cache) == []
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60))
 def test_a_damaged_archive_never_gives_a_wrong_file_nor_a_traceback(cache, tmp_path, seed):
     """Every bit of a zip and of the wheels in it may be wrong: contents, names, sizes, directories."""
     rng = random.Random(seed)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from draws import seeds
 from serving import Server, asset_of, contents, leftovers, only_index, registry_file, right, silent, url_source, wheel
 
 import tl_course.assets
@@ -20,7 +21,7 @@ from tl_course.assets import AssetError, bundle, fetch, fetching, for_profile, r
 from tl_course.assets.bundle import check_target, held, pack
 
 pytestmark = pytest.mark.integration
-SEEDS = (0, 1, 2)
+SEEDS = seeds(3)
 
 
 @pytest.fixture

@@ -29,7 +29,10 @@ def made(content):
     return building.sources(content)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"),
+]
 
 # --- what people wrote ---------------------------------------------------------------------------------------------
 
@@ -44,7 +47,6 @@ def test_every_lesson_is_there_in_chinese(content):
             assert terms.words(text) or text == entry["title"], f"{path.stem}: {text!r} is not Chinese"
 
 
-@pytest.mark.integration
 def test_chinese_names_lessons_that_someone_wrote(content):
     assert set(content.chinese) <= {lesson.stem for lesson in sources.find(ROOT)}
 
@@ -109,7 +111,6 @@ def test_source_texts_point_to_lessons_of_the_path(content):
             assert set(entry["lessons"]) <= set(content.stops), entry
 
 
-@pytest.mark.integration
 def test_the_path_must_have_room_for_every_lesson(content, monkeypatch):
     alone = Content(ROOT)
     table = {"part": [part | {"lessons": part["lessons"][:1]} for part in content.table("path")["part"]]}
@@ -176,7 +177,6 @@ def test_a_widget_leaves_its_picture():
     assert list(lessons._still(cell).outputs[0].data) == ["text/html"]
 
 
-@pytest.mark.integration
 def test_only_the_instructor_sees_notes_and_solutions(content):
     noted = [
         lesson
@@ -223,7 +223,6 @@ def test_a_record_page_has_every_mean_with_its_seeds(name, made):
                 assert f"| {len(cell.values)} |" in row
 
 
-@pytest.mark.integration
 def test_claims_stand_on_their_record(content):
     stated = records.claims(content)
     assert sum(map(len, stated.values())) == sum(verdict.holds for verdict in recorded.check_claims())
@@ -340,12 +339,10 @@ def html(site):
     }
 
 
-@pytest.mark.integration
 def test_the_site_builds_without_a_warning_and_has_every_page(html, made):
     assert {name.rpartition(".")[0] + ".html" for name in made} <= set(html)
 
 
-@pytest.mark.integration
 def test_nothing_on_the_site_asks_the_network(site, html):
     for name, text in html.items():
         outside = [one[:80] for one in Page(text).requests if re.match(r"(?:https?:)?//", one)]
@@ -354,7 +351,6 @@ def test_nothing_on_the_site_asks_the_network(site, html):
         assert not re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", path.read_text(encoding="utf-8")), path.name
 
 
-@pytest.mark.integration
 def test_what_a_page_loads_is_there(site, html):
     for name, text in html.items():
         for request in Page(text).requests:
@@ -363,7 +359,6 @@ def test_what_a_page_loads_is_there(site, html):
                 assert file.is_file(), f"{name} loads {request}"
 
 
-@pytest.mark.integration
 def test_headings_step_down_one_at_a_time(html):
     for name, text in html.items():
         article = Page(text[max(text.find("<article"), 0) :]).headings  # before it stands a title for printing
@@ -372,7 +367,6 @@ def test_headings_step_down_one_at_a_time(html):
         assert all(after <= before + 1 for before, after in itertools.pairwise(article)), (name, article)
 
 
-@pytest.mark.integration
 def test_pictures_have_text_tables_have_heads_pages_have_a_language(html):
     for name, text in html.items():
         page = Page(text)
@@ -382,7 +376,6 @@ def test_pictures_have_text_tables_have_heads_pages_have_a_language(html):
             assert all(page.tables), f"{name} has a table without a head"
 
 
-@pytest.mark.integration
 def test_figures_and_formulas_of_a_lesson_arrive(html, content):
     for lesson in content.lessons:
         notebook = (ROOT / "notebooks" / f"{lesson.stem}.ipynb").read_text(encoding="utf-8")
@@ -392,13 +385,11 @@ def test_figures_and_formulas_of_a_lesson_arrive(html, content):
     assert "_static/mathjax/MathJax.js" in html["lessons/02_mathematics_of_the_loss.html"]
 
 
-@pytest.mark.integration
 def test_single_chinese_words_are_marked_as_chinese(html):
     assert '<span lang="zh-Hans">迁移学习</span>' in html["index.html"]
     assert "<span lang" not in html["chinese.html"]
 
 
-@pytest.mark.integration
 def test_a_second_build_writes_no_page_again(site, html, content):
     before = {path: path.stat().st_mtime_ns for path in (site / "out" / "lessons").glob("*.html")}
     building.build(content, site / "out", site / "work")

@@ -6,6 +6,7 @@ import numpy
 import pytest
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from torch import nn
 from torchvision.transforms.v2 import functional as V
 
@@ -13,7 +14,7 @@ import tl_course as tl
 from tl_course.data.batches import moved
 from tl_course.data.task import SPLITS, Split, Task
 
-SEEDS = [0, 1, 2]
+SEEDS = seeds(3)
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]
 
 

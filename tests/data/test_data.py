@@ -10,6 +10,7 @@ import numpy
 import pytest
 import torch
 from cifar10_copies import FORMS, form, made_up_pixels, write_batches, write_images, write_tar
+from draws import seeds
 from PIL import Image
 
 import tl_course as tl
@@ -19,7 +20,7 @@ from tl_course.data.letters import CLASS_NAMES as LETTERS
 from tl_course.data.letters import FACES, glyphs, render
 from tl_course.data.task import SPLITS, Dataset, Split, partition, share, thin
 
-SEEDS = [0, 1, 2]
+SEEDS = seeds(3)
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +115,7 @@ def test_a_thinned_test_split_keeps_the_proportions_and_is_always_the_same():
     chosen = thin(labels, 100)
     assert labels[chosen].bincount().tolist() == [25] * 4
     assert set(chosen.tolist()) < set(thin(labels, 200).tolist())
-    tasks = [tl.data.load("mnist_m", test=50, train_per_class=5, seed=seed) for seed in SEEDS]
+    tasks = [tl.data.load("mnist_m", test=50, train_per_class=5, seed=seed) for seed in range(3)]
     assert all(torch.equal(task.test.inputs, tasks[0].test.inputs) for task in tasks)
 
 
@@ -294,7 +295,9 @@ def test_too_few_letters_are_refused():
         tl.data.load("letters", count=36)
 
 
-@pytest.mark.parametrize("name", ["mnist", "mnist_m", "letters", "digits"])
+@pytest.mark.parametrize(
+    "name", ["mnist", "digits", *(pytest.param(one, marks=pytest.mark.integration) for one in ("mnist_m", "letters"))]
+)
 def test_what_a_mirror_would_change_is_not_flipped(name):
     with pytest.raises(ValueError, match=r"augment=.*'crop'"):
         tl.data.load(name, augment=("flip", "crop"))
@@ -346,7 +349,7 @@ def test_sentiment_is_read_as_utf8_with_repeated_texts_once(small_sentiment, dom
 
 
 @pytest.mark.parametrize("domain", sentiment.FILES)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 def test_no_variant_of_the_task_trains_on_what_another_tests(small_sentiment, domain, seed):
     variants = [
         tl.data.load("sentiment", domain=domain, three_class=three, neutral_up_to=border, seed=seed)

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from draws import seeds
 from torchvision.transforms.v2 import functional as V
 
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer
@@ -24,7 +25,7 @@ def text() -> TextPreprocess:
     return TextPreprocess(BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}), max_length=6)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("shape", [(32, 32), (64, 64), (20, 20), (48, 80), (75, 33)])
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_pictures_are_what_torchvision_makes_of_them(seed, shape, interpolation):

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import tasks
 import torch
+from draws import seeds
 from torch import nn
 
 from tl_course import data, models
@@ -13,7 +14,7 @@ from tl_course.data.task import SPLITS, Dataset, Split, Task
 from tl_course.training import fit
 from tl_course.training.ready_run import stream
 
-SEEDS = [0, 1, 2]
+SEEDS = seeds(3)
 DOMAINS = ["products", "editorials"]
 
 
@@ -253,7 +254,7 @@ def test_a_length_cannot_be_chosen_for_everything():
 # --- documents ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 @pytest.mark.parametrize("budget", [None, 1, 5, 40])
 def test_no_document_stands_on_two_sides(seed, budget):
     draw = torch.Generator().manual_seed(seed)

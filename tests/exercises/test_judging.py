@@ -4,6 +4,7 @@ import asked
 import numpy as np
 import pytest
 from asked import check
+from draws import seeds
 
 from tl_course.exercises import Evidence, Judge, Wrong, collect, display
 
@@ -23,7 +24,7 @@ def counted(answer, asked_for):
     return counting
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_the_reference_and_the_wrong_answers_run_once_however_many_are_judged(seed):
     of_reference, of_wrong, of_recognised = [], [], []
     judge = judge_of(
@@ -56,7 +57,7 @@ def test_asked_only_for_right_or_wrong_no_wrong_answer_runs():
     assert ran == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_right_is_what_the_verdict_says(seed):
     judge = judge_of(seed)
     rng = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from draws import seeds
 from PIL import Image
 
 from tl_course import figures
@@ -156,7 +157,7 @@ def test_methods_drawn_together_have_colours_of_their_own_for_colour_blind_eyes_
             assert deltaE_ciede2000(lab[i], lab[j]) > 5, (family[i], family[j])
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_spread_keeps_order_and_gap_and_moves_only_what_must(seed):
     rng = np.random.default_rng(seed)
     wished = [*rng.random(6).tolist(), 0.5, 0.5]
@@ -310,7 +311,7 @@ def test_confusion_names_the_most_frequent_mistake():
         figures.confusion(np.eye(2), ["a", "b", "c"])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_a_transfer_matrix_names_the_best_of_each_column_and_frames_what_was_learned_at_home(monkeypatch, seed):
     rng = np.random.default_rng(seed)
     names = ["films", "tweets", "products", "all"]
@@ -378,7 +379,7 @@ def test_probability_bars_take_the_most_likely():
         figures.probability_bars(["a", "b"], [0.1, 0.2, 0.7])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_the_plane_is_that_of_scikit_learns_pca(seed):
     from sklearn.decomposition import PCA
 

@@ -40,7 +40,10 @@ MANY = {
 PLOTS = EVERY_PLOT | MANY
 
 
-@pytest.fixture(params=PLOTS)
+DAILY = list(PLOTS)[::5]
+
+
+@pytest.fixture(params=[pytest.param(name, marks=() if name in DAILY else pytest.mark.integration) for name in PLOTS])
 def fig(request, monkeypatch):
     """The matplotlib figure that a function of the package has finished."""
     drawn = []

@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+from draws import seeds
 
 from tl_course import figures
 from tl_course.figures import calibration
 from tl_course.figures.style import METHODS, axes
 from tl_course.metrics import calibration_error
 
-SEEDS = range(3)
+SEEDS = seeds(3)
 
 
 def answers(seed: int, bins: int = 10, sharpness: float = 2.0):

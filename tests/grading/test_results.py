@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from classroom import QUICK, notebook
+from draws import seeds
 
 from tl_course.exercises import RIGHT, Evidence, encode
 from tl_course.grading import Mark, job, marking, notebooks, results
@@ -35,7 +36,7 @@ def students(rng: random.Random, sheet, count: int = 6) -> list[Graded]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_a_students_page_names_no_other_student_whatever_the_teachers_note_says(seed, sheet, monkeypatch, tmp_path):
     rng = random.Random(seed)
     found = with_twins(students(rng, sheet))
@@ -54,7 +55,7 @@ def test_a_students_page_names_no_other_student_whatever_the_teachers_note_says(
             assert all(f"{name} " in place for name in one.twins)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_twins_are_the_others_with_the_same_answers(seed, sheet):
     made = students(random.Random(seed), sheet, 8)
     for one in with_twins(made):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from draws import seeds
 
 from authoring import sources
 from authoring.records.common import load
@@ -33,7 +34,7 @@ def test_record_and_lesson_shuffle_alike(side):
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_tiles_stay_whole_and_none_is_lost(side, seed):
     images = pictures(seed)
     mixed = load("01_domain_shift").shuffled(images, side)

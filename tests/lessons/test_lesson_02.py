@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from lesson_code import functions_of
 from scipy.optimize import minimize
 from torch import nn
@@ -18,7 +19,7 @@ from torch import nn
 from tl_course.environment import generator
 from tl_course.losses import L2SP, l2_sp, transfer_risk
 
-SEEDS = range(5)
+SEEDS = seeds(5)
 COUPLINGS = ("1 shared weights", "2 source initialisation", "3 penalty (L2-SP)")
 TRUTH = torch.tensor([1.4, 0.6], dtype=torch.float64)
 ANCHORS = torch.tensor([[1.0, 0.9], [0.0, 0.0], [2.9, -1.0]], dtype=torch.float64)  # related, zero, unrelated
@@ -92,7 +93,7 @@ def test_a_sum_is_a_mean_with_another_learning_rate(seed):
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 0.5, 0.9])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_separate_networks_transfer_nothing_in_any_bit(lesson, seed, alpha):
     data = lesson["problem"](seed)
     lesson |= {"alpha": alpha, "target": data["target"]}
@@ -132,7 +133,7 @@ def test_couplings_help_with_a_related_source_and_harm_with_an_unrelated_one(les
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("draw", range(20))
+@pytest.mark.parametrize("draw", seeds(20))
 def test_imitating_an_untrained_network_ends_at_guessing(lesson, draw):
     data = lesson["problem"](draw)
     x = data["target"][0]
@@ -185,7 +186,7 @@ def test_the_loss_for_the_loop_has_the_same_minimum(lesson, seed):
     torch.testing.assert_close(model.weight.grad, torch.zeros_like(model.weight), atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_weight_decay_is_l2_sp_with_a_source_at_zero(lesson, seed):
     x, y, source, _ = _adverts(lesson, seed)
     theta = source.clone().requires_grad_()
@@ -221,7 +222,7 @@ def test_a_related_source_beats_weight_decay_and_that_beats_an_unrelated_source(
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.25, 0.9, 1.0])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_the_dials_minima_are_those_of_transfer_risk(lesson, seed, alpha):
     x, y, source, own = _adverts(lesson, seed)
     many = lesson["adverts"](source, (400,), seed + 50)
@@ -263,7 +264,7 @@ def test_fence_multiplier_and_dual_are_one_and_agree_with_scipy(lesson, seed, la
     assert all(lesson["dual"](price) <= floor + 1e-12 for price in prices)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_a_wide_fence_is_never_felt(lesson, seed):
     x, y, source, own = _adverts(lesson, seed)
     lesson |= {"x": x, "y": y}

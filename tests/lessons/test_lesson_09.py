@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from draws import seeds
 from sklearn.metrics import precision_recall_fscore_support
 from transformers import BertConfig, BertTokenizer
 
@@ -16,7 +17,7 @@ from tl_course.environment import generator
 from tl_course.models.heads import seeded
 from tl_course.models.zoo import architecture, equip
 
-SEEDS = range(3)
+SEEDS = seeds(3)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PLAIN = ("the", "film", "was", "so", "long", "that", "it", "bored", "me", ".", "a", "good", "bad", "plot")
 WORDS = (*SPECIAL, *PLAIN)

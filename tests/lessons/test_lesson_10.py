@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from draws import seeds
 from sklearn.metrics import f1_score
 
 from authoring import sources
@@ -34,7 +35,7 @@ def documents(seed: int) -> Split:
     return Split(torch.arange(40.0).unsqueeze(1), labels, groups)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_the_score_by_hand_is_scikit_learns(seed):
     truth, said = torch.randint(3, (2, 200), generator=generator(seed))
     said[truth == 1] = 2  # a class that is never right
@@ -42,7 +43,7 @@ def test_the_score_by_hand_is_scikit_learns(seed):
     assert defined("weighted_f1")(truth, said) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_lesson_and_record_take_one_text_of_each_document(seed):
     split = documents(seed)
     present = len(split.groups.unique())
@@ -58,7 +59,7 @@ def test_without_documents_every_text_is_its_own():
     assert sorted(load("10_a_distance").one_each(split, 0).inputs.flatten().tolist()) == [0, 1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_lesson_and_record_draw_the_same_labels(seed):
     split = Split(torch.arange(90.0).unsqueeze(1), torch.arange(90) % 3)
     ours, theirs = defined("drawn")(split, 20, seed), load("10_matrix").drawn(split, 20, seed)

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from lesson_code import functions_of
 
 from authoring.records.common import Cell, load
 from tl_course.data import Split, Task
 from tl_course.losses import relational_distance, soft_target_divergence
 
-SEEDS = range(4)
+SEEDS = seeds(4)
 digits, unseen = load("12_digits"), load("12_unseen")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tasks
 import torch
+from draws import seeds
 from lesson_code import functions_of
 
 from authoring.records.common import Cell, load
@@ -14,7 +15,7 @@ from tl_course import losses
 from tl_course.data import Split, Task, batches
 from tl_course.training import fit
 
-SEEDS = range(4)
+SEEDS = seeds(4)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +159,7 @@ def test_source_and_target_share_no_digit(alignment):
     assert not rows & {row.numpy().tobytes() for row in same_digits.train.inputs}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_own_statistics_are_those_of_the_inputs_and_change_nothing_else(alignment, seed):
     target = tasks.images(seed, train=40)
     model = alignment.network(seed).eval()

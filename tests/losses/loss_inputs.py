@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 
 import torch
+from draws import seeds
 from torch import nn
 
 from tl_course.models.heads import seeded
 
-SEEDS = range(4)
+SEEDS = seeds(4)
 QUIET = {"progress": False}
 
 

@@ -7,6 +7,7 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
@@ -14,7 +15,7 @@ from tl_course import losses
 from tl_course.training import fit
 from tl_course.training.workers import Workers
 
-SEEDS = range(4)
+SEEDS = seeds(4)
 
 
 def unbalanced(seed: int, count: int = 60, classes: int = 3) -> torch.Tensor:

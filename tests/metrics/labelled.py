@@ -1,8 +1,9 @@
 """Made-up labels and predictions."""
 
 import numpy as np
+from draws import seeds
 
-SEEDS = range(5)
+SEEDS = seeds(5)
 
 
 def classification(seed, n=200, classes=5):

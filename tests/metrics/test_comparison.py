@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from draws import seeds
 from labelled import SEEDS, classification
 from scipy import stats
 
@@ -62,7 +63,7 @@ def test_two_models_that_always_agree():
     assert "McNemar p = 1" in str(found)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_pairing_narrows_the_interval_and_keeps_its_coverage(seed):
     rng = np.random.default_rng(seed)
     p = np.array([0.7, 0.12, 0.06, 0.12])

@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from torch import nn
 
 from tl_course import models
@@ -64,11 +65,13 @@ def changed(before: dict[str, torch.Tensor], model: nn.Module) -> set[str]:
 
 
 NETWORKS = ["resnet_small", "vgg_small", "bert", "distilbert"]
+DAILY = ["vgg_small", "bert"]
+EACH = [pytest.param(name, marks=() if name in DAILY else pytest.mark.integration) for name in NETWORKS]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", EACH)
 def test_nothing_frozen_moves_in_twenty_steps(name, optimiser, seed):
     model = make(name, seed)
     report = models.freeze(model, except_head=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torchvision
+from draws import seeds
 from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -242,7 +243,7 @@ def test_a_new_head_takes_the_type_of_the_old_one():
 
 
 @pytest.mark.parametrize("name", [*SMALL, "resnet18", "efficientnet_lite0"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 def test_head_of_features_is_logits(name, seed):
     model = models.create(name, num_classes=4, seed=seed)
     images = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
@@ -413,7 +414,7 @@ def checkpoint_like(name: str, seed: int, old: bool = False) -> dict[str, torch.
         ("resnet18", True),
         pytest.param("resnet50", False, marks=pytest.mark.integration),
         pytest.param("inception_v3", False, marks=pytest.mark.integration),
-        pytest.param("vgg16", False, marks=pytest.mark.integration),
+        pytest.param("vgg16", False, marks=pytest.mark.full),
     ],
 )
 def test_torchvision_files_load_as_torchvision_loads_them(name, old, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torchvision
+from draws import seeds
 from safetensors.torch import save_file
 from serving import file_of, silent
 from test_models import TORCHVISION, checkpoint_like
@@ -14,7 +15,11 @@ from tl_course.assets import Asset, AssetError, Source, fetch, fetching, registr
 from tl_course.assets.convert import TIMM_VGG, torchvision_names
 from tl_course.models import zoo
 
-MIRRORED = ["resnet18", *(pytest.param(name, marks=pytest.mark.integration) for name in ("resnet50", "vgg16"))]
+MIRRORED = [
+    "resnet18",
+    pytest.param("resnet50", marks=pytest.mark.integration),
+    pytest.param("vgg16", marks=pytest.mark.full),
+]
 
 
 def timm_tensors(name: str, seed: int) -> dict[str, torch.Tensor]:
@@ -142,7 +147,7 @@ def test_the_registered_mirror_has_room_for_the_networks_numbers_and_little_more
     assert numbers < registry()[name].alternative[0].size < numbers + 1000 * len(shapes)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_a_linear_layer_run_as_a_convolution_is_the_same_layer(seed):
     draw = torch.Generator().manual_seed(seed)
     features, weight = (torch.randn(count, 5, 7, 7, generator=draw) for count in (2, 6))
@@ -155,7 +160,7 @@ def test_a_linear_layer_run_as_a_convolution_is_the_same_layer(seed):
 # --- sizes and statistics -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_with_its_crop_the_preprocess_is_torchvisions(name, seed):
     published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].transforms()

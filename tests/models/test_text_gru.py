@@ -7,6 +7,7 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from tasks import assert_same, state
 from torch import nn
 
@@ -16,7 +17,7 @@ from tl_course.models.recurrent import VOCABULARY, WIDTH, concat_pooled
 from tl_course.models.zoo import WEIGHTS_FOLDER
 from tl_course.training import fit
 
-SEEDS = [0, 1, 2]
+SEEDS = seeds(3)
 GROUPS = ["embeddings", "layer1", "layer2", "classifier"]
 QUIET = {"progress": False, "batch_size": 8}
 TEXTS = ["a good film", "dull", "One of the finest, most moving plays of the year :-)", "it isn't bad; it's #awful!"]

@@ -7,6 +7,7 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from tasks import assert_same, state
 from torch import nn
 
@@ -16,7 +17,7 @@ from tl_course.models.heads import seeded
 from tl_course.models.zoo import ModelSpec, architecture, equip
 from tl_course.training import fit
 
-SEEDS = [0, 1, 2]
+SEEDS = seeds(3)
 QUIET = {"progress": False, "batch_size": 4}
 GROUPS = ["embeddings", "layer.0", "layer.1", "layer.2", "pooler", "classifier"]
 

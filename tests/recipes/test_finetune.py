@@ -7,6 +7,7 @@ import os
 import numpy
 import pytest
 import torch
+from draws import seeds
 from PIL import Image
 
 from tl_course import models, training
@@ -380,7 +381,7 @@ def test_validation_chooses_and_a_tie_keeps_the_probe(folder, monkeypatch, accur
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 def test_the_probe_is_scikit_learn_s_logistic_regression(seed):
     """On standardised features with the same regularisation, and folded into the head of a whole model."""
     from sklearn.linear_model import LogisticRegression

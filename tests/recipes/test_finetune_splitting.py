@@ -4,12 +4,13 @@ from collections import Counter
 
 import pytest
 import torch
+from draws import seeds
 
 from tl_course.data.task import SPLITS
 from tl_course.recipes import splitting
 from tl_course.recipes.splitting import Examples, cut, hold_out, settle, split_examples
 
-SEEDS = [0, 1, 2]
+SEEDS = seeds(3)
 
 
 def examples(count: int, seed: int, *, classes: int = 3, copies: int = 0, groups: int = 0, parts=None) -> Examples:

@@ -7,6 +7,7 @@ import statistics
 import sys
 
 import pytest
+from draws import seeds
 
 from authoring.records import __main__ as command
 from authoring.records import common
@@ -119,7 +120,7 @@ def test_two_processes_lose_nothing(own_ledger):
 # --- records: statistics ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_intervals_equal_scipys(seed):
     from scipy import stats
 

@@ -10,6 +10,7 @@ import pytest
 import tasks
 import torch
 import torch.nn.functional as F
+from draws import seeds
 from tasks import assert_same, state
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -80,7 +81,7 @@ def test_fit_equals_a_bare_loop_with_dropout_and_a_frozen_part():
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 def test_fit_equals_a_bare_loop_on_texts(seed):
     ours, theirs = tasks.tiny_bert(seed), tasks.tiny_bert(seed)
     fit(ours, tasks.texts(seed), steps=5, batch_size=5, lr=1e-3, seed=seed, schedule="constant", **QUIET)
@@ -89,7 +90,7 @@ def test_fit_equals_a_bare_loop_on_texts(seed):
     assert_same(ours, theirs)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 def test_fit_equals_pytorchs_default_adamw_on_features(seed):
     """A lesson writes AdamW(model.parameters(), lr) and no more; its kernel rounds in another order."""
     ours, theirs = tasks.linear(seed), tasks.linear(seed)
@@ -332,7 +333,7 @@ def test_unfreezing_at_step_0_is_unfreezing_before():
 # --- early stopping ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_early_stopping_puts_the_best_weights_back(seed):
     task = tasks.points(seed, noise=3.0)
     settings = {"batch_size": 8, "lr": 0.1, "schedule": "constant", "log_every": 2, "evaluate_every": 2, **QUIET}

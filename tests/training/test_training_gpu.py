@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from draws import seeds
 
 import tl_course as tl
 from tl_course import environment
@@ -15,6 +16,8 @@ from tl_course.training.run import autocast
 from tl_course.training.workers import Workers
 
 SMALL = ["resnet_small", "vgg_small"]
+FEW = {"steps": 2, "batch_size": 4}
+"""Half precision takes long on a CPU that does not have it."""
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
 
@@ -39,7 +42,7 @@ def logits_after(model, task, **options) -> torch.Tensor:
 # --- memory format ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("name", [pytest.param("resnet_small", marks=pytest.mark.integration), "vgg_small"])
 def test_channels_last_computes_the_same_step(name, seed):
     """In double precision: in single, BatchNorm makes some gradients so small that rounding is all there is."""
@@ -75,7 +78,7 @@ def test_a_model_stays_frozen_to_the_last_bit_in_bf16_and_channels_last(task):
     environment.setup(device="cpu", precision="bf16", quiet=True)
     model = model_of("resnet_small")
     report = tl.models.freeze(model, except_head=True)
-    trained(model, task)
+    trained(model, task, **FEW)
     report.check(model)
 
 
@@ -85,7 +88,7 @@ def test_bf16_stays_near_fp32(name, task):
     answers = {}
     for precision in ("fp32", "bf16"):
         environment.setup(device="cpu", precision=precision, quiet=True)
-        answers[precision] = logits_after(model_of(name), task, lr=1e-4)
+        answers[precision] = logits_after(model_of(name), task, lr=1e-4, **FEW)
         assert answers[precision].dtype == torch.float32
     size = answers["fp32"].abs().max()
     assert (answers["bf16"] - answers["fp32"]).abs().max() < 0.1 * size
@@ -95,7 +98,7 @@ def test_bf16_stays_near_fp32(name, task):
 # --- the optimiser ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_the_fused_optimiser_takes_the_steps_of_the_foreach_one(name, seed):
     draw = torch.Generator().manual_seed(seed)
@@ -124,7 +127,7 @@ def test_the_fused_optimiser_takes_the_steps_of_the_foreach_one(name, seed):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.full)])
 def test_a_compiled_model_trains_to_the_same_weights(task, backend):
     plain, compiled = model_of("vgg_small"), model_of("vgg_small")
     compiled.compile(backend=backend)
@@ -147,7 +150,7 @@ def test_a_gpu_trains_as_the_cpu_does(name, task):
     ends = []
     for device in ("cpu", "cuda"):
         environment.setup(device=device, precision="fp32", quiet=True)
-        ends.append(logits_after(model_of(name), task, lr=1e-4))
+        ends.append(logits_after(model_of(name), task, lr=1e-4, **FEW))
     torch.testing.assert_close(ends[1], ends[0], rtol=0.05, atol=0.05)
 
 
