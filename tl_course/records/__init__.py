@@ -19,10 +19,10 @@ from tl_course.records.claims import (
     target_title,
     within_band,
 )
+from tl_course.records.intervals import Interval, t_interval
 from tl_course.records.table import (
     COLUMNS,
     FOLDER,
-    Interval,
     Record,
     RecordError,
     Row,
@@ -30,7 +30,6 @@ from tl_course.records.table import (
     paired_difference,
     problems,
     read,
-    t_interval,
 )
 
 __all__ = [

@@ -16,18 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from tl_course import environment
-from tl_course.records.table import (
-    FOLDER,
-    Interval,
-    Record,
-    RecordError,
-    available,
-    mean_and_sd,
-    paired_difference,
-    read,
-    t_interval,
-    t_quantile,
-)
+from tl_course.records.intervals import Interval, mean_and_sd, t_interval, t_quantile
+from tl_course.records.table import FOLDER, Record, RecordError, available, paired_difference, read
 
 BAND_LEVEL = 0.99
 _SIDES = (("better", "worse"), ("one", "other"))
