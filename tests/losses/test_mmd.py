@@ -96,6 +96,7 @@ def test_the_bandwidth_is_the_median_distance_and_has_no_gradient(seed, kernel, 
     median = torch.tensor([d for d in distances if d > 0]).median()
     width = losses.median_bandwidth(x, y, p)
     torch.testing.assert_close(width, median.double())
+    assert losses.median_bandwidth(x[2:3], x[4:6], p) == 1.0, "where all points are one, any width will do"
     inputs = (x.requires_grad_(), y.requires_grad_())
     assert not losses.median_bandwidth(*inputs, p).requires_grad
     own = torch.autograd.grad(losses.mmd2(*inputs, kernel), inputs)
