@@ -124,9 +124,10 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
 
 
 def gflops(side: int = MATRIX_SIDE, seconds: float = SPEED_SECONDS) -> float:
-    """Return the speed of a float32 matrix product on the CPU, with the threads PyTorch has now: the best of several.
+    """Return the speed of a float32 matrix product on all of the CPU's cores: the best of several.
 
-    Times in the course's documents stand beside this number.
+    Times in the course's documents stand beside this number. NumPy's product is as fast as PyTorch's, and NumPy loads
+    in no time.
 
     Parameters
     ----------
@@ -145,10 +146,10 @@ def gflops(side: int = MATRIX_SIDE, seconds: float = SPEED_SECONDS) -> float:
     >>> gflops(64, seconds=0.01) > 0
     True
     """
-    import torch
+    import numpy
 
-    matrix = torch.ones(side, side)
-    small = torch.ones(64, 64)
+    matrix = numpy.ones((side, side), dtype=numpy.float32)
+    small = matrix[:64, :64]
     small @ small  # starts the threads
     best, until = float("inf"), time.perf_counter() + seconds
     while best == float("inf") or time.perf_counter() < until:
