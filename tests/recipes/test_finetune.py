@@ -156,7 +156,7 @@ def test_parts_that_come_divided_are_respected(tl, folder, tmp_path):
     assert code == 0
     assert "9 train, 2 validation, 12 test" in out
     assert "1 image left out as an exact copy" in out
-    assert "The folder came divided" in out
+    assert "The folder came divided, and its parts were kept as they are: train for train, test for test." in out
 
 
 # --- what is left out, and told ----------------------------------------------------------------------------------

@@ -11,14 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tl_course.data.class_folders import classes_of, listed_images, pass_over_beside, split_folders
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 from tl_course.plain_numbers import whole_number
 
 # Decoded images stay in memory, where a whole epoch costs no decoding.
 LIMIT = 2 * 1024**3
-# Beside hidden files, whose names begin with a dot.
-LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
-PART_NAMES = {"train": "train", "test": "test", "val": "validation", "valid": "validation", "validation": "validation"}
 
 
 def image_folder(
@@ -34,8 +32,9 @@ def image_folder(
 ) -> Task:
     """Make a task from a folder whose subfolders are the classes: ``path/cat/tom.jpg``.
 
-    Subfolders named train, test, val (valid, validation) are taken as ready splits: ``path/train/cat/tom.jpg``; what
-    is missing of them is drawn from train. Hidden files are passed over. Images are turned as their camera says, made
+    Subfolders named like splits (train, Testing, valid, seg_test …; see
+    :func:`~tl_course.data.class_folders.part_of`) are taken as ready splits: ``path/train/cat/tom.jpg``; what is
+    missing of them is drawn from train. Hidden files are passed over. Images are turned as their camera says, made
     RGB (see :func:`read_image`) and kept decoded in memory, at most 2 GiB.
 
     Parameters
@@ -61,8 +60,9 @@ def image_folder(
     FileNotFoundError
         When there is no such folder.
     ValueError
-        When a file is no readable image, a class is empty or too small to be split, there is one class only, sizes
-        differ, or the decoded images would take more than 2 GiB: one sentence with the name and the way out.
+        When a file is no readable image, a class is empty or too small to be split, there is one class only, what
+        seem to be classes are splits, sizes differ, or the decoded images would take more than 2 GiB: one sentence with
+        the name and the way out.
 
     Examples
     --------
@@ -89,6 +89,7 @@ def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_er
     found = {
         part: _decoded(listed_images(folder), root, size, problems) for part, folder in split_folders(root).items()
     }
+    pass_over_beside(root, problems)
     class_names = classes_of({image.name for image in found["train"]}, root, problems)
     _check_one_size([image for images in found.values() for image in images])
     problems.warn()
@@ -115,30 +116,6 @@ class _Found(NamedTuple):
     file: Path
     name: str
     pixels: Tensor
-
-
-def split_folders(root: Path) -> dict[str, Path]:
-    """Return the folders of the ready splits; the root itself, as "train", where its subfolders are classes."""
-    parts = {PART_NAMES[folder.name]: folder for folder in _subfolders(root) if folder.name in PART_NAMES}
-    return parts if len(parts) > 1 and "train" in parts else {"train": root}
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_hidden(Path(path.name))]
-
-
-def listed_images(folder: Path) -> list[tuple[str, Path]]:
-    """Return class name and path of every file below the class folders, but for what systems leave there unasked."""
-    return [(subfolder.name, file) for subfolder in _subfolders(folder) for file in listed_below(subfolder)]
-
-
-def listed_below(folder: Path) -> list[Path]:
-    """Return every file in a folder and its subfolders, but for what systems leave there unasked."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(folder))]
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.lower() in LEFT_BY_SYSTEMS or any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def _decoded(listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems) -> list[_Found]:
@@ -208,16 +185,6 @@ def _as_rgb(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
-
-
-def classes_of(filled: set[str], root: Path, problems: Problems) -> tuple[str, ...]:
-    """Return the classes that have training images, in alphabetical order; a folder without any is a problem."""
-    parts = split_folders(root)
-    named = sorted({folder.name for part in parts.values() for folder in _subfolders(part)})
-    for name in named:
-        if name not in filled:
-            problems.add(f"The class {name!r} in {parts['train']} has no image", "add some or remove its folder")
-    return tuple(name for name in named if name in filled)
 
 
 def _check_one_size(found: list[_Found]) -> None:

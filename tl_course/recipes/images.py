@@ -16,7 +16,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tl_course.data.own_images import LIMIT, classes_of, listed_images, read_image, split_folders
+from tl_course.data.class_folders import classes_of, listed_images, pass_over_beside, split_folders
+from tl_course.data.own_images import LIMIT, read_image
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
@@ -65,6 +66,7 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
         raise ValueError(
             f"{root} has no subfolders with images; put the images of each class into a subfolder named like the class."
         )
+    pass_over_beside(root, problems)
     least = 4 - len({part for part, _, _ in found})
     filled = Counter(name for part, name, _ in found if part == "train")
     _check_nesting(root, filled)
@@ -195,7 +197,8 @@ def _prepared(task: Task, names: dict[str, list[str]], folder: ImageFolder, spli
         "flatter the accuracy, unless you divide them yourself into the subfolders train and test."
     )
     if len(set(folder.examples.parts)) > 1:
-        prepared.facts.append("The folder came divided, and its parts were kept as they are.")
+        taken = ", ".join(f"{path.name} for {part}" for part, path in split_folders(folder.root).items())
+        prepared.facts.append(f"The folder came divided, and its parts were kept as they are: {taken}.")
     if settled.copies:
         prepared.facts.append(
             f"{counted(settled.copies, 'image')} left out as an exact copy (byte for byte) of another of the same class"
@@ -215,7 +218,8 @@ def _prepared(task: Task, names: dict[str, list[str]], folder: ImageFolder, spli
         ]
     if folder.problems.notes:
         prepared.warnings.append(
-            f"{counted(len(folder.problems.notes), 'problem')} passed over; see the list of what was skipped."
+            f"{counted(len(folder.problems.notes), 'problem')} passed over; see the list of what was skipped. "
+            f"The first: {folder.problems.notes[0]}"
         )
         prepared.lists["Skipped"] = [note.replace(f"{folder.root}{os.sep}", "") for note in folder.problems.notes]
     return prepared

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tl_course import environment, models
-from tl_course.data.own_images import listed_below, read_image
+from tl_course.data.class_folders import listed_below
+from tl_course.data.own_images import read_image
 from tl_course.data.own_texts import csv_rows, wrong_with
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.recipes.prepared import Skips

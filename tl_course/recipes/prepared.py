@@ -44,6 +44,10 @@ class Skips(Problems):
         """Note one problem, or raise ValueError with it and the way out."""
         if not self.skip:
             raise ValueError(f"{what}; {way_out}, or pass --on-error skip to go on without it.")
+        self.pass_over(what)
+
+    def pass_over(self, what: str) -> None:
+        """Note what is left out in any case."""
         self.notes += (f"{what}.",)
 
 

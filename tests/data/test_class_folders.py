@@ -1,0 +1,123 @@
+"""Which folders are classes and which are splits: by their names, and never two that hold the same names."""
+
+import re
+
+import pytest
+from PIL import Image
+
+import tl_course as tl
+from tl_course.data.class_folders import listed_images, part_of, split_folders
+from tl_course.recipes import images
+
+
+def pictures(root, folders, *, count=5):
+    """Write different small pictures into each folder."""
+    for number, folder in enumerate(folders):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for place in range(count):
+            Image.new("RGB", (16, 16), (10 * number, 20 * place, 77)).save(root / folder / f"{place}.png")
+    return root
+
+
+def pairs(*parts):
+    return [f"{part}/{name}" for part in parts for name in ("ant", "bee")]
+
+
+@pytest.mark.parametrize(
+    ("train", "other", "part"),
+    [
+        ("Training", "Testing", "test"),
+        ("Train", "Test", "test"),
+        ("TRAIN", "VAL", "validation"),
+        ("train", "eval", "test"),
+        ("training_set", "test_set", "test"),
+        ("seg_train", "seg_test", "test"),
+        ("train", "valid", "validation"),
+        ("train", "dev", "validation"),
+        ("trainset", "holdout", "test"),
+        ("train2017", "val2017", "validation"),
+        ("TrainImages", "TestImages", "test"),
+        ("训练集", "测试集", "test"),
+    ],
+)
+def test_split_names_are_splits_in_any_case(tmp_path, train, other, part):
+    pictures(tmp_path, pairs(train, other))
+    assert split_folders(tmp_path) == {"train": tmp_path / train, part: tmp_path / other}
+    look = images.look_over(tmp_path)
+    assert look.examples.class_names == ("ant", "bee")
+    assert sorted(set(look.examples.parts)) == sorted({"train", part})
+    assert tl.data.image_folder(tmp_path).class_names == ("ant", "bee")
+
+
+def test_eval_is_validation_beside_a_test(tmp_path):
+    pictures(tmp_path, pairs("train", "eval", "test"))
+    assert {part: folder.name for part, folder in split_folders(tmp_path).items()} == {
+        "train": "train",
+        "validation": "eval",
+        "test": "test",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["training shoes", "test tube", "devil", "trains", "valley", "set", "images", "evaluator"]
+)
+def test_classes_that_only_begin_like_a_split_are_classes(name):
+    assert part_of(name) is None
+
+
+def test_one_class_may_be_called_train(tmp_path):
+    pictures(tmp_path, ["train", "bus", "car"])
+    assert images.look_over(tmp_path).examples.class_names == ("bus", "car", "train")
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (pairs("amazon", "dslr"), "amazon and .*dslr both hold 'ant', 'bee', as splits do"),
+        (pairs("fold1", "fold2", "fold3"), "fold1 and .*fold2 both hold"),
+        (["old/Ant", "old/Bee", "new/ant", "new/bee", "new/cat"], "new and .*old both hold 'ant', 'bee'"),
+        (pairs("train/x", "train/y", "test/x", "test/y"), "train.x and .*train.y both hold"),
+        (pairs("test", "val"), "named like splits \\('test', 'val'\\) and none for training"),
+        (pairs("train", "test", "Testing"), "Testing and .*test are both named like the split for test"),
+        ([*pairs("train"), "test"], "test is named like a split and has 5 images but no folder for each class"),
+        (["train", "test"], "train is named like a split and has 5 images but no folder"),
+        ([*pairs("train"), "unlabelled"], "train is named like a split and holds 'ant', 'bee', and 'unlabelled'"),
+        ([*pairs("train", "test"), "extra"], "The folder 'extra' in .* beside the splits 'train' and 'test'"),
+    ],
+)
+def test_what_may_be_splits_is_never_taken_for_classes(tmp_path, folders, message):
+    pictures(tmp_path, folders)
+    with pytest.raises(ValueError, match=message):
+        images.look_over(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        tl.data.image_folder(tmp_path)
+
+
+def test_a_class_may_hold_folders_of_its_own(tmp_path):
+    """One common name, as in Tiny ImageNet, or names of patients."""
+    pictures(tmp_path, ["ant/images", "bee/images"])
+    assert images.look_over(tmp_path).examples.class_names == ("ant", "bee")
+    pictures(tmp_path, ["ant/patient 1", "ant/patient 2", "bee/patient 3", "bee/patient 4"])
+    assert len(listed_images(tmp_path)) == 30
+
+
+def test_an_empty_split_is_drawn_from_training(tmp_path):
+    pictures(tmp_path, pairs("train", "test"))
+    (tmp_path / "val").mkdir()
+    assert sorted(split_folders(tmp_path)) == ["test", "train"]
+    assert len(tl.data.image_folder(tmp_path).validation) == 2
+
+
+def test_images_of_no_class_are_told(tmp_path):
+    pictures(tmp_path, ["ant", "bee", "."])
+    told = f"5 images of no class, in no class folder of {tmp_path} (the first is 0.png)"
+    assert images.look_over(tmp_path).problems.notes == (f"{told}.",)
+    with pytest.warns(UserWarning, match=re.escape(told)):
+        tl.data.image_folder(tmp_path)
+
+
+def test_a_folder_beside_the_splits_can_be_left_out(tmp_path):
+    pictures(tmp_path, [*pairs("train", "test"), "extra"])
+    look = images.look_over(tmp_path, "skip")
+    assert look.examples.class_names == ("ant", "bee")
+    assert "The folder 'extra'" in look.problems.notes[0]

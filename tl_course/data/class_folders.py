@@ -1,0 +1,184 @@
+"""Folders of classes and of ready splits: which folder is which, and which files count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+
+from tl_course.data.task import SPLITS, Problems
+
+# Beside hidden files, whose names begin with a dot.
+LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic"}
+PART_WORDS = {
+    "train": "train", "training": "train", "trn": "train", "训练": "train",
+    "test": "test", "testing": "test", "tst": "test", "holdout": "test", "测试": "test",
+    "val": "validation", "valid": "validation", "validation": "validation", "validate": "validation",
+    "dev": "validation", "development": "validation", "验证": "validation",
+}  # fmt: skip
+# Says test to some and validation to others: validation where another folder is the test.
+EITHER = {"eval", "evaluation"}
+# What may stand beside such a word: seg_train, test_set, images-val.
+BESIDE = {"set", "sets", "seg", "split", "data", "dataset", "images", "image", "imgs", "img", "pictures", "photos"}
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """Return the folders of the ready splits; the root itself, as "train", where its subfolders are classes.
+
+    Raises
+    ------
+    ValueError
+        When folders are named like splits, or are nested like splits, and cannot be used as such.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part in ("Training", "Testing"):
+    ...         for name in ("cat", "dog"):
+    ...             (Path(folder) / part / name).mkdir(parents=True)
+    ...     {part: path.name for part, path in split_folders(Path(folder)).items()}
+    {'train': 'Training', 'test': 'Testing'}
+    """
+    named = _named_parts(root)
+    if len(named) < 2:
+        _check_classes_in(root, lone=next(iter(named.values()), None))
+        return {"train": root}
+    if "train" not in named:
+        raise ValueError(
+            f"{root} has folders named like splits ({_listed(named.values())}) and none for training; name that one "
+            "train, or rename these if they are classes."
+        )
+    parts = {part: named[part] for part in SPLITS if part in named and (_is_filled(named[part]) or part == "train")}
+    for folder in parts.values():
+        loose = loose_images(folder)
+        if loose and not any(map(_is_filled, subfolders(folder))):
+            raise ValueError(
+                f"{folder} is named like a split and has {len(loose):,} images but no folder for each class; divide "
+                "them into class folders, move it away, or rename it if it is a class."
+            )
+        _check_classes_in(folder)
+    return parts
+
+
+def part_of(name: str) -> str | None:
+    """Return the split that a folder's name says, in any case and with what often stands beside it; else None.
+
+    >>> [part_of(name) for name in ("Training", "seg_test", "validation-set", "eval", "training shoes", "cat")]
+    ['train', 'test', 'validation', 'either', None, None]
+    """
+    words = re.sub(r"([a-z])([A-Z])", r"\1 \2", name.removesuffix("集")).lower()
+    words = [word for word in re.split(r"[\W_\d]+", words) if word and word not in BESIDE]
+    word = words[0] if len(words) == 1 else ""
+    for beside in ("set", "data", "images"):
+        word = word.removesuffix(beside)
+    return "either" if word in EITHER else PART_WORDS.get(word)
+
+
+def _named_parts(root: Path) -> dict[str, Path]:
+    """Return the folders that are named like splits."""
+    said = [(part_of(folder.name), folder) for folder in subfolders(root)]
+    known = {part for part, _ in said}
+    either = "validation" if "test" in known else "test"
+    found: dict[str, Path] = {}
+    for part, folder in said:
+        part = either if part == "either" else part
+        if part in found:
+            raise ValueError(
+                f"{found[part]} and {folder} are both named like the split for {part}; keep one of them, or move all "
+                "into one."
+            )
+        if part:
+            found[part] = folder
+    return found
+
+
+def folders_beside(root: Path) -> list[Path]:
+    """Return the folders with files that stand beside ready splits."""
+    parts = split_folders(root)
+    if parts == {"train": root}:
+        return []
+    known = {*parts.values(), *_named_parts(root).values()}
+    return [folder for folder in subfolders(root) if folder not in known and _is_filled(folder)]
+
+
+def _check_classes_in(folder: Path, lone: Path | None = None) -> None:
+    """Raise ValueError where two folders hold the same names: these are splits or domains, and no classes."""
+    inside = {
+        each: {inner.name.casefold() for inner in subfolders(each) if _is_filled(inner)} for each in subfolders(folder)
+    }
+    for one, other in combinations(inside, 2):
+        if len(shared := inside[one] & inside[other]) > 1:
+            raise ValueError(
+                f"{one} and {other} both hold {_listed(sorted(shared))}, as splits do and classes do not; name them "
+                "train, val and test, or give one of them alone."
+            )
+    if lone and len(inside[lone]) > 1 and not any(held for each, held in inside.items() if each != lone):
+        beside = [each.name for each in inside if each != lone and _is_filled(each)]
+        if beside:
+            raise ValueError(
+                f"{lone} is named like a split and holds {_listed(sorted(inside[lone]))}, and {_listed(beside)} "
+                f"beside it holds no such folders; give {lone} alone, or move it away."
+            )
+
+
+def _listed(names: Iterable[str | Path]) -> str:
+    names = [name.name if isinstance(name, Path) else name for name in names]
+    return ", ".join(map(repr, names[:3])) + f" and {len(names) - 3} more" * (len(names) > 3)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, but for what systems leave there unasked."""
+    return [path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_hidden(Path(path.name))]
+
+
+def loose_images(folder: Path) -> list[Path]:
+    """Return the images that lie in a folder itself, where they are of no class."""
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not _is_hidden(Path(path.name))]
+    return [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def listed_images(folder: Path) -> list[tuple[str, Path]]:
+    """Return class name and path of every file below the class folders, but for what systems leave there unasked."""
+    return [(subfolder.name, file) for subfolder in subfolders(folder) for file in listed_below(subfolder)]
+
+
+def listed_below(folder: Path) -> list[Path]:
+    """Return every file in a folder and its subfolders, but for what systems leave there unasked."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(folder))]
+
+
+def _is_filled(folder: Path) -> bool:
+    """Say whether there is a file; one that is found ends the search."""
+    return any(file.is_file() and not _is_hidden(file.relative_to(folder)) for file in folder.rglob("*"))
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.lower() in LEFT_BY_SYSTEMS or any(part.startswith((".", "__MACOSX")) for part in path.parts)
+
+
+def pass_over_beside(root: Path, problems: Problems) -> None:
+    """Tell of images outside all class folders; a folder beside the splits is a problem."""
+    parts = split_folders(root)
+    names = " and ".join(repr(folder.name) for folder in parts.values())
+    for folder in folders_beside(root):
+        problems.add(
+            f"The folder {folder.name!r} in {root} stands beside the splits {names} and is no split by its name",
+            "move it away or rename it",
+        )
+    for folder in dict.fromkeys([root, *parts.values()]):
+        if loose := loose_images(folder):
+            count = f"{len(loose):,} image{'s' * (len(loose) > 1)}"
+            problems.pass_over(f"{count} of no class, in no class folder of {folder} (the first is {loose[0].name})")
+
+
+def classes_of(filled: set[str], root: Path, problems: Problems) -> tuple[str, ...]:
+    """Return the classes that have training images, in alphabetical order; a folder without any is a problem."""
+    parts = split_folders(root)
+    named = sorted({folder.name for part in parts.values() for folder in subfolders(part)})
+    for name in named:
+        if name not in filled:
+            problems.add(f"The class {name!r} in {parts['train']} has no image", "add some or remove its folder")
+    return tuple(name for name in named if name in filled)
