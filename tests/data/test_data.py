@@ -689,6 +689,7 @@ def test_texts_of_one_author_stay_together(tmp_path):
         ("a text,NaN", "line 42, has no value in column 'mood'"),
         ("a text", "line 42, has no value in column 'mood'"),
         (" ,good", "line 42, has no value in column 'what'"),
+        ("a text, a comma,good", "line 42, has 3 cells, and the header has 2"),
         (b"caf\xe9,good", "line 42, has bytes in column 'what'.*save it as UTF-8 or pass encoding="),
     ],
 )
@@ -731,9 +732,8 @@ def test_a_csv_that_cannot_be_used_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"Class 'bad' of column 'mood' .* has only 1 example;"):
         tl.data.csv_text(one, text="what", label="mood")
     wide = write_csv(tmp_path, name="wide.csv", encoding="utf-16")
-    with pytest.raises(ValueError, match=r"wide\.csv has no column"):
-        tl.data.csv_text(wide, text="what", label="mood")
+    assert len(tl.data.csv_text(wide, text="what", label="mood").test) == 4
     assert len(tl.data.csv_text(wide, text="what", label="mood", encoding="utf-16").test) == 4
     one.write_text('what,mood\n"a"b,good\n')
-    with pytest.raises(ValueError, match=r"one\.csv cannot be read as a CSV file"):
+    with pytest.raises(ValueError, match=r"one\.csv cannot be read as a CSV file: the row that begins on line 2 "):
         tl.data.csv_text(one, text="what", label="mood")

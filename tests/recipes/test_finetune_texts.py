@@ -84,7 +84,7 @@ def test_unbalanced_with_copies_and_empty_rows(tl, tmp_path):
     code, out, _ = tl("finetune", "mine.csv", *COLUMNS, *QUICK)
     assert code == 0
     assert "separated by commas and has 78 rows." in out
-    assert "3 rows left out for having no text or no label." in out
+    assert "3 rows left out for having no text or no label (lines 77, 78, 79)." in out
     assert "2 texts left out as a copy of another with the same label" in out
     assert "1 text stood in the table with different labels" in out
     assert "macro F1" in out
@@ -98,7 +98,7 @@ def test_a_column_that_is_called_encoding_may_have_empty_rows(tmp_path):
     file = write(tmp_path / "mine.csv", lines, head=("encoding", "stars"))
     table = texts.look_over(file, "encoding", "stars")
     assert len(table.texts) == 10
-    assert "2 rows left out for having no text or no label." in table.facts
+    assert "2 rows left out for having no text or no label (lines 12, 13)." in table.facts
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
     write(tmp_path / "numbers.csv", [[text, f"{number / 7}"] for number, (text, _) in enumerate(rows(30, 30))])
     (tmp_path / "sheet.csv").write_bytes(b"PK\x03\x04\x00\x00")
     (tmp_path / "empty.csv").write_text("")
+    write(tmp_path / "comma.csv", [*rows(5, 5), ["good", " really", "5"]])
     (tmp_path / "quotes.csv").write_text('review,stars\n"open,1\n')
     before = sorted(path.name for path in tmp_path.iterdir())
     for arguments, message in [
@@ -182,7 +183,8 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
         (["numbers.csv", *COLUMNS], "60 different values in 60 rows, which is no set of classes"),
         (["sheet.csv", *COLUMNS], "sheet.csv is not a text file; save the sheet as CSV UTF-8"),
         (["empty.csv", *COLUMNS], "no column 'review'; its columns are none at all"),
-        (["quotes.csv", *COLUMNS], "a quotation mark is opened and never closed"),
+        (["quotes.csv", *COLUMNS], "opened and never closed, in the row that begins on line 2; close it"),
+        (["comma.csv", *COLUMNS], "comma.csv, line 12, has 3 cells, and the header has 2 (a text with a comma must"),
         (["mine.csv", *COLUMNS, "--model", "resnet18"], "resnet18 is a network for images"),
     ]:
         code, _, err = tl("finetune", *arguments)
@@ -194,6 +196,9 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
     code, out, _ = tl("finetune", "tiny.csv", *COLUMNS, *QUICK, "--on-error", "skip")
     assert code == 0
     assert "1 class left out as too small." in out
+    code, out, _ = tl("finetune", "comma.csv", *COLUMNS, *QUICK, "--on-error", "skip")
+    assert code == 0
+    assert "1 row left out as broken. The first: comma.csv, line 12, has 3 cells" in out
 
 
 def test_without_the_network_s_files_one_sentence_says_how_to_get_them(tl, tmp_path, monkeypatch):

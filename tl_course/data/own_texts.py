@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
+from tl_course.data.labels import number_or_text
+from tl_course.data.tables import table_format, table_rows
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
-
-# Letters in one field of a CSV file; Python's own limit, 131,072, is less than a book has.
-LONGEST_FIELD = 10**8
 
 
 def csv_text(
@@ -41,16 +36,16 @@ def csv_text(
     group : str, optional
         Column with the document (author, patient …) of a text: all texts of one stay in one split.
     delimiter : str, optional
-        A comma by default, a tab for ``.tsv``.
+        By default the comma, semicolon or tab that gives the columns, or what a first line such as ``sep=;`` says.
     encoding : str
-        UTF-8 by default, with or without a byte order mark.
+        UTF-8 by default, with or without a byte order mark; a mark of UTF-16 is heeded.
     train_per_class, validation, seed
         As in :func:`tl_course.data.load`.
     test : float or int, optional
         Share (or number) of the rows held out for the test, one fifth by default; the same ones for every ``seed``.
     on_error : {"raise", "skip"}
-        What to do with a row without text, label or readable bytes: raise, or leave it out, list it in ``task.notes``
-        and warn once.
+        What to do with a row without text, label or readable bytes, or with more cells than the header: raise, or leave
+        it out, list it in ``task.notes`` and warn once.
 
     Returns
     -------
@@ -95,14 +90,13 @@ def read_csv_text(
     if not file.is_file():
         raise FileNotFoundError(f"There is no file {file}; give the path of a CSV file with a header line.")
     problems = Problems(on_error)
-    delimiter = delimiter or ("\t" if file.suffix.lower() == ".tsv" else ",")
     columns = [text, label] + ([group] if group else [])
     rows = []
-    for line, values in csv_rows(file, columns, delimiter, encoding):
-        if wrong := wrong_with(values):
-            problems.add(f"{file.name}, line {line}, {wrong.sentence}", "correct the row")
+    for row in table_rows(table_format(file, columns, encoding=encoding, delimiter=delimiter), columns):
+        if row.fault:
+            problems.add(f"{file.name}, line {row.line}, {row.fault.sentence}", "correct the row")
         else:
-            rows.append(values)
+            rows.append(row.values)
     problems.warn()
     names = sorted({row[label].strip() for row in rows}, key=number_or_text({row[label] for row in rows}))
     labels = torch.tensor([names.index(row[label].strip()) for row in rows], dtype=torch.int64)
@@ -118,77 +112,3 @@ def read_csv_text(
         f"the reader's own texts, file {file.name}",
         notes=problems.notes,
     )
-
-
-def csv_rows(
-    file: Path, columns: list[str], delimiter: str, encoding: str
-) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yield the line a row ends on and its wanted columns; undecodable bytes come as lone surrogates.
-
-    Raises
-    ------
-    ValueError
-        When a column is missing, or the file is no CSV file of this delimiter and encoding.
-    """
-    limit = csv.field_size_limit(LONGEST_FIELD)
-    try:
-        with file.open(encoding=encoding, errors="surrogateescape", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-            header = reader.fieldnames or []
-            for column in columns:
-                if column not in header:
-                    known = ", ".join(repr(name) for name in header).encode(errors="replace").decode()
-                    raise ValueError(f"{file.name} has no column {column!r}; its columns are {known or 'none at all'}.")
-            for row in reader:
-                yield reader.line_num, {column: row[column] for column in columns}
-    except (csv.Error, UnicodeError) as error:
-        if "unexpected end of data" in str(error):
-            raise ValueError(
-                f"{file.name} cannot be read as a CSV file: a quotation mark is opened and never closed; look for it "
-                "from the last row that reads well, and close it or write it twice."
-            ) from error
-        raise ValueError(
-            f"{file.name} cannot be read as a CSV file ({error}); check its encoding (now {encoding}) and delimiter "
-            f"(now {delimiter!r})."
-        ) from error
-    finally:
-        csv.field_size_limit(limit)
-
-
-class RowFault(NamedTuple):
-    """What is wrong with a row of a table.
-
-    Attributes
-    ----------
-    kind : str
-        ``"empty"`` (a value is missing) or ``"encoding"`` (its bytes do not fit the encoding).
-    sentence : str
-        The same in words, without a subject.
-    """
-
-    kind: str
-    sentence: str
-
-
-def wrong_with(values: dict[str, str | None]) -> RowFault | None:
-    """Return what is wrong with a row; None when nothing is.
-
-    >>> wrong_with({"text": "fine", "label": " "})
-    RowFault(kind='empty', sentence="has no value in column 'label'")
-    """
-    for column, value in values.items():
-        if value is None or not value.strip() or value.strip().lower() == "nan":
-            return RowFault("empty", f"has no value in column {column!r}")
-        if any("\udc80" <= letter <= "\udcff" for letter in value):
-            what = f"has bytes in column {column!r} that its encoding does not know"
-            return RowFault("encoding", f"{what} (save it as UTF-8 or pass encoding=)")
-    return None
-
-
-def number_or_text(labels: set[str]) -> type:
-    """Return the type that labels are ordered as: int where all are whole numbers, so that 10 follows 9, else str.
-
-    >>> sorted({"10", "9"}, key=number_or_text({"10", "9"}))
-    ['9', '10']
-    """
-    return int if all(re.fullmatch(r"\s*[+-]?\d+\s*", label) for label in labels) else str

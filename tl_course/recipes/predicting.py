@@ -14,10 +14,9 @@ from tqdm.auto import tqdm
 from tl_course import environment, models
 from tl_course.data.class_folders import listed_below
 from tl_course.data.own_images import read_image
-from tl_course.data.own_texts import csv_rows, wrong_with
 from tl_course.data.preprocess import TextPreprocess
+from tl_course.data.tables import table_format, table_rows
 from tl_course.recipes.prepared import Skips
-from tl_course.recipes.texts import find_delimiter
 from tl_course.training.run import autocast, in_eval
 
 BLOCK = 64
@@ -166,11 +165,10 @@ def _columns(inputs: Sequence[str], text: str) -> list[str]:
         file = Path(given).expanduser()
         if not file.is_file():
             raise ValueError(f"There is no file {given}; with --text give the paths of tables (CSV).")
-        for line, values in csv_rows(file, [text], find_delimiter(file, [text], "utf-8-sig"), "utf-8-sig"):
-            wrong = wrong_with(values)
-            if wrong is not None and wrong.kind == "encoding":
-                raise ValueError(f"{file.name}, line {line}, is not written in UTF-8; save the file as UTF-8.")
-            found.append(values[text] or "")
+        for row in table_rows(table_format(file, [text]), [text]):
+            if row.fault is not None and row.fault.kind == "encoding":
+                raise ValueError(f"{file.name}, line {row.line}, is not written in UTF-8; save the file as UTF-8.")
+            found.append(row.values[text] or "")
     return found
 
 

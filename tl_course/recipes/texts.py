@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 import warnings
 from collections import Counter
@@ -11,13 +10,13 @@ from pathlib import Path
 
 import torch
 
-from tl_course.data.own_texts import csv_rows, number_or_text, wrong_with
+from tl_course.data.labels import number_or_text
 from tl_course.data.preprocess import TextPreprocess
+from tl_course.data.tables import DELIMITERS, Row, table_format, table_rows
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 # A class needs one text for each of the three parts.
 FEWEST = 3
 # Lengths in tokens to choose from: the shortest that cuts at most this share of the texts.
@@ -39,7 +38,8 @@ class Table:
     lines : list of int
         The line of the file on which each text ends.
     examples : Examples
-    facts : list of str
+    facts, warnings : list of str
+        As in :class:`~tl_course.recipes.prepared.Prepared`.
     problems : Skips
     """
 
@@ -48,6 +48,7 @@ class Table:
     lines: list[int]
     examples: Examples
     facts: list[str]
+    warnings: list[str]
     problems: Skips
 
 
@@ -64,69 +65,64 @@ def look_over(
         Names of columns.
     encoding : str
     on_error : {"raise", "skip"}
-        What to do with classes that are too small to be divided.
+        What to do with rows of more cells than the header, and with classes that are too small to be divided.
 
     Raises
     ------
     ValueError
-        When a column is missing, bytes do not fit the encoding, or the labels are no classes.
+        When a column is missing, a row is broken, bytes do not fit the encoding, or the labels are no classes.
     """
     columns = list(dict.fromkeys([text, label, *([group] if group else [])]))
     if len({text, label, group}) < 3:
         raise ValueError(f"--text {text} and --label {label} (and --group) must be different columns.")
-    delimiter = find_delimiter(file, columns, encoding)
-    rows, empty = [], 0
-    for line, values in csv_rows(file, columns, delimiter, encoding):
-        if wrong := wrong_with(values):
-            if wrong.kind == "encoding":
-                raise ValueError(
-                    f"{file.name}, line {line}, is not written in {encoding}; save the file as UTF-8 (spreadsheets "
-                    "offer it as CSV UTF-8), or name its encoding, for example --encoding cp1252."
-                )
-            empty += 1
+    table = table_format(file, columns, encoding=encoding)
+    problems, rows, empty = Skips(on_error), [], []
+    for row in table_rows(table, columns):
+        if row.fault is None:
+            rows.append((row.line, row.values))
+        elif row.fault.kind == "empty":
+            empty.append(row.line)
         else:
-            rows.append((line, values))
-    problems = Skips(on_error)
+            tell_fault(file, row, table.encoding, problems)
+    warnings = []
+    if problems.notes:
+        warnings.append(f"{counted(len(problems.notes), 'row')} left out as broken. The first: {problems.notes[0]}")
+    broken, count = len(problems.notes), len(rows) + len(empty) + len(problems.notes)
     class_names, rows = _classes(rows, label, file, problems)
+    if len(problems.notes) > broken:
+        warnings.append(f"{counted(len(problems.notes) - broken, 'class')} left out as too small.")
     labels = torch.tensor([class_names.index(values[label].strip()) for _, values in rows], dtype=torch.int64)
     check_classes(labels, class_names, f"column {label!r} of {file.name}")
     texts = [values[text].strip() for _, values in rows]
     groups = [values[group] for _, values in rows] if group else None
     examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups)
-    facts = [f"The table is separated by {DELIMITERS[delimiter]} and has {counted(len(rows) + empty, 'row')}."]
+    separated = DELIMITERS.get(table.delimiter, repr(table.delimiter))
+    facts = [f"The table is separated by {separated} and has {counted(count, 'row')}."]
     if empty:
-        facts.append(f"{counted(empty, 'row')} left out for having no text or no label.")
+        facts.append(f"{counted(len(empty), 'row')} left out for having no text or no label ({lines_told(empty)}).")
     if group:
         facts.append(f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)), 'group')}.")
-    return Table(file, texts, [line for line, _ in rows], examples, facts, problems)
+    return Table(file, texts, [line for line, _ in rows], examples, facts, warnings, problems)
 
 
-def find_delimiter(file: Path, columns: list[str], encoding: str) -> str:
-    """Return the separator under which the header has these columns.
+def tell_fault(file: Path, row: Row, encoding: str, problems: Skips) -> None:
+    """Note a broken row, or raise ValueError; a row in another encoding is never passed over."""
+    if row.fault.kind == "encoding":
+        raise ValueError(
+            f"{file.name}, line {row.line}, is not written in {encoding}; save the file as UTF-8 (spreadsheets offer "
+            "it as CSV UTF-8), or name its encoding, for example --encoding cp1252."
+        )
+    problems.add(f"{file.name}, line {row.line}, {row.fault.sentence}", "correct the row")
 
-    Raises
-    ------
-    ValueError
-        When none does: the sentence names the columns there are.
+
+def lines_told(lines: list[int], most: int = 5) -> str:
+    """Name lines, the first few of them.
+
+    >>> lines_told([3]), lines_told([3, 8], most=1)
+    ('line 3', 'lines 3 and 1 more')
     """
-    try:
-        with file.open("rb") as stream:
-            start = stream.read(4096)
-        if start.startswith(b"PK") or (b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))):
-            raise ValueError(f"{file.name} is not a text file; save the sheet as CSV UTF-8 and give that.")
-        with file.open(encoding=encoding, errors="replace", newline="") as stream:
-            header = stream.readline()
-    except LookupError as error:
-        raise ValueError(f"There is no encoding {encoding!r}; utf-8, cp1252 and latin-1 are usual ones.") from error
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read ({error.strerror}); give a file that you may read.") from error
-    found = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
-    likely = max(found, key=lambda delimiter: (len(set(columns) & set(found[delimiter])), len(found[delimiter])))
-    for column in columns:
-        if column not in found[likely]:
-            known = ", ".join(repr(name.strip()) for name in found[likely]) or "none at all"
-            raise ValueError(f"{file.name} has no column {column!r}; its columns are {known}.")
-    return likely
+    more = f" and {len(lines) - most:,} more" if len(lines) > most else ""
+    return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:most]))}{more}"
 
 
 def _classes(rows: list, label: str, file: Path, problems: Skips) -> tuple[tuple[str, ...], list]:
@@ -183,7 +179,7 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         **parts,
         source=f"the reader's own texts, file {table.file.name}",
     )
-    prepared = Prepared(task, names, facts=list(table.facts))
+    prepared = Prepared(task, names, facts=list(table.facts), warnings=list(table.warnings))
     tell_unused(prepared, split)
     if cut := share_above(token_counts(spread(table.texts), preprocess), preprocess.max_length):
         about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
@@ -226,7 +222,6 @@ def _warn_of_copies(prepared: Prepared, table: Table, split: SplitPositions) -> 
             "lines " + ", ".join(str(table.lines[position]) for position in members) for members in settled.disputed
         ]
     if table.problems.notes:
-        prepared.warnings.append(f"{counted(len(table.problems.notes), 'class')} left out as too small.")
         prepared.lists["Skipped"] = list(table.problems.notes)
 
 
