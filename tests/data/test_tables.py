@@ -37,7 +37,7 @@ def test_a_byte_order_mark_is_heeded(tmp_path, encoding):
         (b"\xd0\xcf\x11\xe0", "an old spreadsheet"),
         (b"PAR1", "a Parquet file"),
         (b"\x1f\x8b\x08", "packed with gzip"),
-        (b"what\0\0\0\0\0\0\0,\x01\x02\x03", "is not a text file"),
+        (b"what\0\0\0\0\0\0\0,\x01\x02\x03", "mine.csv is not a text file"),
     ],
 )
 def test_what_is_no_table_is_said_and_how_to_convert_it(tmp_path, content, message):

@@ -169,8 +169,9 @@ def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
     if marked:
         return marked if name in UTF_8 else encoding
     if b"\0" in start and not name.startswith(("utf-16", "utf-32")):
-        for place, wide in ((1, "utf-16-le"), (0, "utf-16-be")):
-            if start[place::2].count(0) > 0.4 * len(start[place::2]):
+        for place, wide in ((1, "utf-16-le"), (0, "utf-16-be")):  # every second byte of a Latin letter is 0
+            zeros, others = (start[at::2].count(0) / len(start[at::2]) for at in (place, 1 - place))
+            if zeros > 0.4 and others < 0.05:
                 raise ValueError(
                     f"{file.name} seems to be written in UTF-16, without a mark that says so; save it as CSV UTF-8, or "
                     f"name the encoding {wide}."
