@@ -269,7 +269,7 @@ def finetune(
     steps: Annotated[int | None, typer.Option(help="Steps of fine-tuning; 0 for the linear probe alone.")] = None,
     epochs: Annotated[int | None, typer.Option(help="The same in passes over the training examples.")] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of validation, order and augmentation.")] = 0,
-    on_error: Annotated[str, typer.Option(help="With broken images and tiny classes: raise or skip.")] = "raise",
+    on_error: Annotated[str, typer.Option(help="With broken images and rows, tiny classes: raise or skip.")] = "raise",
     flip: Annotated[bool, typer.Option(help="Mirror training images (not for letters, arrows …).")] = True,
     force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
 ) -> None:
@@ -291,10 +291,13 @@ def finetune(
 def predict(
     model: Annotated[Path, typer.Argument(help="The folder that `tl-course finetune` wrote.")],
     inputs: Annotated[list[str], typer.Argument(help="Images and folders of images; or texts; or CSVs with --text.")],
-    text: Annotated[str | None, typer.Option(help="The inputs are CSVs; the column with the texts.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The inputs are CSVs; the column with the texts. Others go into the answers.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="CSV: how it is written.")] = "utf-8-sig",
     top: Annotated[int, typer.Option(help="How many classes to name.")] = 3,
     table: Annotated[Path | None, typer.Option("--csv", help="Write the answers to this file.")] = None,
-    on_error: Annotated[str, typer.Option(help="With images that cannot be read: raise or skip.")] = "raise",
+    on_error: Annotated[str, typer.Option(help="With broken images and rows: raise or skip.")] = "raise",
     force: Annotated[bool, typer.Option("--force", help="Write over a CSV that is there.")] = False,
 ) -> None:
     """Ask a model of `tl-course finetune` about new images or texts."""
@@ -302,15 +305,18 @@ def predict(
 
     if table and table.exists() and not force:
         raise ValueError(f"{table} is there already; choose another --csv, or pass --force to write over it.")
-    answers, skipped = recipes.predict(model, inputs, top=top, text=text, on_error=on_error)
+    answers, skipped = recipes.predict(
+        model, inputs, top=top, text=text, encoding=encoding, on_error=on_error
+    )  # fmt: skip
     for sentence in skipped:
         print(f"Skipped: {sentence}")
     if table:
         recipes.write_csv(answers, table)
-        print(f"{len(answers):,} answers are in {table}.")
+        print(f"{sum(bool(answer.classes) for answer in answers):,} answers are in {table}.")
         return
     for answer in answers:
-        print(f"{answer.name}\t" + ", ".join(f"{name} {value:.1%}" for name, value in answer.classes))
+        classes = ", ".join(f"{name} {value:.1%}" for name, value in answer.classes)
+        print(f"{answer.name}\t{classes or '(no text)'}")
 
 
 @app.command()

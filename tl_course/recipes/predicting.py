@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,15 +13,24 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tl_course import environment, models
-from tl_course.data.class_folders import listed_below
+from tl_course.data.class_folders import IMAGE_SUFFIXES, listed_below
 from tl_course.data.own_images import read_image
 from tl_course.data.preprocess import TextPreprocess
-from tl_course.data.tables import table_format, table_rows
-from tl_course.recipes.prepared import Skips
+from tl_course.data.tables import is_blank, table_format, table_rows
+from tl_course.recipes.prepared import Skips, counted
+from tl_course.recipes.texts import lines_told, tell_fault
 from tl_course.training.run import autocast, in_eval
 
 BLOCK = 64
-IMAGES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+TABLE_SUFFIXES = {".csv", ".tsv"}
+# What ends so is a file's name, and no text.
+FILE_SUFFIXES = {
+    *IMAGE_SUFFIXES, *TABLE_SUFFIXES, ".xlsx", ".xls", ".ods", ".parquet", ".feather", ".json", ".jsonl", ".xml",
+    ".txt", ".md", ".htm", ".html", ".doc", ".docx", ".odt", ".rtf", ".pdf", ".zip", ".gz", ".tar", ".sqlite", ".db", ".pkl",
+}  # fmt: skip
+MOST_WORDS_IN_A_PATH = 4
+# Columns of the answers.
+OWN_COLUMN = re.compile(r"input|(class|probability)_\d+")
 
 
 @dataclass(frozen=True)
@@ -32,15 +42,24 @@ class Prediction:
     name : str
         The file, or the text itself.
     classes : tuple of (str, float)
-        Class and probability, the most likely first.
+        Class and probability, the most likely first; empty for a row without a text.
+    columns : tuple of (str, str)
+        Name and cell of the other columns of a text's table, an id for example.
     """
 
     name: str
     classes: tuple[tuple[str, float], ...]
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 def predict(
-    model: str | Path, inputs: Sequence[str], *, top: int = 3, text: str | None = None, on_error: str = "raise"
+    model: str | Path,
+    inputs: Sequence[str],
+    *,
+    top: int = 3,
+    text: str | None = None,
+    encoding: str = "utf-8-sig",
+    on_error: str = "raise",
 ) -> tuple[list[Prediction], tuple[str, ...]]:
     """Ask a saved model.
 
@@ -54,15 +73,17 @@ def predict(
         How many classes to name.
     text : str, optional
         Column with the texts; then the inputs are tables (CSV).
+    encoding : str
+        Of tables.
     on_error : {"raise", "skip"}
-        What to do with an image that cannot be read.
+        What to do with an image that cannot be read, and with a row of more cells than its header.
 
     Returns
     -------
     predictions : list of Prediction
-        In the order of the inputs.
+        In the order of the inputs; one for each row of a table, without classes where it has no text.
     skipped : tuple of str
-        A sentence for each image that was passed over.
+        A sentence for each image and row that was passed over.
 
     Raises
     ------
@@ -74,13 +95,20 @@ def predict(
     network, problems = _loaded(model), Skips(on_error)
     names = network.spec.class_names or tuple(f"class {number}" for number in range(network.spec.num_classes))
     network.to(environment.current().device)
-    given = _texts if isinstance(network.preprocess, TextPreprocess) else _images
-    found = []
-    for labels, batch in given(network, inputs, text, problems):
+
+    def ask(batch: Tensor | list[str]) -> list[tuple[tuple[str, float], ...]]:
         likely = _probabilities(network, batch).topk(min(top, len(names)))
-        for label, values, places in zip(labels, likely.values.tolist(), likely.indices.tolist(), strict=True):
-            ranked = tuple((names[place], value) for place, value in zip(places, values, strict=True))
-            found.append(Prediction(label, ranked))
+        return [
+            tuple((names[place], value) for place, value in zip(places, values, strict=True))
+            for values, places in zip(likely.values.tolist(), likely.indices.tolist(), strict=True)
+        ]
+
+    if isinstance(network.preprocess, TextPreprocess):
+        asked = _rows(inputs, text, encoding, problems) if text is not None else list(map(_checked, inputs))
+        return _about_texts(asked, ask), problems.notes
+    found = []
+    for files, pixels in _images(network, inputs, text, problems):
+        found += [Prediction(file, ranked) for file, ranked in zip(files, ask(pixels), strict=True)]
     return found, problems.notes
 
 
@@ -139,41 +167,116 @@ def _files(given: str) -> list[Path]:
     return [path]
 
 
-def _texts(
-    network: nn.Module, inputs: Sequence[str], text: str | None, problems: Skips
-) -> Iterator[tuple[list[str], list[str]]]:
-    texts = _columns(inputs, text) if text is not None else [_checked(each) for each in inputs]
-    for start in tqdm(range(0, len(texts), BLOCK), desc="predicting", leave=False, disable=len(texts) <= BLOCK):
-        yield texts[start : start + BLOCK], texts[start : start + BLOCK]
+def _about_texts(asked: list[Prediction], ask: Callable) -> list[Prediction]:
+    """Fill in the answers; what is blank or broken stays without one."""
+    found = list(asked)
+    places = [place for place, each in enumerate(asked) if not is_blank(each.name)]
+    for start in tqdm(range(0, len(places), BLOCK), desc="predicting", leave=False, disable=len(places) <= BLOCK):
+        block = places[start : start + BLOCK]
+        for place, ranked in zip(block, ask([asked[place].name for place in block]), strict=True):
+            found[place] = replace(asked[place], classes=ranked)
+    return found
 
 
-def _checked(text: str) -> str:
-    suffix = Path(text).suffix.lower() if len(text) < 255 else ""
-    if suffix in IMAGES and Path(text).is_file():
-        raise ValueError(f"{text} is an image, and this model was trained on texts; give texts, or CSVs with --text.")
-    if suffix in {".csv", ".tsv"} and Path(text).is_file():
-        raise ValueError(f"{text} is a table: name its column of texts, --text COLUMN.")
+def _checked(text: str) -> Prediction:
+    """Return the question about a text; a path is read or refused, never taken for a text."""
     if not text.strip():
         raise ValueError("One of the texts is empty; give at least a word.")
-    return text
+    path = _existing(text)
+    if path is None and not looks_like_a_path(text):
+        return Prediction(text, ())
+    suffix = Path(text).suffix.lower()
+    if path is None:
+        raise ValueError(
+            f"There is no file or folder {text}; correct the path, or write a full stop behind it if it is a text."
+        )
+    if path.is_dir():
+        raise ValueError(
+            f"{text} is a folder, and this model was trained on texts; give texts, or tables (CSV) with --text COLUMN."
+        )
+    if suffix in IMAGE_SUFFIXES:
+        raise ValueError(f"{text} is an image, and this model was trained on texts; give texts, or CSVs with --text.")
+    if suffix in TABLE_SUFFIXES:
+        raise ValueError(f"{text} is a table: name its column of texts, --text COLUMN.")
+    raise ValueError(
+        f"{text} is a file; save it as a table (CSV UTF-8) and name its column of texts, --text COLUMN, or give the "
+        "text itself in quotation marks."
+    )
 
 
-def _columns(inputs: Sequence[str], text: str) -> list[str]:
-    """Return the column of all tables; an empty text stays, so that rows keep their order."""
-    found = []
+def _existing(text: str) -> Path | None:
+    try:
+        path = Path(text).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # longer than a name may be, or with letters that no name has
+        return None
+
+
+def looks_like_a_path(text: str) -> bool:
+    """Say whether a text was meant as the path of a file or folder.
+
+    >>> [looks_like_a_path(text) for text in ("new reviews.csv", "reviews/", "./reviews", "C:\\\\new")]
+    [True, True, True, True]
+    >>> [looks_like_a_path(text) for text in ("A fine film.", "10/10", "I saw its plot explained in plot.txt")]
+    [False, False, False]
+    """
+    words = text.split()
+    if len(words) > MOST_WORDS_IN_A_PATH or "\n" in text.strip():
+        return False
+    text = text.strip()
+    if Path(text).suffix.lower() in FILE_SUFFIXES:
+        return True
+    if len(words) == 1 and (re.match(r"~?/|\.{1,2}[/\\]|[A-Za-z]:[/\\]", text) or text.endswith(("/", "\\"))):
+        return True
+    parent = Path(text).parent
+    return parent != Path() and _existing(str(parent)) is not None
+
+
+def _rows(inputs: Sequence[str], text: str, encoding: str, problems: Skips) -> list[Prediction]:
+    """Return a question for each row of all tables, in their order, with the other columns."""
+    found: list[Prediction] = []
     for given in inputs:
         file = Path(given).expanduser()
         if not file.is_file():
-            raise ValueError(f"There is no file {given}; with --text give the paths of tables (CSV).")
-        for row in table_rows(table_format(file, [text]), [text]):
-            if row.fault is not None and row.fault.kind == "encoding":
-                raise ValueError(f"{file.name}, line {row.line}, is not written in UTF-8; save the file as UTF-8.")
-            found.append(row.values[text] or "")
+            what = f"{given} is a folder" if file.is_dir() else f"There is no file {given}"
+            raise ValueError(f"{what}; with --text give the paths of tables (CSV).")
+        table = table_format(file, [text], encoding=encoding)
+        others, blank, before = _own_names(table.other_columns([text])), [], len(found)
+        for row in table_rows(table, [text]):
+            if row.fault and row.fault.kind != "empty":
+                tell_fault(file, row, table.encoding, problems)
+            elif row.fault:
+                blank.append(row.line)
+            name = "" if row.fault else row.values[text]
+            found.append(Prediction(name, (), tuple(zip(others, row.others, strict=True))))
+        if len(found) == before:
+            raise ValueError(f"{file.name} has no row below its header; give a table with texts.")
+        if blank:
+            problems.pass_over(
+                f"{counted(len(blank), 'row')} of {file.name} without a text, left without an answer "
+                f"({lines_told(blank)})"
+            )
+    return found
+
+
+def _own_names(names: Sequence[str]) -> list[str]:
+    """Return names for the columns of a table beside those of the answers: none twice.
+
+    >>> _own_names(["id", "class_1", "id"])
+    ['id', 'class_1_2', 'id_2']
+    """
+    found: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in found or OWN_COLUMN.fullmatch(free):
+            number += 1
+            free = f"{name}_{number}"
+        found.append(free)
     return found
 
 
 def write_csv(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write predictions as a table: input, then class and probability, the most likely first.
+    """Write predictions as a table: input, its other columns, then class and probability, the most likely first.
 
     Raises
     ------
@@ -181,12 +284,16 @@ def write_csv(predictions: Sequence[Prediction], path: Path) -> None:
         When the file cannot be written.
     """
     count = max((len(each.classes) for each in predictions), default=0)
-    head = ["input", *(name for place in range(1, count + 1) for name in (f"class_{place}", f"probability_{place}"))]
+    others = list(dict.fromkeys(name for each in predictions for name, _ in each.columns))
+    answers = [name for place in range(1, count + 1) for name in (f"class_{place}", f"probability_{place}")]
     try:
         with path.open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream)
-            table.writerow(head)
+            table.writerow(["input", *others, *answers])
             for each in predictions:
-                table.writerow([each.name, *(cell for name, value in each.classes for cell in (name, f"{value:.4f}"))])
+                given = dict(each.columns)
+                cells = [cell for name, value in each.classes for cell in (name, f"{value:.4f}")]
+                cells += [""] * (2 * count - len(cells))
+                table.writerow([each.name, *(given.get(name, "") for name in others), *cells])
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another file.") from error
