@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
+from tl_course.data.labels import look
 from tl_course.data.task import SPLITS, Problems
 
 # Beside hidden files, whose names begin with a dot.
@@ -39,6 +40,7 @@ def split_folders(root: Path) -> dict[str, Path]:
     ...     for part in ("Training", "Testing"):
     ...         for name in ("cat", "dog"):
     ...             (Path(folder) / part / name).mkdir(parents=True)
+    ...             (Path(folder) / part / name / "1.png").touch()
     ...     {part: path.name for part, path in split_folders(Path(folder)).items()}
     {'train': 'Training', 'test': 'Testing'}
     """
@@ -177,8 +179,23 @@ def pass_over_beside(root: Path, problems: Problems) -> None:
 def classes_of(filled: set[str], root: Path, problems: Problems) -> tuple[str, ...]:
     """Return the classes that have training images, in alphabetical order; a folder without any is a problem."""
     parts = split_folders(root)
-    named = sorted({folder.name for part in parts.values() for folder in subfolders(part)})
+    inside = [[folder.name for folder in subfolders(part)] for part in parts.values()]
+    named = sorted({name for names in inside for name in names})
+    _check_spellings(named, inside, root)
     for name in named:
         if name not in filled:
             problems.add(f"The class {name!r} in {parts['train']} has no image", "add some or remove its folder")
     return tuple(name for name in named if name in filled)
+
+
+def _check_spellings(named: list[str], inside: list[list[str]], root: Path) -> None:
+    """Raise ValueError where folders look like one class; single letters in one split may differ in capitals."""
+    known: dict[str, str] = {}
+    for name in named:
+        other = known.setdefault(look(name).casefold(), name)
+        letters = len(look(name)) == 1 and look(name) != look(other)
+        if other != name and not (letters and any(name in names and other in names for names in inside)):
+            raise ValueError(
+                f"The class folders {other!r} and {name!r} of {root} look like one class; give them one name if they "
+                "are, and names that differ more if not."
+            )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tl_course.data.labels import number_or_text
+from tl_course.data.labels import number_or_text, settle_labels
 from tl_course.data.tables import table_format, table_rows
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 
@@ -57,8 +57,9 @@ def csv_text(
     FileNotFoundError
         When there is no such file.
     ValueError
-        When a column is missing, a row has no text or label (empty or NaN) or cannot be read in this encoding, there
-        is one class only, or a class is too small to be split: one sentence with file and line and the way out.
+        When a column is missing, a row has no text or label (empty or NaN), several labels, or cannot be read in this
+        encoding, labels differ in capitals only, there is one class only, or a class is too small to be split: one
+        sentence with file and line and the way out.
 
     Examples
     --------
@@ -91,15 +92,21 @@ def read_csv_text(
         raise FileNotFoundError(f"There is no file {file}; give the path of a CSV file with a header line.")
     problems = Problems(on_error)
     columns = [text, label] + ([group] if group else [])
-    rows = []
+    rows, lines = [], []
     for row in table_rows(table_format(file, columns, encoding=encoding, delimiter=delimiter), columns):
         if row.fault:
             problems.add(f"{file.name}, line {row.line}, {row.fault.sentence}", "correct the row")
         else:
             rows.append(row.values)
+            lines.append(row.line)
+    classes, told = settle_labels([row[label] for row in rows], lines, f"column {label!r} of {file.name}", problems)
+    for sentence in told:
+        problems.tell(sentence)
     problems.warn()
-    names = sorted({row[label].strip() for row in rows}, key=number_or_text({row[label] for row in rows}))
-    labels = torch.tensor([names.index(row[label].strip()) for row in rows], dtype=torch.int64)
+    rows = [row for row, name in zip(rows, classes, strict=True) if name is not None]
+    classes = [name for name in classes if name is not None]
+    names = sorted(set(classes), key=number_or_text(set(classes)))
+    labels = torch.tensor([names.index(name) for name in classes], dtype=torch.int64)
     check_classes(labels, names, f"column {label!r} of {file.name}", at_least=3)
     documents = {name: number for number, name in enumerate(dict.fromkeys(row[group] for row in rows))} if group else {}
     groups = torch.tensor([documents[row[group]] for row in rows]) if group else None

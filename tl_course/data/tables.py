@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -267,7 +268,7 @@ def wrong_with(values: dict[str, str | None]) -> RowFault | None:
     for column, value in values.items():
         if is_blank(value):
             return RowFault("empty", f"has no value in column {column!r}")
-        if any("\udc80" <= letter <= "\udcff" for letter in value):
+        if not value.isascii() and any("\udc80" <= letter <= "\udcff" for letter in value):
             what = f"has bytes in column {column!r} that its encoding does not know"
             return RowFault("encoding", f"{what} (save it as UTF-8 or pass encoding=)")
     return None
@@ -279,4 +280,6 @@ def is_blank(value: str | None) -> bool:
     >>> is_blank(" \\u200b"), is_blank("NaN"), is_blank("0")
     (True, True, False)
     """
-    return value is None or plain(value).lower() in ("", "nan")
+    if value is None or value.strip().lower() == "nan":
+        return True
+    return all(letter.isspace() or unicodedata.category(letter) == "Cf" for letter in value)

@@ -381,10 +381,14 @@ class Problems:
 
     def pass_over(self, what: str) -> None:
         """Note what is left out in any case."""
-        self.notes += (f"Skipped: {what}.",)
+        self.tell(f"Skipped: {what}.")
+
+    def tell(self, sentence: str) -> None:
+        """Note a sentence that a reader must know."""
+        self.notes += (sentence,)
 
     def warn(self) -> None:
-        """Warn once about all that was skipped; ``task.notes`` has the full list."""
+        """Warn once about all that was noted; ``task.notes`` has the full list."""
         if self.notes:
             more = f" (and {len(self.notes) - 3} more)" if len(self.notes) > 3 else ""
             warnings.warn(" ".join(self.notes[:3]) + more + " All are listed in task.notes.", stacklevel=4)

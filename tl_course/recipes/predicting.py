@@ -26,7 +26,8 @@ TABLE_SUFFIXES = {".csv", ".tsv"}
 # What ends so is a file's name, and no text.
 FILE_SUFFIXES = {
     *IMAGE_SUFFIXES, *TABLE_SUFFIXES, ".xlsx", ".xls", ".ods", ".parquet", ".feather", ".json", ".jsonl", ".xml",
-    ".txt", ".md", ".htm", ".html", ".doc", ".docx", ".odt", ".rtf", ".pdf", ".zip", ".gz", ".tar", ".sqlite", ".db", ".pkl",
+    ".txt", ".md", ".htm", ".html", ".doc", ".docx", ".odt", ".rtf", ".pdf", ".zip", ".gz", ".tar",
+    ".sqlite", ".db", ".pkl",
 }  # fmt: skip
 MOST_WORDS_IN_A_PATH = 4
 # Columns of the answers.

@@ -48,7 +48,7 @@ class Skips(Problems):
 
     def pass_over(self, what: str) -> None:
         """Note what is left out in any case."""
-        self.notes += (f"{what}.",)
+        self.tell(f"{what}.")
 
 
 def counted(number: int, thing: str) -> str:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from tl_course.data.labels import number_or_text
+from tl_course.data.labels import holding_several, look, number_or_text, settle_labels
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.tables import DELIMITERS, Row, table_format, table_rows
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
+# More different labels than this, and than a quarter of the rows, are no classes.
+MOST_CLASSES = 20
 # A class needs one text for each of the three parts.
 FEWEST = 3
 # Lengths in tokens to choose from: the shortest that cuts at most this share of the texts.
@@ -79,30 +82,26 @@ def look_over(
     problems, rows, empty = Skips(on_error), [], []
     for row in table_rows(table, columns):
         if row.fault is None:
-            rows.append((row.line, row.values))
+            rows.append(row)
         elif row.fault.kind == "empty":
             empty.append(row.line)
         else:
             tell_fault(file, row, table.encoding, problems)
-    warnings = []
-    if problems.notes:
-        warnings.append(f"{counted(len(problems.notes), 'row')} left out as broken. The first: {problems.notes[0]}")
-    broken, count = len(problems.notes), len(rows) + len(empty) + len(problems.notes)
-    class_names, rows = _classes(rows, label, file, problems)
-    if len(problems.notes) > broken:
-        warnings.append(f"{counted(len(problems.notes) - broken, 'class')} left out as too small.")
-    labels = torch.tensor([class_names.index(values[label].strip()) for _, values in rows], dtype=torch.int64)
-    check_classes(labels, class_names, f"column {label!r} of {file.name}")
-    texts = [values[text].strip() for _, values in rows]
-    groups = [values[group] for _, values in rows] if group else None
-    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups)
+    broken, warnings = problems.notes, []
+    if broken:
+        warnings.append(f"{counted(len(broken), 'row')} left out as broken. The first: {broken[0]}")
     separated = DELIMITERS.get(table.delimiter, repr(table.delimiter))
-    facts = [f"The table is separated by {separated} and has {counted(count, 'row')}."]
+    count = counted(len(rows) + len(empty) + len(broken), "row")
+    facts = [f"The table is separated by {separated} and has {count}."]
     if empty:
         facts.append(f"{counted(len(empty), 'row')} left out for having no text or no label ({lines_told(empty)}).")
+    class_names, labels, rows, told = _classes(rows, label, file, problems)
+    texts = [row.values[text].strip() for row in rows]
+    groups = [row.values[group] for row in rows] if group else None
+    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups)
     if group:
         facts.append(f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)), 'group')}.")
-    return Table(file, texts, [line for line, _ in rows], examples, facts, warnings, problems)
+    return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
 
 
 def tell_fault(file: Path, row: Row, encoding: str, problems: Skips) -> None:
@@ -125,24 +124,38 @@ def lines_told(lines: list[int], most: int = 5) -> str:
     return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:most]))}{more}"
 
 
-def _classes(rows: list, label: str, file: Path, problems: Skips) -> tuple[tuple[str, ...], list]:
-    """Return the class names and the rows of classes that are large enough."""
-    counts = Counter(values[label].strip() for _, values in rows)
-    if len(counts) > max(20, len(rows) / 4):
+def _classes(
+    rows: list[Row], label: str, file: Path, problems: Skips
+) -> tuple[tuple[str, ...], Tensor, list[Row], list[str]]:
+    """Return class names, labels and rows of the classes that are large enough, and what to know of them."""
+    where = f"column {label!r} of {file.name}"
+    written = [row.values[label] for row in rows]
+    looks = set(map(look, written))
+    different = len(looks) - len(holding_several(looks)) if len(looks) > MOST_CLASSES else len(looks)
+    if different > max(MOST_CLASSES, len(rows) / 4):
         raise ValueError(
-            f"Column {label!r} of {file.name} has {len(counts):,} different values in {len(rows):,} rows, which is no "
-            "set of classes; name the column with the classes in --label."
+            f"C{where[1:]} has {different:,} different values in {len(rows):,} rows, which is no set of classes; name "
+            "the column with the classes in --label."
         )
-    names = sorted(counts, key=number_or_text(set(counts)))
-    for name in names:
+    before = problems.notes
+    classes, told = settle_labels(written, [row.line for row in rows], where, problems)
+    told += [f"Left out: {note}" for note in problems.notes[len(before) :]]
+    counts = Counter(name for name in classes if name is not None)
+    before = problems.notes
+    for name in sorted(counts, key=number_or_text(set(counts))):
         if counts[name] < FEWEST:
             problems.add(
                 f"The class {name!r} in column {label!r} has only {counted(counts[name], 'text')}, and {FEWEST} are "
                 "the fewest that can be divided",
                 "add some or correct the label",
             )
-    class_names = tuple(name for name in names if counts[name] >= FEWEST)
-    return class_names, [row for row in rows if row[1][label].strip() in class_names]
+    if small := len(problems.notes) - len(before):
+        told.append(f"{counted(small, 'class')} left out as too small.")
+    class_names = tuple(name for name in sorted(counts, key=number_or_text(set(counts))) if counts[name] >= FEWEST)
+    kept = [(row, class_names.index(name)) for row, name in zip(rows, classes, strict=True) if name in class_names]
+    labels = torch.tensor([number for _, number in kept], dtype=torch.int64)
+    check_classes(labels, class_names, where)
+    return class_names, labels, [row for row, _ in kept], told
 
 
 def length_for(texts: list[str], preprocess: TextPreprocess) -> int:
