@@ -119,9 +119,40 @@ def test_what_is_not_used_is_counted(monkeypatch):
     assert sum(split.unused.values()) == 850
 
 
-def test_too_few_different_examples_of_a_class_are_named():
+def test_too_few_different_examples_of_a_class_are_counted_and_copies_named():
     given = Examples(torch.tensor([0] * 10 + [1] * 4), ("a", "b"), [*range(10), 10, 10, 10, 11], ["train"] * 14)
-    with pytest.raises(ValueError, match="Class 'b' of the data has only 2 examples; add some"):
+    message = r"Class 'b' of the data has 4 examples for training, but only 2 when copies are settled \(at least 3 are "
+    with pytest.raises(
+        ValueError, match=message + r"needed\); example 10 is the same as example 11; add different ones"
+    ):
+        split_examples(given, most_training=10)
+
+
+def test_classes_of_the_same_examples_are_said_to_be_copies():
+    names = [f"{name}/{number}.png" for name in "ab" for number in range(10)]
+    given = Examples(torch.tensor([0] * 10 + [1] * 10), ("a", "b"), [*range(10)] * 2, ["train"] * 20, names=names)
+    message = (
+        r"Class 'a' of the data has 10 examples .* only 0 when .*; a/0\.png \('a'\) is the same as b/0\.png \('b'\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        split_examples(given, most_training=10)
+
+
+def test_a_part_of_copies_of_the_test_is_named():
+    parts = ["train"] * 10 + ["validation"] * 10 + ["test"] * 10
+    given = Examples(torch.arange(30) % 2, ("a", "b"), [*range(50, 60), *range(10), *range(10)], parts)
+    message = (
+        "All 10 examples for validation of the data are copies of others; example 10 is the same as example 20; give"
+    )
+    with pytest.raises(ValueError, match=message):
+        split_examples(given, most_training=10)
+
+
+def test_a_training_part_of_copies_of_the_test_is_named():
+    given = Examples(torch.arange(20) % 2, ("a", "b"), [*range(10)] * 2, ["train"] * 10 + ["test"] * 10)
+    with pytest.raises(
+        ValueError, match=r"Class 'a' .* has 5 examples for training, but only 0 .*; example 0 is the same"
+    ):
         split_examples(given, most_training=10)
 
 

@@ -77,7 +77,8 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
     files = [file for _, _, file in found]
     labels = torch.tensor([class_names.index(name) for _, name, _ in found], dtype=torch.int64)
     check_classes(labels, class_names, f"the folder {root}")
-    examples = Examples(labels, class_names, _keys(files), [part for part, _, _ in found])
+    names = [file.relative_to(root).as_posix() for file in files]
+    examples = Examples(labels, class_names, _keys(files), [part for part, _, _ in found], names=names)
     return ImageFolder(root, files, examples, _median_side(files), problems)
 
 

@@ -34,6 +34,8 @@ class Examples:
         "train", "validation" or "test" for each example; "train" for all when the data do not come split.
     groups : sequence, optional
         Document, author, patient … of each example: all of one stay together.
+    names : sequence of str, optional
+        What messages call each example: its file, or its line.
     """
 
     labels: Tensor
@@ -41,6 +43,7 @@ class Examples:
     keys: Sequence[Hashable]
     parts: Sequence[str]
     groups: Sequence[Hashable] | None = None
+    names: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
     Raises
     ------
     ValueError
-        When a class has too few different examples to be divided.
+        When a class has too few different examples to be divided; two copies are named.
 
     Examples
     --------
@@ -115,6 +118,7 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
     kept = torch.tensor(settled.kept, dtype=torch.int64)
     ready = set(examples.parts)
     found = {part: kept[[examples.parts[position] == part for position in settled.kept]] for part in SPLITS}
+    _check_copies(examples, found, title, at_least=4 - len(ready))
     check_classes(examples.labels[found["train"]], examples.class_names, title, at_least=4 - len(ready))
     for part, fraction, number in (("test", TEST_FRACTION, TEST_SEED), ("validation", VALIDATION_FRACTION, seed)):
         if part not in ready:
@@ -127,6 +131,47 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
         if not len(used[part]):
             raise ValueError(f"Nothing of {title} is left for {part}; give more examples, or more groups.")
     return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS})
+
+
+def _check_copies(examples: Examples, found: dict[str, Tensor], title: str, *, at_least: int) -> None:
+    """Raise ValueError where a class or a ready part has enough examples, but not when copies are used once."""
+    for part in dict.fromkeys(examples.parts):
+        members = torch.tensor([each == part for each in examples.parts])
+        if part != "train" and not len(found[part]):
+            raise ValueError(
+                f"All {int(members.sum()):,} examples for {part} of {title} are copies of others; "
+                f"{_copy_named(examples, members)}; give different ones."
+            )
+    members = torch.tensor([part == "train" for part in examples.parts])
+    for number, name in enumerate(examples.class_names):
+        mine = members & (examples.labels == number)
+        total, left = int(mine.sum()), int((examples.labels[found["train"]] == number).sum())
+        if left < at_least <= total:
+            raise ValueError(
+                f"Class {name!r} of {title} has {total:,} examples for training, but only {left} when copies are "
+                f"settled (at least {at_least} are needed); {_copy_named(examples, mine)}; add different ones or "
+                "remove the class."
+            )
+
+
+def _copy_named(examples: Examples, members: Tensor) -> str:
+    """Name an example of these and one that it equals, of another class if there is one."""
+    names = examples.names or [f"example {position}" for position in range(len(examples.keys))]
+    equal = defaultdict(list)
+    for position, key in enumerate(examples.keys):
+        equal[key].append(position)
+    labels = examples.labels.tolist()
+    pairs = [
+        (position, other)
+        for position in members.nonzero().squeeze(1).tolist()
+        for other in equal[examples.keys[position]]
+        if other != position
+    ]
+    one, other = max(pairs, key=lambda pair: labels[pair[0]] != labels[pair[1]])
+    classes = [examples.class_names[labels[position]] for position in (one, other)]
+    if classes[0] == classes[1]:
+        return f"{names[one]} is the same as {names[other]}"
+    return f"{names[one]} ({classes[0]!r}) is the same as {names[other]} ({classes[1]!r})"
 
 
 def settle(examples: Examples) -> Settled:

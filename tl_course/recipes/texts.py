@@ -98,7 +98,8 @@ def look_over(
     class_names, labels, rows, told = _classes(rows, label, file, problems)
     texts = [row.values[text].strip() for row in rows]
     groups = [row.values[group] for row in rows] if group else None
-    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups)
+    names = [f"line {row.line}" for row in rows]
+    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, names)
     if group:
         facts.append(f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)), 'group')}.")
     return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
