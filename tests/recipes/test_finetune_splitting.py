@@ -160,3 +160,73 @@ def test_one_group_alone_cannot_be_divided():
     given = Examples(torch.arange(20) % 2, ("a", "b"), range(20), ["train"] * 20, ["me"] * 20)
     with pytest.raises(ValueError, match="; give more examples, or more groups"):
         split_examples(given, most_training=10)
+
+
+# --- groups that are hard to divide ------------------------------------------------------------------------------
+
+
+def with_groups(*sizes: dict[str, int], classes: str = "ab") -> Examples:
+    """Examples of groups: for each group how many it has of each class."""
+    made = [
+        (classes.index(name), number)
+        for number, size in enumerate(sizes)
+        for name, count in size.items()
+        for _ in range(count)
+    ]
+    labels = torch.tensor([label for label, _ in made])
+    return Examples(labels, tuple(classes), range(len(made)), ["train"] * len(made), [group for _, group in made])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "given",
+    [
+        with_groups({"a": 50, "b": 50}, *[{"a": 5, "b": 5}] * 2),
+        with_groups({"a": 50, "b": 50}, {"a": 20}, {"b": 20}, {"a": 3, "b": 2}),
+        with_groups(*[{"a": 5, "b": 5}] * 3),
+        with_groups(*[{"a": 10}] * 3, *[{"b": 10}] * 3, *[{"c": 30}] * 3, classes="abc"),
+        with_groups({"a": 1, "b": 1, "c": 1}, {"a": 1, "b": 1, "c": 1}, {"a": 90, "b": 90, "c": 1}, classes="abc"),
+    ],
+    ids=["one large", "one large, others of one class", "three", "each of one class", "a rare class"],
+)
+def test_every_part_has_every_class_where_groups_allow_it(given, seed):
+    split = split_examples(given, most_training=1000, seed=seed)
+    homes = {}
+    for part in SPLITS:
+        assert given.labels[split.positions[part]].bincount(minlength=len(given.class_names)).min() > 0, part
+        for position in split.positions[part].tolist():
+            assert homes.setdefault(given.groups[position], part) == part
+    assert sum(map(len, split.positions.values())) == len(given.labels)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (with_groups({"a": 20}, {"b": 20}, {"c": 20}, classes="abc"), "Class 'a' .* in only 1 group, and 3 are needed"),
+        (with_groups(*[{"a": 5, "b": 5}] * 2), "Class 'a' of the data stands in only 2 groups, and 3 are needed"),
+        (with_groups(*[{"a": 5, "b": 5}] * 5, {"c": 5}, {"c": 5}, classes="abc"), "Class 'c' .* in only 2 groups"),
+    ],
+)
+def test_too_few_groups_of_a_class_are_refused_with_the_numbers(given, message):
+    with pytest.raises(ValueError, match=message):
+        split_examples(given, most_training=1000)
+
+
+def test_groups_that_cannot_be_divided_are_refused_with_the_numbers():
+    """Each class stands in three groups, and still no three parts have them all."""
+    given = with_groups(
+        {"a": 5, "b": 5}, {"a": 5, "c": 5}, {"b": 5, "c": 5}, {"a": 5}, {"b": 5}, {"c": 5}, classes="abc"
+    )
+    pairs = with_groups({"a": 5, "b": 5, "c": 5}, {"a": 5, "b": 5}, {"a": 5, "c": 5}, {"b": 5, "c": 5}, classes="abc")
+    assert len(split_examples(given, most_training=1000).positions["test"]) > 0
+    with pytest.raises(
+        ValueError, match=r"The groups of the data leave no example of '[abc]' for \w+ \('a' \d+, 'b' \d+, 'c' "
+    ):
+        split_examples(pairs, most_training=1000)
+
+
+def test_many_groups_are_divided_quickly():
+    labels = torch.arange(3_000) % 3
+    stays, held = hold_out(labels, [number // 2 for number in range(3_000)], 0.2, 0)
+    assert len(stays) + len(held) == 3_000
+    assert all(abs(count - 200) < 10 for count in labels[held].bincount().tolist())

@@ -126,6 +126,34 @@ def test_groups_stay_together(tl, tmp_path):
     assert "Texts with the same 'who' stand on one side: 20 groups." in prepared.facts
 
 
+def test_blank_groups_are_groups_of_their_own_and_one_large_group_is_told(tmp_path):
+    lines = [[*row, ("Ann", " ann", "ANN\u200b")[number % 3]] for number, row in enumerate(rows(40, 40))]
+    few = [*phrases(8, 5, "good film"), *phrases(8, 6, "bad film")]
+    lines += [
+        [text, "5" if "good" in text else "1", ("", " ", "nan", "-")[number % 4]] for number, text in enumerate(few)
+    ]
+    file = write(tmp_path / "mine.csv", lines, head=("review", "stars", "who"))
+    table = texts.look_over(file, "review", "stars", "who")
+    assert len(table.texts) == 96
+    assert (
+        "Texts with the same 'who' stand on one side: 2 groups, and 12 texts without one, each by itself "
+        "(lines 82, 83, 84, 86, 87 and 7 more)." in table.facts
+    )
+    prepared = texts.read(table, tiny_bert().preprocess, most_training=1000)
+    for part in ("train", "validation", "test"):
+        assert getattr(prepared.task, part).labels.bincount().min() > 0
+    assert not set(prepared.task.test.inputs) & {line[0] for line in lines[:80]}
+    [told] = [warning for warning in prepared.warnings if "One group" in warning]
+    assert told.startswith("One group, 'ann', holds 80 of 96 texts and stands on one side, so there are")
+
+
+def test_groups_that_are_the_classes_are_refused(tmp_path):
+    file = write(tmp_path / "mine.csv", [[*row, row[1]] for row in rows()], head=("review", "stars", "who"))
+    table = texts.look_over(file, "review", "stars", "who")
+    with pytest.raises(ValueError, match=r"Class '1' of the file mine\.csv stands in only 1 group, and 3 are needed"):
+        texts.read(table, tiny_bert().preprocess, most_training=1000)
+
+
 def test_another_script_is_told_and_a_long_text_is_cut_and_counted(tmp_path):
     lines = [[f"{text} " + "film " * (300 if number < 20 else 0), label] for number, (text, label) in enumerate(rows())]
     preprocess = tiny_bert().preprocess

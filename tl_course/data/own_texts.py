@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tl_course.data.labels import number_or_text, settle_labels
+from tl_course.data.labels import look, number_or_text, settle_labels
 from tl_course.data.tables import table_format, table_rows
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 
@@ -108,8 +108,9 @@ def read_csv_text(
     names = sorted(set(classes), key=number_or_text(set(classes)))
     labels = torch.tensor([names.index(name) for name in classes], dtype=torch.int64)
     check_classes(labels, names, f"column {label!r} of {file.name}", at_least=3)
-    documents = {name: number for number, name in enumerate(dict.fromkeys(row[group] for row in rows))} if group else {}
-    groups = torch.tensor([documents[row[group]] for row in rows]) if group else None
+    documents = [look(row[group]).casefold() for row in rows] if group else []
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(documents))}
+    groups = torch.tensor([numbers[name] for name in documents]) if group else None
     return Dataset(
         "csv_text",
         file.stem,

@@ -181,8 +181,16 @@ def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
     return encoding
 
 
-def table_rows(table: TableFormat, columns: Sequence[str]) -> Iterator[Row]:
+def table_rows(table: TableFormat, columns: Sequence[str], *, may_be_blank: Sequence[str] = ()) -> Iterator[Row]:
     """Yield the rows of a table that are not blank lines, each with what is wrong with it.
+
+    Parameters
+    ----------
+    table : TableFormat
+    columns : sequence of str
+        Those whose cells are needed.
+    may_be_blank : sequence of str
+        Those of ``columns`` in which a blank cell is no fault.
 
     Raises
     ------
@@ -214,23 +222,31 @@ def table_rows(table: TableFormat, columns: Sequence[str]) -> Iterator[Row]:
             for cells in reader:
                 ended = reader.line_num + table.above
                 if cells:
-                    yield _row(table, cells, ended, places, others)
+                    yield _row(table, cells, ended, places, others, may_be_blank)
     except (csv.Error, UnicodeError) as error:
         raise ValueError(_unreadable(table, error, ended + 1)) from error
     finally:
         csv.field_size_limit(limit)
 
 
-def _row(table: TableFormat, cells: list[str], line: int, places: dict[str, int], others: list[int]) -> Row:
+def _row(
+    table: TableFormat,
+    cells: list[str],
+    line: int,
+    places: dict[str, int],
+    others: list[int],
+    may_be_blank: Sequence[str],
+) -> Row:
     width = len(table.header)
     values = {column: cells[place] if place < len(cells) else None for column, place in places.items()}
-    fault = wrong_with(values)
+    needed = {column: value for column, value in values.items() if column not in may_be_blank or not is_blank(value)}
+    fault = wrong_with(needed)
     count = f"{len(cells)} cell{'s' * (len(cells) > 1)}, and the header has {width}"
     if any(cell.strip() for cell in cells[width:]):
         of = DELIMITERS.get(table.delimiter, f"{table.delimiter!r}s").removesuffix("s")
         fault = RowFault("cells", f"has {count} (a text with a {of} must stand in quotation marks)")
-    elif fault and None in values.values() and any(cell.strip() for cell in cells):
-        missing = next(column for column, value in values.items() if value is None)
+    elif fault and None in needed.values() and any(cell.strip() for cell in cells):
+        missing = next(column for column, value in needed.items() if value is None)
         fault = RowFault(
             "cells",
             f"has no value in column {missing!r}: it has {count} (a text with a line break must stand in quotation "

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -17,6 +18,8 @@ VALIDATION_FRACTION = 0.2
 MOST = {"validation": 2_000, "test": 5_000}
 # When a part is cut, a class keeps its proportion, but at least so many.
 FEWEST = 20
+# Orders in which groups are tried, fewer where there are many groups.
+TRIES, MOST_TRIED = 20, 20_000
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,17 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
     found = {part: kept[[examples.parts[position] == part for position in settled.kept]] for part in SPLITS}
     _check_copies(examples, found, title, at_least=4 - len(ready))
     check_classes(examples.labels[found["train"]], examples.class_names, title, at_least=4 - len(ready))
-    for part, fraction, number in (("test", TEST_FRACTION, TEST_SEED), ("validation", VALIDATION_FRACTION, seed)):
-        if part not in ready:
-            pool = found["train"]
-            groups = None if examples.groups is None else [examples.groups[position] for position in pool.tolist()]
-            stays, held = hold_out(examples.labels[pool], groups, fraction, number)
-            found["train"], found[part] = pool[stays], pool[held]
+    missing = [part for part in ("test", "validation") if part not in ready]
+    _check_groups(examples, found["train"], title, at_least=1 + len(missing))
+    for part in missing:
+        fraction, number = {"test": (TEST_FRACTION, TEST_SEED), "validation": (VALIDATION_FRACTION, seed)}[part]
+        pool = found["train"]
+        groups = None if examples.groups is None else [examples.groups[position] for position in pool.tolist()]
+        leave = 2 if part == "test" and "validation" in missing else 1
+        stays, held = hold_out(examples.labels[pool], groups, fraction, number, leave=leave)
+        found["train"], found[part] = pool[stays], pool[held]
+    if examples.groups is not None:
+        _check_every_class(examples, found, title)
     used = {part: cut(examples.labels, found[part], MOST.get(part, most_training), seed) for part in SPLITS}
     for part in SPLITS:
         if not len(used[part]):
@@ -198,12 +206,51 @@ def settle(examples: Examples) -> Settled:
     return Settled(sorted(kept), copies, across, disputed)
 
 
+def _check_groups(examples: Examples, pool: Tensor, title: str, *, at_least: int) -> None:
+    """Raise ValueError where a class stands in too few groups for each part to get one."""
+    if examples.groups is None:
+        return
+    standing = defaultdict(set)
+    for position, number in zip(pool.tolist(), examples.labels[pool].tolist(), strict=True):
+        standing[number].add(examples.groups[position])
+    for number, name in enumerate(examples.class_names):
+        groups = standing[number]
+        if len(groups) < at_least:
+            raise ValueError(
+                f"Class {name!r} of {title} stands in only {len(groups)} group{'s' * (len(groups) != 1)}, and "
+                f"{at_least} are needed, one each to train, choose and test; give more examples, or more groups, or "
+                "leave --group out."
+            )
+
+
+def _check_every_class(examples: Examples, found: dict[str, Tensor], title: str) -> None:
+    for part in SPLITS:
+        counts = examples.labels[found[part]].bincount(minlength=len(examples.class_names)).tolist()
+        if 0 in counts:
+            told = ", ".join(f"{name!r} {count}" for name, count in zip(examples.class_names, counts, strict=True))
+            raise ValueError(
+                f"The groups of {title} leave no example of {examples.class_names[counts.index(0)]!r} for {part} "
+                f"({told}); give more examples, or more groups, or leave --group out."
+            )
+
+
 def hold_out(
-    labels: Tensor, groups: Sequence[Hashable] | None, fraction: float, seed: int
+    labels: Tensor, groups: Sequence[Hashable] | None, fraction: float, seed: int, *, leave: int = 1
 ) -> tuple[list[int], list[int]]:
     """Hold out a fraction of every class, whole groups only where there are groups; every class stays in training.
 
-    A group goes to the held side when that brings the classes nearer to their fraction.
+    A group goes to the held side when a class has none there yet, or when that brings the classes nearer to their
+    fraction. Of several random orders the one is taken that holds the most classes, and comes nearest.
+
+    Parameters
+    ----------
+    labels : Tensor
+        int64 N.
+    groups : sequence, optional
+    fraction : float
+    seed : int
+    leave : int
+        Groups of every class that stay at least.
 
     Examples
     --------
@@ -213,21 +260,51 @@ def hold_out(
     """
     if groups is None:
         return tuple(part.tolist() for part in partition(labels, None, fraction, seed))
-    total = torch.bincount(labels)
-    missing = torch.tensor([share(count, fraction) for count in total.tolist()])
     members = defaultdict(list)
     for position, group in enumerate(groups):
         members[group].append(position)
     documents = list(members.values())
-    held = []
-    for number in torch.randperm(len(documents), generator=generator(seed)).tolist():
-        counts = torch.bincount(labels[documents[number]], minlength=len(total))
-        nearer = (missing - counts).square().sum() < missing.square().sum()
-        if nearer and bool((counts[counts > 0] < total[counts > 0]).all()):
-            held += documents[number]
-            missing, total = missing - counts, total - counts
-    chosen = set(held)
-    return [position for position in range(len(labels)) if position not in chosen], held
+    mine = labels.numpy()
+    counts = numpy.stack([numpy.bincount(mine[document], minlength=int(mine.max()) + 1) for document in documents])
+    wanted = numpy.array([share(count, fraction) for count in counts.sum(0).tolist()])
+    random, best, merit = generator(seed), [], None
+    for attempt in range(min(TRIES, max(2, MOST_TRIED // len(documents)))):
+        order = torch.randperm(len(documents), generator=random).tolist()
+        chosen = _chosen(counts, wanted, leave, order, nearest=attempt % 2 == 0)
+        held = counts[chosen].sum(0)
+        reached = (int((held > 0).sum()), -int(((wanted - held) ** 2).sum()))
+        if merit is None or reached > merit:
+            best, merit = chosen, reached
+    held = {position for number in best for position in documents[number]}
+    return [position for position in range(len(labels)) if position not in held], sorted(held)
+
+
+def _chosen(counts: numpy.ndarray, wanted: numpy.ndarray, leave: int, order: list[int], *, nearest: bool) -> list[int]:
+    """Choose groups, rows of G×C counts: first one for each class (nearest or next), then what brings it nearer."""
+    standing, missing, chosen = (counts > 0).sum(0), wanted.copy(), {}
+
+    def may_go(number: int) -> bool:
+        return number not in chosen and bool((standing - 1 >= leave)[counts[number] > 0].all())
+
+    def distance(number: int) -> int:
+        return int(((missing - counts[number]) ** 2).sum())
+
+    def take(number: int) -> None:
+        nonlocal standing, missing
+        chosen[number] = None
+        standing, missing = standing - (counts[number] > 0), missing - counts[number]
+
+    for place in standing.argsort(kind="stable").tolist():
+        if not counts[list(chosen), place].any():
+            able = [number for number in order if counts[number, place] and may_go(number)]
+            if able:
+                take(min(able, key=distance) if nearest else able[0])
+    for number in order:
+        if (missing <= 0).all():
+            break
+        if distance(number) < (missing**2).sum() and may_go(number):
+            take(number)
+    return list(chosen)
 
 
 def cut(labels: Tensor, positions: Tensor, most: int, seed: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tl_course.data.labels import holding_several, look, number_or_text, settle_labels
 from tl_course.data.preprocess import TextPreprocess
-from tl_course.data.tables import DELIMITERS, Row, table_format, table_rows
+from tl_course.data.tables import DELIMITERS, Row, is_blank, table_format, table_rows
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
@@ -80,7 +80,7 @@ def look_over(
         raise ValueError(f"--text {text} and --label {label} (and --group) must be different columns.")
     table = table_format(file, columns, encoding=encoding)
     problems, rows, empty = Skips(on_error), [], []
-    for row in table_rows(table, columns):
+    for row in table_rows(table, columns, may_be_blank=(group,) if group else ()):
         if row.fault is None:
             rows.append(row)
         elif row.fault.kind == "empty":
@@ -97,11 +97,9 @@ def look_over(
         facts.append(f"{counted(len(empty), 'row')} left out for having no text or no label ({lines_told(empty)}).")
     class_names, labels, rows, told = _classes(rows, label, file, problems)
     texts = [row.values[text].strip() for row in rows]
-    groups = [row.values[group] for row in rows] if group else None
+    groups = _groups(rows, group, facts) if group else None
     names = [f"line {row.line}" for row in rows]
     examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, names)
-    if group:
-        facts.append(f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)), 'group')}.")
     return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
 
 
@@ -123,6 +121,17 @@ def lines_told(lines: list[int], most: int = 5) -> str:
     """
     more = f" and {len(lines) - most:,} more" if len(lines) > most else ""
     return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:most]))}{more}"
+
+
+def _groups(rows: list[Row], group: str, facts: list[str]) -> list[str | int]:
+    """Return the group of each row, spelt in any case; a blank cell is a group of its own, the number of its line."""
+    blank = [row.line for row in rows if is_blank(row.values[group])]
+    found = [row.line if is_blank(row.values[group]) else look(row.values[group]).casefold() for row in rows]
+    facts.append(
+        f"Texts with the same {group!r} stand on one side: {counted(len(set(found)) - len(blank), 'group')}"
+        + (f", and {counted(len(blank), 'text')} without one, each by itself ({lines_told(blank)})." if blank else ".")
+    )
+    return found
 
 
 def _classes(
@@ -195,6 +204,7 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
     )
     prepared = Prepared(task, names, facts=list(table.facts), warnings=list(table.warnings))
     tell_unused(prepared, split)
+    _warn_of_one_group(prepared, table)
     if cut := share_above(token_counts(spread(table.texts), preprocess), preprocess.max_length):
         about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
         shortened = counted(round(cut * len(table.texts)), "text")
@@ -218,6 +228,17 @@ def share_above(counts: list[int], length: int) -> float:
     0.25
     """
     return sum(count > length for count in counts) / len(counts)
+
+
+def _warn_of_one_group(prepared: Prepared, table: Table) -> None:
+    """Say so where one author or document outweighs all others, and the parts cannot have their usual sizes."""
+    [(name, most)] = Counter(table.examples.groups or table.lines).most_common(1)
+    if most > len(table.texts) / 2:
+        task = prepared.task
+        prepared.warnings.append(
+            f"One group, {name!r}, holds {most:,} of {counted(len(table.texts), 'text')} and stands on one side, so "
+            f"there are {counted(len(task.test), 'text')} to test and {len(task.validation):,} to choose by."
+        )
 
 
 def _warn_of_copies(prepared: Prepared, table: Table, split: SplitPositions) -> None:
