@@ -122,6 +122,34 @@ def test_a_damaged_card_is_refused(saved, damage):
         models.load(saved)
 
 
+@pytest.mark.parametrize("names", [["no"], ["no", "yes", "perhaps"], [], ["no", 1], "no "])
+def test_class_names_that_do_not_fit_the_outputs_are_refused(saved, names):
+    spec = json.loads((saved / "model.json").read_text())["spec"]
+    change(saved / "model.json", spec=spec | {"class_names": names})
+    with pytest.raises(ValueError, match=r"model\.json is damaged \(\d class names for 2 outputs\)"):
+        models.load(saved)
+
+
+def test_inputs_and_networks_too_large_for_any_memory_are_refused_before_they_take_it(saved, tmp_path):
+    """Without these checks each would ask for terabytes."""
+    pictures = models.save(models.create("resnet_small", num_classes=2), tmp_path / "pictures")
+    card = json.loads((pictures / "model.json").read_text())
+    for wrong in ({"size": 1_000_000}, {"crop": 1e-7}):
+        change(pictures / "model.json", preprocess=card["preprocess"] | wrong)
+        with pytest.raises(ValueError, match=r"asks for inputs of [\d,]+ pixels of a side, and 8,192 are the most"):
+            models.load(pictures)
+    change(pictures / "model.json", preprocess=card["preprocess"], spec=card["spec"] | {"num_classes": 10**10})
+    with pytest.raises(models.TensorsDoNotFitError, match=r"fc\.weight \(2×288 instead of 10000000000×288\)"):
+        models.load(pictures)
+    card = json.loads((saved / "model.json").read_text())
+    change(saved / "model.json", preprocess=card["preprocess"] | {"max_length": 1_000_000})
+    with pytest.raises(ValueError, match="asks for inputs of 1,000,000 tokens, and 512 are the most"):
+        models.load(saved)
+    change(saved / "model.json", preprocess=card["preprocess"], config=card["config"] | {"vocab_size": 10**12})
+    with pytest.raises(models.TensorsDoNotFitError, match="instead of 1000000000000×16"):
+        models.load(saved)
+
+
 def test_a_fetched_model_with_code_of_its_own_is_refused(tmp_path, monkeypatch):
     plant(tmp_path, tmp_path / "ran", "BertConfig")
     change(tmp_path / "config.json", model_type="mine", auto_map={"AutoConfig": "evil.Y"})

@@ -619,3 +619,24 @@ def test_no_step_waits_for_the_gpu():
         fit(tasks.resnet(), task, loss=loss, steps=30, batch_size=16, log_every=1000, evaluate_every=1000, **QUIET)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("label", [2, 5])
+@pytest.mark.parametrize("names", ["ab", "abcdef"])
+def test_a_label_without_an_output_is_refused_before_training(label, names):
+    """PyTorch says "Target 5 is out of bounds", and on a GPU ends the process."""
+    part = data.Split(torch.randn(6, 4), torch.tensor([0, 1, label] * 2))
+    task = data.Task("toy", "Toy", "features", tuple(names), part, part, part, "made up")
+    model = nn.Linear(4, 2)
+    says = (
+        f"Toy has the label {label} to train on, and 2 outputs stand for the labels 0 to 1" if names == "ab" else "head"
+    )
+    with pytest.raises(ValueError, match=says):
+        training.fit(model, task, steps=2)
+
+
+def test_a_label_without_a_class_is_refused_for_a_model_without_a_head():
+    part = data.Split(torch.randn(6, 4), torch.tensor([0, 1, 5] * 2))
+    task = data.Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
+    with pytest.raises(ValueError, match="Toy has the label 5 to train on"):
+        training.fit(nn.Sequential(nn.Linear(4, 2), nn.Tanh()), task, steps=2)

@@ -20,6 +20,7 @@ from tl_course.models.heads import seeded
 from tl_course.models.structure import is_text, unwrap
 from tl_course.models.tensors import (
     TensorsDoNotFitError,
+    check_tensors,
     differences,
     load_tensors,
     portable,
@@ -30,6 +31,8 @@ from tl_course.models.zoo import MODELS, ModelSpec, architecture, equip
 from tl_course.plain_numbers import for_json, whole_number
 
 FORMAT = 1
+# A picture of so many pixels takes 800 MB as float32, and a text of so many tokens is a book.
+MOST_PIXELS, MOST_TOKENS = 8_192, 1_000_000
 
 
 def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | None = None) -> Path:
@@ -104,7 +107,8 @@ def load(path: str | Path) -> nn.Module:
     FileNotFoundError
         When the folder does not hold a saved model.
     ValueError
-        When a file is damaged, was written by a newer version, or asks for code of its own to be run.
+        When a file is damaged, was written by a newer version, asks for code of its own to be run, or for inputs that
+        no memory can take.
     TensorsDoNotFitError
         When the tensors are not those of the model; the message names them.
 
@@ -121,17 +125,45 @@ def load(path: str | Path) -> nn.Module:
         spec = replace(
             spec,
             num_classes=whole_number("num_classes", spec.num_classes, least=1),
-            class_names=spec.class_names and tuple(spec.class_names),
+            class_names=None if spec.class_names is None else tuple(spec.class_names),
         )
+        _check_names(spec, folder)
         preprocess = _preprocess(card["preprocess"], folder)
+        _check_size(preprocess, card["config"], folder)
+        with torch.device("meta"):  # takes no memory, however large the card says that the network is
+            expected = architecture(spec.name, spec.num_classes, card["config"])
+        tensors = read_safetensors(folder / "model.safetensors")
+        check_tensors(expected, tensors, source=str(folder / "model.safetensors"))
         with seeded(0):
             model = architecture(spec.name, spec.num_classes, card["config"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / 'model.json'} is damaged ({error}); save the model again.") from error
-    load_tensors(model, read_safetensors(folder / "model.safetensors"), source=str(folder / "model.safetensors"))
+    load_tensors(model, tensors, source=str(folder / "model.safetensors"))
     equip(model, spec.name, spec.weights, preprocess)
     model.spec = spec
     return model
+
+
+def _check_names(spec: ModelSpec, folder: Path) -> None:
+    names = spec.class_names
+    if names is not None and not (len(names) == spec.num_classes and all(isinstance(name, str) for name in names)):
+        raise ValueError(
+            f"{folder / 'model.json'} is damaged ({len(names)} class names for {spec.num_classes} outputs); save the "
+            "model again."
+        )
+
+
+def _check_size(preprocess: ImagePreprocess | TextPreprocess, config: dict[str, Any] | None, folder: Path) -> None:
+    """Raise ValueError where the inputs would be larger than the network or a memory can take."""
+    if isinstance(preprocess, TextPreprocess):
+        size, most, unit = preprocess.max_length, (config or {}).get("max_position_embeddings", MOST_TOKENS), "tokens"
+    else:
+        size, most, unit = round(preprocess.size / preprocess.crop), MOST_PIXELS, "pixels of a side"
+    if isinstance(most, int) and size > most:
+        raise ValueError(
+            f"{folder / 'model.json'} asks for inputs of {size:,} {unit}, and {most:,} are the most; save the model "
+            "again with a smaller preprocess."
+        )
 
 
 def _spec_to_save(model: nn.Module, class_names: Sequence[str] | None) -> ModelSpec:

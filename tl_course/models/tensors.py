@@ -78,10 +78,15 @@ def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], *, source: str
     tl_course.models.tensors.TensorsDoNotFitError: my file does not fit this Linear: missing: bias; of another
     shape: weight (1×3 instead of 1×2).
     """
+    check_tensors(model, tensors, source=source)
+    model.load_state_dict(dict(tensors), strict=False)
+
+
+def check_tensors(model: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> None:
+    """Raise TensorsDoNotFitError where :func:`load_tensors` would; a network on the meta device will do."""
     difference = differences(model.state_dict(), tensors)
     if difference:
         raise TensorsDoNotFitError(f"{source} does not fit this {type(model).__name__}: {difference}.")
-    model.load_state_dict(dict(tensors), strict=False)
 
 
 def differences(needed: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

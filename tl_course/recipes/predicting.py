@@ -21,7 +21,8 @@ from tl_course.recipes.prepared import Skips, counted
 from tl_course.recipes.texts import lines_told, tell_fault
 from tl_course.training.run import autocast, in_eval
 
-BLOCK = 64
+# So many are asked about at a time, and large images in smaller blocks: 200 MB as float32.
+BLOCK, BLOCK_PIXELS = 64, 2**24
 TABLE_SUFFIXES = {".csv", ".tsv"}
 # What ends so is a file's name, and no text.
 FILE_SUFFIXES = {
@@ -139,6 +140,7 @@ def _images(
     if text is not None:
         raise ValueError("This model was trained on images; --text is for models of texts.")
     files = [file for given in inputs for file in _files(given)]
+    block = max(1, min(BLOCK, BLOCK_PIXELS // network.preprocess.size**2))
     names, pixels = [], []
     for file in tqdm(files, desc="predicting", unit="image", leave=False, disable=len(files) < BLOCK):
         image = read_image(file, network.preprocess.size)
@@ -147,7 +149,7 @@ def _images(
             continue
         names.append(str(file))
         pixels.append(image)
-        if len(pixels) == BLOCK:
+        if len(pixels) == block:
             yield names, torch.stack(pixels)
             names, pixels = [], []
     if pixels:

@@ -221,6 +221,12 @@ def place(model: nn.Module, task: Task, loss: object, workers: Workers) -> None:
             f"the head has {outputs} output{'s' * (outputs != 1)} and {task.title} has {task.num_classes} classes; "
             f"give it a new one with tl.models.replace_head(model, {task.num_classes})."
         )
+    largest = int(task.train.labels.max()) if len(task.train) else 0
+    if largest >= outputs:
+        raise ValueError(
+            f"{task.title} has the label {largest} to train on, and {outputs} outputs stand for the labels 0 to "
+            f"{outputs - 1}; number the classes from 0, without gaps."
+        )
     modules = modules_of(model, loss)
     for module in modules:
         module.to(workers.device)
