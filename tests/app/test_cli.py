@@ -7,6 +7,8 @@ import sys
 import time
 
 import pytest
+import typer
+from rich.markup import render
 from serving import Server, asset_of, contents, leftovers, right, url_source
 
 import tl_course.assets
@@ -42,6 +44,27 @@ def test_every_command_explains_itself(tl, command):
     code, out, _ = tl(*command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+def test_no_help_holds_what_is_taken_for_markup_and_left_out(tl):
+    """Square brackets are rich's: `[default: build]` was shown as nothing."""
+    group = typer.main.get_command(cli.app)
+    for name, command in group.commands.items():
+        for said in (command.help, *(getattr(parameter, "help", None) for parameter in command.params)):
+            assert render(said or "").plain == (said or ""), (name, said)
+
+
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        ("finetune", "NAME-finetuned"),
+        ("run", "build/lessons"),
+        ("start", "workspace in the clone"),
+        ("reset", "workspace"),
+    ],
+)
+def test_help_shows_where_files_go(tl, command, default):
+    assert f"default: ({default}" in " ".join(tl(command, "--help")[1].replace("│", " ").split())
 
 
 def test_a_wrong_option_is_exit_code_2(tl):

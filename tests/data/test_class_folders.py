@@ -7,7 +7,7 @@ from PIL import Image
 
 import tl_course as tl
 from tl_course.data.class_folders import listed_images, part_of, split_folders
-from tl_course.recipes import images
+from tl_course.recipes import images, predicting
 
 
 def pictures(root, folders, *, count=5):
@@ -121,3 +121,39 @@ def test_a_folder_beside_the_splits_can_be_left_out(tmp_path):
     look = images.look_over(tmp_path, "skip")
     assert look.examples.class_names == ("ant", "bee")
     assert "The folder 'extra'" in look.problems.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "message"),
+    [
+        (".txt", "holds 10 .txt files among 11, which are no images; put texts into one table"),
+        (".mp3", "holds 10 .mp3 files among 11, which are no images; give images, such as"),
+        (".npy", "holds 10 .npy files among 11, which are no images; give images"),
+    ],
+)
+def test_a_folder_of_other_files_is_called_what_it_is(tmp_path, suffix, message):
+    pictures(tmp_path, ["pos"], count=1)
+    for number in range(10):
+        (tmp_path / ("pos", "neg")[number % 2]).mkdir(exist_ok=True)
+        (tmp_path / ("pos", "neg")[number % 2] / f"{number}{suffix}").write_text("a fine film")
+    for read in (images.look_over, tl.data.image_folder, predicting._files):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            read(tmp_path)
+
+
+def test_images_with_a_text_beside_each_are_images(tmp_path):
+    pictures(tmp_path, ["ant", "bee"])
+    for file in list(tmp_path.rglob("*.png")):
+        file.with_suffix(".txt").write_text("0 0.5 0.5 1 1")
+    assert len(images.look_over(tmp_path).files) == 20
+
+
+def test_a_folder_with_a_table_or_texts_and_no_class_is_told_so(tmp_path):
+    (tmp_path / "a.txt").write_text("a fine film")
+    with pytest.raises(ValueError, match=r"holds 1 \.txt files among 1, which are no images"):
+        images.look_over(tmp_path)
+    (tmp_path / "mine.csv").write_text("text,label")
+    with pytest.raises(
+        ValueError, match=r"no subfolders with images, but a table; give .*mine\.csv with --text and --label"
+    ):
+        images.look_over(tmp_path)

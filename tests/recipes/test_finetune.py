@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import os
+import shlex
 
 import numpy
 import pytest
@@ -591,8 +592,12 @@ def test_both_commands_explain_themselves(tl):
 @pytest.mark.integration
 def test_the_python_verb_says_what_the_command_says(folder, tmp_path, monkeypatch):
     lines = []
-    settings = finetuning.Settings(out=tmp_path / "mine", model="resnet_small", weights="none", steps=2)
+    out = tmp_path / "my 'own' photos"
+    settings = finetuning.Settings(out=out, model="resnet_small", weights="none", steps=2)
     finished = finetuning.finetune(folder, settings, say=lines.append)
     assert finished.accuracy.n == 4
-    assert lines[-1].startswith(f"Use it: tl-course predict {tmp_path / 'mine'}")
-    assert models.load(tmp_path / "mine").spec.class_names == ("bright", "dark")
+    said, typed = lines[-1].split(": ", 1)
+    assert said == "Use it"
+    assert shlex.split(typed) == ["tl-course", "predict", str(out), "IMAGE_OR_FOLDER"]
+    assert typed in Page((out / "report.html").read_text(encoding="utf-8")).text
+    assert models.load(out).spec.class_names == ("bright", "dark")

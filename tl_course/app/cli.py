@@ -179,7 +179,9 @@ def run(
     names: Annotated[
         list[str] | None, typer.Argument(help="Lessons by number or name; all of them when left out.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the executed copies [default: build/lessons].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the executed copies.", show_default="build/lessons")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Execute also what is up to date.")] = False,
 ) -> None:
     """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails."""
@@ -211,7 +213,9 @@ def start(
         list[str] | None,
         typer.Argument(help="Options for JupyterLab itself, after `--`; in a container as root: -- --allow-root"),
     ] = None,
-    workspace: Annotated[Path | None, typer.Option(help="Your own folder [default: workspace in the clone].")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Your own folder.", show_default="workspace in the clone")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     port: Annotated[
         int, typer.Option(help="Port for JupyterLab; the next free one is taken when it is in use.")
@@ -247,7 +251,9 @@ def _workspace(given: Path | None) -> Path:
 def reset(
     lesson: Annotated[str, typer.Argument(help="A lesson by number or name.")],
     exercise: Annotated[bool, typer.Option("--exercise", help="Its exercise, and not the lesson.")] = False,
-    workspace: Annotated[Path | None, typer.Option(help="Your own folder [default: workspace in the clone].")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Your own folder.", show_default="workspace in the clone")
+    ] = None,
 ) -> None:
     """Give you a fresh copy of one lesson; yours is kept beside it under a numbered name."""
     print(course.reset(_workspace(workspace), lesson, folder="exercises" if exercise else "notebooks"))
@@ -258,7 +264,9 @@ def finetune(
     data: Annotated[
         Path, typer.Argument(help="A folder with a subfolder of images for each class, or a CSV of texts.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder for model and report [default: NAME-finetuned].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for model and report.", show_default="NAME-finetuned")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="CSV: the column with the texts.")] = None,
     label: Annotated[str | None, typer.Option(help="CSV: the column with the classes.")] = None,
     group: Annotated[str | None, typer.Option(help="CSV: the column with author, document …, kept together.")] = None,

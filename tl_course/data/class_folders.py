@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from tl_course.data.task import SPLITS, Problems
 # Beside hidden files, whose names begin with a dot.
 LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic"}
+TEXT_SUFFIXES = {".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".htm", ".html", ".pdf", ".doc", ".docx"}
+OTHER_SUFFIXES = {
+    ".wav", ".mp3", ".flac", ".ogg", ".m4a", ".mp4", ".avi", ".mov", ".mkv", ".npy", ".npz", ".mat", ".h5", ".pkl",
+    ".pt", ".parquet", ".xls", ".xlsx", ".zip", ".tar", ".gz", ".py", ".ipynb", ".dcm", ".nii", ".svg",
+}  # fmt: skip
 PART_WORDS = {
     "train": "train", "training": "train", "trn": "train", "训练": "train",
     "test": "test", "testing": "test", "tst": "test", "holdout": "test", "测试": "test",
@@ -140,6 +146,19 @@ def loose_images(folder: Path) -> list[Path]:
     """Return the images that lie in a folder itself, where they are of no class."""
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not _is_hidden(Path(path.name))]
     return [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def check_images(root: Path, files: Sequence[Path]) -> None:
+    """Raise ValueError where most files say by their names that they are texts, sounds or others, and no images."""
+    count = Counter(file.suffix.lower() for file in files)
+    known = {kind: number for kind, number in count.items() if kind in TEXT_SUFFIXES | OTHER_SUFFIXES}
+    if 2 * sum(known.values()) <= len(files):
+        return
+    kind = max(known, key=known.get)
+    way_out = "give images, such as JPEG or PNG"
+    if kind in TEXT_SUFFIXES:
+        way_out = "put texts into one table (CSV) with a column of texts and one of labels, and give that"
+    raise ValueError(f"{root} holds {known[kind]:,} {kind} files among {len(files):,}, which are no images; {way_out}.")
 
 
 def listed_images(folder: Path) -> list[tuple[str, Path]]:

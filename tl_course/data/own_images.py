@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tl_course.data.class_folders import classes_of, listed_images, pass_over_beside, split_folders
+from tl_course.data.class_folders import check_images, classes_of, listed_images, pass_over_beside, split_folders
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 from tl_course.plain_numbers import whole_number
 
@@ -86,9 +86,9 @@ def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_er
         raise FileNotFoundError(f"There is no folder {root}; give one with a subfolder of images for each class.")
     size = None if size is None else whole_number("size", size, least=1)
     problems = Problems(on_error)
-    found = {
-        part: _decoded(listed_images(folder), root, size, problems) for part, folder in split_folders(root).items()
-    }
+    listed = {part: listed_images(folder) for part, folder in split_folders(root).items()}
+    check_images(root, [file for entries in listed.values() for _, file in entries])
+    found = {part: _decoded(entries, root, size, problems) for part, entries in listed.items()}
     pass_over_beside(root, problems)
     class_names = classes_of({image.name for image in found["train"]}, root, problems)
     _check_one_size([image for images in found.values() for image in images])

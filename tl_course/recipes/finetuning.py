@@ -191,5 +191,4 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
         if sentence not in own:  # those were told at once
             say(f"Note: {sentence}")
     say(f"Report: {finished.out / REPORT}")
-    what = "IMAGE_OR_FOLDER" if finished.prepared.task.kind == "image" else "'a text of yours'"
-    say(f"Use it: tl-course predict {finished.out} {what}")
+    say(f"Use it: {finished.use}")

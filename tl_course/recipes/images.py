@@ -16,7 +16,14 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tl_course.data.class_folders import classes_of, listed_images, pass_over_beside, split_folders
+from tl_course.data.class_folders import (
+    check_images,
+    classes_of,
+    listed_below,
+    listed_images,
+    pass_over_beside,
+    split_folders,
+)
 from tl_course.data.own_images import LIMIT, read_image
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
@@ -63,9 +70,11 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
     problems = Skips(on_error)
     found = [(part, name, file) for part, folder in split_folders(root).items() for name, file in listed_images(folder)]
     if not found:
+        _check_tables(root)
         raise ValueError(
             f"{root} has no subfolders with images; put the images of each class into a subfolder named like the class."
         )
+    check_images(root, [file for _, _, file in found])
     pass_over_beside(root, problems)
     least = 4 - len({part for part, _, _ in found})
     filled = Counter(name for part, name, _ in found if part == "train")
@@ -80,6 +89,15 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
     names = [file.relative_to(root).as_posix() for file in files]
     examples = Examples(labels, class_names, _keys(files), [part for part, _, _ in found], names=names)
     return ImageFolder(root, files, examples, _median_side(files), problems)
+
+
+def _check_tables(root: Path) -> None:
+    tables = sorted(file for file in root.iterdir() if file.suffix.lower() in (".csv", ".tsv"))
+    if tables:
+        raise ValueError(
+            f"{root} has no subfolders with images, but a table; give {tables[0]} with --text and --label."
+        )
+    check_images(root, listed_below(root))
 
 
 def _check_nesting(root: Path, filled: Counter) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tl_course import environment, models
-from tl_course.data.class_folders import IMAGE_SUFFIXES, listed_below
+from tl_course.data.class_folders import IMAGE_SUFFIXES, check_images, listed_below
 from tl_course.data.own_images import read_image
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.tables import is_blank, table_format, table_rows
@@ -162,6 +162,7 @@ def _files(given: str) -> list[Path]:
         files = listed_below(path)
         if not files:
             raise ValueError(f"The folder {path} holds no image; give a folder of images, such as JPEG or PNG.")
+        check_images(path, files)
         return files
     if not path.is_file():
         raise ValueError(

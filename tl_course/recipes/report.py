@@ -339,11 +339,9 @@ def _making(finished: Finished) -> str:
         f"tl_course {__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
     ]
-    what = "IMAGE_OR_FOLDER" if task.kind == "image" else "'a text of yours'"
-    use = f"tl-course predict {finished.out} {what}"
     commands = "".join(
         f"<p>{says}</p>\n<pre>{_text(command)}</pre>\n"
-        for says, command in (("Made by", finished.command), ("To be used with", use))
+        for says, command in (("Made by", finished.command), ("To be used with", finished.use))
         if command
     )
     return f"<h2>How it was made</h2>\n{_items(filter(None, facts))}\n{commands}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,16 @@ from tl_course.recipes.recipe import Outcome
 
 # Below so many test examples an accuracy is little more than a hint.
 FEW_TESTED = 100
+
+
+def typed(path: Path) -> str:
+    """Return a path as it is typed: in quotation marks where it needs them, and never like an option.
+
+    >>> typed(Path("mine")), typed(Path("my photos")), typed(Path("-x"))
+    ('mine', "'my photos'", './-x')
+    """
+    name = f"./{path}" if str(path).startswith("-") else str(path)
+    return subprocess.list2cmdline([name]) if os.name == "nt" else shlex.quote(name)
 
 
 @dataclass
@@ -43,6 +56,12 @@ class Finished:
     seconds: float
     command: str
     seed: int
+
+    @property
+    def use(self) -> str:
+        """What to type to ask the model, as a shell takes it."""
+        what = "IMAGE_OR_FOLDER" if self.prepared.task.kind == "image" else "'a text of yours'"
+        return f"tl-course predict {typed(self.out)} {what}"
 
     @property
     def accuracy(self) -> metrics.Interval:
