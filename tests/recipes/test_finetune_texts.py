@@ -179,6 +179,39 @@ def test_another_script_is_told_and_a_long_text_is_cut_and_counted(tmp_path):
     assert "are English, and 100% of the letters are of another script" in warning
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "\U0001f600",
+        "\u2764\ufe0f",
+        "\U0001f44d\U0001f3fd",
+        "\U0001f1e9\U0001f1ea",
+        "\U0001d41a\U0001d41b",
+        "\u2139",
+        "\uff57\uff4f\uff57",
+    ],
+)
+def test_emoji_and_styled_letters_are_no_foreign_script(tmp_path, mark):
+    file = write(tmp_path / "mine.csv", [[f"{text} {mark}", label] for text, label in rows()])
+    [warning] = texts.read(
+        texts.look_over(file, "review", "stars"), tiny_bert().preprocess, most_training=1000
+    ).warnings
+    assert "of the tokens are emoji, symbols or styled letters, which the tokenizer does not know" in warning
+    assert warning.startswith("About 1")
+    few = [[f"{text} {mark if number == 7 else ''}", label] for number, (text, label) in enumerate(rows())]
+    table = texts.look_over(write(tmp_path / "few.csv", few), "review", "stars")
+    assert not texts.read(table, tiny_bert().preprocess, most_training=1000).warnings
+
+
+def test_another_language_is_told_beside_emoji(tmp_path):
+    lines = [[f"фильм номер {number} \U0001f600", "1" if number % 2 else "5"] for number in range(30)]
+    table = texts.look_over(write(tmp_path / "mine.csv", lines), "review", "stars")
+    assert (
+        "are English, and 100% of the letters"
+        in texts.read(table, tiny_bert().preprocess, most_training=1000).warnings[-1]
+    )
+
+
 def test_a_book_in_a_field_can_be_read(tmp_path):
     lines = [[f"{text} " + "film " * 40_000, label] for text, label in rows(4, 4)]
     assert len(texts.look_over(write(tmp_path / "book.csv", lines), "review", "stars").texts) == 8

@@ -28,6 +28,8 @@ LENGTHS, MAY_BE_CUT = (32, 64, 128, 256), 0.05
 LOOKED_AT = 2_000
 # From these shares on, a reader is told that the tokenizer does not know the language.
 MANY_UNKNOWN, MANY_FOREIGN = 0.05, 0.3
+# Unicode's classes of emoji, of what joins and colours them, and of those that are too new to have one.
+SYMBOLS = {"So", "Sk", "Sm", "Cf", "Cn", "Co", "Me"}
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,14 @@ def _warn_of_copies(prepared: Prepared, table: Table, split: SplitPositions) -> 
 
 def _warn_of_language(prepared: Prepared, table: Table, preprocess: TextPreprocess) -> None:
     sample = spread(table.texts)
-    unknown, foreign = unknown_share(sample, preprocess), foreign_share(sample)
+    lettered = [without_symbols(text) for text in sample]
+    unknown, foreign = unknown_share(lettered, preprocess), foreign_share(sample)
+    symbols = unknown_share(sample, preprocess) if lettered != sample else 0.0
+    if symbols - unknown >= MANY_UNKNOWN:
+        prepared.warnings.append(
+            f"About {symbols - unknown:.0%} of the tokens are emoji, symbols or styled letters, which the tokenizer "
+            "does not know; what they say is not seen."
+        )
     if unknown >= MANY_UNKNOWN or foreign >= MANY_FOREIGN:
         prepared.warnings.append(
             f"The network and its tokenizer are English, and {foreign:.0%} of the letters are of another script "
@@ -286,11 +295,29 @@ def unknown_share(texts: list[str], preprocess: TextPreprocess) -> float:
 
 
 def foreign_share(texts: list[str]) -> float:
-    """Return which share of the letters is not Latin.
+    """Return which share of the letters is not Latin; emoji and styled letters are not counted.
 
-    >>> foreign_share(["good"]), foreign_share(["хорошо"]), foreign_share(["ab 好"])
-    (0.0, 1.0, 0.3333333333333333)
+    >>> [foreign_share([text]) for text in ("good", "хорошо", "ab 好", "\u2139 \U0001d41a")]
+    [0.0, 1.0, 0.3333333333333333, 0.0]
     """
     letters = Counter(letter for text in texts for letter in text if letter.isalpha())
+    letters = Counter({letter: count for letter, count in letters.items() if not _is_symbol(letter)})
     foreign = sum(count for letter, count in letters.items() if "LATIN" not in unicodedata.name(letter, ""))
     return foreign / max(letters.total(), 1)
+
+
+def without_symbols(text: str) -> str:
+    """Put spaces for emoji, symbols and styled letters.
+
+    >>> without_symbols("so good \U0001f600!"), without_symbols("хорошо")
+    ('so good  !', 'хорошо')
+    """
+    return text if text.isascii() else "".join(" " if _is_symbol(letter) else letter for letter in text)
+
+
+def _is_symbol(letter: str) -> bool:
+    """Say whether a letter is an emoji or a part of one, a symbol, or a Latin letter in disguise (bold, circled)."""
+    if letter.isascii():
+        return False
+    styled = letter.isalpha() and unicodedata.normalize("NFKC", letter).isascii()
+    return styled or unicodedata.category(letter) in SYMBOLS or letter in "\ufe0e\ufe0f"
