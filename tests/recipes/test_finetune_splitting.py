@@ -225,6 +225,12 @@ def test_groups_that_cannot_be_divided_are_refused_with_the_numbers():
         split_examples(pairs, most_training=1000)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_one_large_group_leaves_is_shared_by_validation_and_test(seed):
+    split = split_examples(with_groups({"a": 50, "b": 50}, *[{"a": 2, "b": 2}] * 5), most_training=1000, seed=seed)
+    assert sorted(len(split.positions[part]) for part in ("validation", "test")) in ([8, 8], [8, 12])
+
+
 def test_many_groups_are_divided_quickly():
     labels = torch.arange(3_000) % 3
     stays, held = hold_out(labels, [number // 2 for number in range(3_000)], 0.2, 0)

@@ -267,6 +267,8 @@ def hold_out(
     mine = labels.numpy()
     counts = numpy.stack([numpy.bincount(mine[document], minlength=int(mine.max()) + 1) for document in documents])
     wanted = numpy.array([share(count, fraction) for count in counts.sum(0).tolist()])
+    divisible = counts.sum(0) - counts.max(0)  # beside the largest group of a class, which others must share
+    wanted = numpy.minimum(wanted, numpy.maximum(divisible // leave, 1))
     random, best, merit = generator(seed), [], None
     for attempt in range(min(TRIES, max(2, MOST_TRIED // len(documents)))):
         order = torch.randperm(len(documents), generator=random).tolist()
