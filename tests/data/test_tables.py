@@ -119,3 +119,16 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path, header):
 
 def test_other_columns_may_have_one_name(tmp_path):
     assert found(write(tmp_path, ["what,id,mood,id", "fine,3,good,4"]))[0].others == ("3", "4")
+
+
+def test_a_column_s_name_may_go_over_lines_and_lines_may_end_as_on_old_computers(tmp_path):
+    [row] = found(write(tmp_path, ['"what\nelse",mood,id', "fine,good,7"]), ["what else", "mood"])
+    assert (row.values, row.others, row.line) == ({"what else": "fine", "mood": "good"}, ("7",), 3)
+    (tmp_path / "old.csv").write_bytes(b"sep=;\rwhat;mood\rfine;good\rwell;bad\r")
+    rows = found(tmp_path / "old.csv")
+    assert [(row.line, row.values["mood"], row.fault) for row in rows] == [(3, "good", None), (4, "bad", None)]
+
+
+def test_a_quotation_mark_that_spoils_the_header_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"mine\.csv has no column 'what'"):
+        found(write(tmp_path, ['"what,mood', *ROWS]))

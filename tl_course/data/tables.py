@@ -139,23 +139,31 @@ def table_format(
             start = stream.read(4096)
         encoding = _encoding_of(file, start, encoding)
         with file.open(encoding=encoding, errors="replace", newline="") as stream:
-            line = stream.readline()
-            said = re.fullmatch(r"\ufeff?\"?sep=(.|\\t)\"?", line.rstrip("\r\n"), re.IGNORECASE)
-            if said:
-                line, delimiter = stream.readline(), delimiter or said[1].replace("\\t", "\t")
+            said = re.fullmatch(r"\ufeff?\"?sep=(.|\\t)\"?", stream.readline().rstrip("\r\n"), re.IGNORECASE)
+        if said:
+            delimiter = delimiter or said[1].replace("\\t", "\t")
+        above = int(bool(said))
+        names = {each: _header(file, encoding, each, above) for each in ([delimiter] if delimiter else DELIMITERS)}
     except LookupError as error:
         raise ValueError(f"There is no encoding {encoding!r}; utf-8, cp1252 and latin-1 are usual ones.") from error
     except UnicodeError as error:
         raise ValueError(f"{file.name} is not written in {encoding} ({error}); name its encoding.") from error
     except OSError as error:
         raise ValueError(f"{file} cannot be read ({error.strerror}); give a file that you may read.") from error
-    names = {
-        each: tuple(map(plain, next(csv.reader([line], delimiter=each), [])))
-        for each in ([delimiter] if delimiter else DELIMITERS)
-    }
     wanted = set(map(plain, columns))
     likely = max(names, key=lambda each: (len(wanted & set(names[each])), len(names[each])))
-    return TableFormat(file, encoding, likely, names[likely], int(bool(said)))
+    return TableFormat(file, encoding, likely, names[likely], above)
+
+
+def _header(file: Path, encoding: str, delimiter: str, above: int) -> tuple[str, ...]:
+    """Return the names of the columns; a name may go over several lines."""
+    with file.open(encoding=encoding, errors="replace", newline="") as stream:
+        for _ in range(above):
+            stream.readline()
+        try:
+            return tuple(map(plain, next(csv.reader(stream, delimiter=delimiter), [])))
+        except csv.Error:  # a quotation mark that is never closed, of a separator that is not this table's, say
+            return ()
 
 
 def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
