@@ -212,6 +212,25 @@ def test_another_language_is_told_beside_emoji(tmp_path):
     )
 
 
+def test_rows_swallowed_by_a_quotation_mark_are_told(tmp_path):
+    lines = [f"{text},{label}" for text, label in rows(10, 10)]
+    lines[4] = '"' + lines[4]
+    lines[8] = lines[8].replace(",", '",')
+    file = tmp_path / "mine.csv"
+    file.write_text("\n".join(["review,stars", *lines]))
+    message = r"mine\.csv, line 6, begins a text that goes to line 10 and holds what looks like 3 rows"
+    with pytest.raises(ValueError, match=message):
+        texts.look_over(file, "review", "stars")
+    table = texts.look_over(file, "review", "stars", on_error="skip")
+    assert len(table.texts) == 15
+    assert table.warnings[0].startswith("1 row left out as broken. The first: mine.csv, line 6, begins")
+
+
+def test_a_text_of_several_lines_is_whole(tmp_path):
+    lines = [[f"{text}\nfood,5\nfirst, second\nso much", label] for text, label in rows(5, 5)]
+    assert len(texts.look_over(write(tmp_path / "mine.csv", lines), "review", "stars").texts) == 10
+
+
 def test_a_book_in_a_field_can_be_read(tmp_path):
     lines = [[f"{text} " + "film " * 40_000, label] for text, label in rows(4, 4)]
     assert len(texts.look_over(write(tmp_path / "book.csv", lines), "review", "stars").texts) == 8

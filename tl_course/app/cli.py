@@ -270,7 +270,7 @@ def finetune(
     text: Annotated[str | None, typer.Option(help="CSV: the column with the texts.")] = None,
     label: Annotated[str | None, typer.Option(help="CSV: the column with the classes.")] = None,
     group: Annotated[str | None, typer.Option(help="CSV: the column with author, document …, kept together.")] = None,
-    encoding: Annotated[str, typer.Option(help="CSV: how it is written.")] = "utf-8-sig",
+    encoding: Annotated[str, typer.Option(help="CSV: its encoding, if not UTF-8: cp1252 …")] = "utf-8-sig",
     model: Annotated[str, typer.Option(help="A network by name; `auto` looks at the data.")] = "auto",
     weights: Annotated[str | None, typer.Option(help="What it was trained on before; `none` for random.")] = None,
     size: Annotated[int | None, typer.Option(min=3, help="Pixels of a side, or tokens of a text.")] = None,
@@ -302,7 +302,7 @@ def predict(
     text: Annotated[
         str | None, typer.Option(help="The inputs are CSVs; the column with the texts. Others go into the answers.")
     ] = None,
-    encoding: Annotated[str, typer.Option(help="CSV: how it is written.")] = "utf-8-sig",
+    encoding: Annotated[str, typer.Option(help="CSV: its encoding, if not UTF-8: cp1252 …")] = "utf-8-sig",
     top: Annotated[int, typer.Option(help="How many classes to name.")] = 3,
     table: Annotated[Path | None, typer.Option("--csv", help="Write the answers to this file.")] = None,
     on_error: Annotated[str, typer.Option(help="With broken images and rows: raise or skip.")] = "raise",

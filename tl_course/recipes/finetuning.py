@@ -35,7 +35,7 @@ class Settings:
         Length of fine-tuning; by default it follows the number of examples. 0 steps for the linear probe alone.
     seed : int
     on_error : {"raise", "skip"}
-        What to do with broken images and with classes too small.
+        What to do with broken images and rows, and with classes too small.
     flip : bool
         Mirror training images at random; not for letters, arrows and the like.
     text, label, group : str, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import unicodedata
 import warnings
 from collections import Counter
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from tl_course.data.labels import holding_several, look, number_or_text, settle_labels
 from tl_course.data.preprocess import TextPreprocess
-from tl_course.data.tables import DELIMITERS, Row, is_blank, table_format, table_rows
+from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_format, table_rows
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
@@ -89,6 +90,7 @@ def look_over(
             empty.append(row.line)
         else:
             tell_fault(file, row, table.encoding, problems)
+    rows = _whole(rows, table, text, label, problems)
     broken, warnings = problems.notes, []
     if broken:
         warnings.append(f"{counted(len(broken), 'row')} left out as broken. The first: {broken[0]}")
@@ -103,6 +105,31 @@ def look_over(
     names = [f"line {row.line}" for row in rows]
     examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, names)
     return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
+
+
+def _whole(rows: list[Row], table: TableFormat, text: str, label: str, problems: Skips) -> list[Row]:
+    """Return the rows but those whose text holds other rows: a quotation mark was closed only far below."""
+    known = {row.values[label] for row in rows}
+    kept = []
+    for row in rows:
+        inner = row.values[text].splitlines()[1:]
+        found = inner[:-1]  # what is swallowed ends within a row
+        if found and all(_is_row(line, table, label, known) for line in found):
+            problems.add(
+                f"{table.file.name}, line {row.line - len(inner)}, begins a text that goes to line {row.line} and holds "
+                f"what looks like {counted(len(found), 'row')}, as after a quotation mark that was never closed",
+                "correct the row",
+            )
+        else:
+            kept.append(row)
+    return kept
+
+
+def _is_row(line: str, table: TableFormat, label: str, known: set[str]) -> bool:
+    if table.delimiter not in line:
+        return False
+    cells = next(csv.reader([line], delimiter=table.delimiter), [])
+    return len(cells) == len(table.header) and cells[table.places([label])[label]] in known
 
 
 def tell_fault(file: Path, row: Row, encoding: str, problems: Skips) -> None:
