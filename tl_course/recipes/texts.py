@@ -116,8 +116,8 @@ def _whole(rows: list[Row], table: TableFormat, text: str, label: str, problems:
         found = inner[:-1]  # what is swallowed ends within a row
         if found and all(_is_row(line, table, label, known) for line in found):
             problems.add(
-                f"{table.file.name}, line {row.line - len(inner)}, begins a text that goes to line {row.line} and holds "
-                f"what looks like {counted(len(found), 'row')}, as after a quotation mark that was never closed",
+                f"{table.file.name}, line {row.line - len(inner)}, begins a text that goes to line {row.line} and "
+                f"holds what looks like {counted(len(found), 'row')}, as after a quotation mark that was never closed",
                 "correct the row",
             )
         else:
