@@ -103,7 +103,7 @@ def look_over(
     texts = [row.values[text].strip() for row in rows]
     groups = _groups(rows, group, facts) if group else None
     names = [f"line {row.line}" for row in rows]
-    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, names)
+    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, names=names)
     return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
 
 
