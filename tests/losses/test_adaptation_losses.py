@@ -176,6 +176,8 @@ def test_texts_of_different_lengths(batch_norm):
     loss = losses.CORAL(model, target, batch_norm=batch_norm, batch_size=4)
     batch = next(iter(batches(source, model, batch_size=5)))
     model.eval()
+    with torch.no_grad():
+        model.classifier.weight *= 100  # or all texts would have nearly the same answers
     torch.testing.assert_close(loss(model, batch)["cross_entropy"], losses.cross_entropy(model, batch)["cross_entropy"])
     fit(model, source, loss=loss, steps=2, batch_size=5, **QUIET)
 

@@ -110,6 +110,8 @@ def test_delta_refuses_what_does_not_fit():
         losses.DELTA(net, ["0", "2"], channel_weights={"0": ones(5)})
     with pytest.raises(ValueError, match="cannot be compared"):
         losses.delta([ones(2, 3)], [ones(2, 4)])
+    with pytest.raises(ValueError, match="cannot be compared"):
+        losses.delta([ones(3)], [ones(3)])  # one number for each example has no channels
     with pytest.raises(ValueError, match="same layers on every side"):
         losses.delta([ones(2, 3)], [])
     with pytest.raises(ValueError, match=r"shape \(4,\) do not fit a layer of 3"):

@@ -120,3 +120,11 @@ def test_relations_weigh_as_published_unless_told_otherwise(seed):
         terms = losses.RelationalDistillation(teacher, **options)(student, batch)
         torch.testing.assert_close(terms["distance"], distance * losses.relational_distance(own, wanted))
         torch.testing.assert_close(terms["angle"], angle * losses.relational_angle(own, wanted))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_distances_are_as_exact_far_from_the_origin(seed):
+    """A distance worked out from a product of matrices loses its digits there."""
+    student, teacher = draw(seed, 40, 3).float() + 1000, draw(seed + 10, 40, 5).float() - 1000
+    exact = losses.relational_distance(student.double(), teacher.double())
+    torch.testing.assert_close(losses.relational_distance(student, teacher).double(), exact, rtol=1e-4, atol=0)
