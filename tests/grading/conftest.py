@@ -25,6 +25,12 @@ def client():
 
 
 @pytest.fixture(scope="session")
+def walls(client):
+    """What holds around learners' code on this system."""
+    return client.trial(QUICK).walls
+
+
+@pytest.fixture(scope="session")
 def sheet():
     return worksheet("02", catalogue.questions("02"), [EXERCISES], [])
 

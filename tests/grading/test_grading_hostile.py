@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from classroom import HOSTILE, POINTS, QUICK, left_behind, notebook
 
-from tl_course.grading.sandbox import COVERED, IN_MEMORY, NO_NETWORK
+from tl_course.grading.sandbox import COVERED, IN_MEMORY, NO_NETWORK, OWN_PROCESSES
 from tl_course.grading.server_client import ServerClient, private_folders
 
 
@@ -128,11 +128,6 @@ def test_one_submission_leaves_nothing_for_the_next(marks, walls):
     assert not any(Path(place, "note").exists() for place in ("/tmp", "/var/tmp", "/dev/shm"))
 
 
-@pytest.fixture
-def walls(client):
-    return client.trial(QUICK).walls
-
-
 BARE = """
 import dataclasses, json, os, sys, tempfile
 from pathlib import Path
@@ -169,7 +164,7 @@ def test_without_namespaces_the_limits_hold_and_nothing_is_left():
     assert done.returncode == 0, done.stderr
     ends = {kind: (end, last) for kind, end, last in map(json.loads, done.stdout.splitlines())}
     assert len(ends) == 4, done.stderr
-    assert all(NO_NETWORK not in end["walls"] for end, _ in ends.values())
+    assert all(COVERED not in end["walls"] and OWN_PROCESSES not in end["walls"] for end, _ in ends.values())
     assert ends["background process"][1][-1]["finished"] is True
     assert ends["loop that ignores signals"][0]["end"] == "time"
     assert not left_behind()

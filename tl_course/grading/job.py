@@ -64,11 +64,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What a grading came to: the results, how learners' code was held, and the files that were written."""
+    """What a grading came to: the results, how learners' code was held, and the files that were written.
+
+    Attributes
+    ----------
+    sheet : Worksheet
+    results : list of Graded
+    walls : tuple of str or None
+        What held around learners' code, as it was measured at the start; None if none was run.
+    files : list of pathlib.Path
+    """
 
     sheet: Worksheet
     results: list[Graded]
-    walls: tuple[str, ...]
+    walls: tuple[str, ...] | None
     files: list[Path]
 
     def in_words(self) -> list[str]:
@@ -81,7 +90,7 @@ class Report:
             lines.append(f"{unread} without a notebook that could be graded; the table says why.")
         if unchecked:
             lines.append(f"{unchecked} that the grader could not run: look for 'unchecked' in the table.")
-        missing = [wall for wall in WALLS if self.walls and wall not in self.walls]
+        missing = [wall for wall in WALLS if self.walls is not None and wall not in self.walls]
         if missing:
             lines.append(f"Not to be had here: {', '.join(missing)}. docs/grading.md says what that means.")
         return [*lines, f"{', '.join(map(str, self.files))}"]
@@ -111,9 +120,10 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     submissions = find(job.submissions)
     sheet = _sheet(job)
     out = _outputs(job.out)
-    hidden = [job.submissions.resolve(), out["state"].resolve()]
+    kept = Kept(out["state"])
+    hidden = [job.submissions, *out.values()]
     clients = [ServerClient(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
-    grader = _Grader(job, sheet, Kept(out["state"]), clients)
+    grader = _Grader(job, sheet, kept, clients)
     results = grader.all(submissions, progress)
     results = table.with_twins(results)
     table.write(out["table"], results, sheet)
@@ -169,7 +179,7 @@ class _Grader:
     def __init__(self, job: Job, sheet: Worksheet, kept: Kept, clients: list[ServerClient]):
         self.job, self.sheet, self.kept, self.clients = job, sheet, kept, clients
         self.free: SimpleQueue[ServerClient] = SimpleQueue()
-        self.walls: tuple[str, ...] = ()
+        self.walls: tuple[str, ...] | None = None
         self.stopped = threading.Event()
         self.tried: list[ServerClient] = []
         for client in clients:
@@ -213,7 +223,8 @@ class _Grader:
 
     def _run(self, client: ServerClient, steps: list[dict], limits: Limits) -> Attempt:
         if client not in self.tried:
-            self.walls = client.trial(self.job.limits).walls
+            held = client.trial(self.job.limits).walls
+            self.walls = held if self.walls is None else tuple(wall for wall in self.walls if wall in held)
             self.tried.append(client)
         attempt = client.run(steps, limits)
         if self.stopped.is_set():

@@ -1,10 +1,10 @@
 """Walls around a learner's code, and the keeper who watches it from outside and ends it.
 
 The keeper is a process of its own. On Linux it takes namespaces of its own first, as root or, where the system allows
-it, as an ordinary user: then there is no network, no process but the learner's can be seen, the course's answers and
-the class's submissions are covered, and files live in memory. The learner's process is the first of its namespace: when
-it ends, the kernel ends all others in it. Where there are no namespaces, the limits remain, and the keeper hunts down
-what is left.
+it, as an ordinary user: then there is no network, and no process but the learner's can be seen. The learner's process
+is the first of its namespace: when it ends, the kernel ends all others in it. It goes behind a root of files of its own
+(`rooms`). Where there are no namespaces, the limits and the forbidden calls of the kernel remain (`forbidden`), and the
+keeper hunts down what is left.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -26,20 +26,19 @@ from pathlib import Path
 import psutil
 
 from tl_course.exercises import Question
-from tl_course.grading import framing, runner, system
+from tl_course.grading import forbidden, framing, rooms, runner, system
 from tl_course.grading.limits import MEBIBYTE, Limits
 
 LOOK_EVERY_SECONDS = 0.03
 LOADING_BYTES = 512 * MEBIBYTE
 """Address space for libraries that an answer loads, which is not memory."""
-SHARED_FOLDERS = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")))
-"""Where everybody may write."""
 MESSAGES_A_STEP = 3
 FREE_DESCRIPTOR = 100
 
-NO_NETWORK, OWN_PROCESSES, OWN_PROC, COVERED = "no network", "own processes", "own /proc", "answers covered"
-IN_MEMORY, ANOTHER_USER, NO_RIGHTS = "files in memory", "another user", "no rights"
-WALLS = (NO_NETWORK, OWN_PROCESSES, OWN_PROC, COVERED, IN_MEMORY, NO_RIGHTS)
+NO_NETWORK, NO_SOCKETS, OWN_PROCESSES, OWN_PROC = "no network", "no outside sockets", "own processes", "own /proc"
+COVERED, READ_ONLY, IN_MEMORY = "answers covered", "other files read-only", "files in memory"
+ALL_COUNTED, ANOTHER_USER, NO_RIGHTS = "all memory counted", "another user", "no rights"
+WALLS = (NO_NETWORK, NO_SOCKETS, OWN_PROCESSES, OWN_PROC, COVERED, READ_ONLY, IN_MEMORY, ALL_COUNTED, NO_RIGHTS)
 """What holds where a system gives all it can."""
 
 
@@ -55,95 +54,88 @@ def keep(request: dict, questions: Mapping[str, Question], forward: Callable[[by
     limits, told_to_end = Limits(**request["limits"]), []
     signal.signal(signal.SIGTERM, lambda *_: told_to_end.append(True))
     system.adopt_orphans()
-    folder = Path(tempfile.mkdtemp(prefix="room-", dir=request["scratch"]))
+    folder = Path(tempfile.mkdtemp(prefix="room-", dir=request["scratch"])).resolve()
     folder.chmod(0o711)
-    walls, room = _put_up_walls(request, folder, limits)
+    (folder / "home").mkdir()
+    sockets = rooms.sockets()
+    walls = _take_namespaces()
+    own_processes = OWN_PROCESSES in walls
     messages, mine = os.pipe()
     ready, tell_ready = os.pipe()
     user = _unused_user(os.getpid())
     learner = os.fork()
     if learner == 0:
-        _be_the_learner(request, questions, limits, room, walls, (mine, tell_ready), user)
+        _be_the_learner(request, questions, limits, (folder, sockets), walls, (mine, tell_ready), user)
     os.close(mine)
     os.close(tell_ready)
     try:
         told = json.loads(os.read(ready, 65536) or b"{}")
-        walls = told.get("walls", walls)
+        walls = told.get("walls", [])
         watch = _Watch(learner, limits, told.get("memory", 0), told_to_end, own_proc=OWN_PROC in walls)
         most = MESSAGES_A_STEP * (len(request["steps"]) + 1)
         end, code = watch.until_the_end(messages, forward, most)
     finally:
-        _end_all(learner, OWN_PROCESSES in walls)
+        _end_all(learner, own_processes)
     return {"end": end, "code": code, "walls": walls}
 
 
 def sweep(scratch: Path) -> None:
-    """Delete what learners' code left in a folder, locked or not."""
-    for room in scratch.iterdir():
-        shutil.rmtree(room, onerror=_insist)
+    """Delete what learners' code left in a folder: locked or not, and however deep its folders lie in one another."""
+    for room in list(scratch.iterdir()):
+        _delete(room)
+
+
+def _delete(place: Path) -> None:
+    """Delete one folder with all that is in it; each inner folder is brought up first, so that no path gets long."""
+    waiting, count = [place], 0
+    while waiting:
+        here = waiting.pop()
+        with contextlib.suppress(OSError):
+            if not here.is_dir() or here.is_symlink():
+                here.unlink()
+                continue
+            here.chmod(0o700)
+            for name in os.listdir(here):
+                inner = here / name
+                with contextlib.suppress(OSError):
+                    if inner.is_symlink() or not inner.is_dir():
+                        inner.unlink()
+                        continue
+                    inner.chmod(0o700)
+                    count += 1
+                    waiting.append(inner.rename(place.with_name(f"{place.name}~{count}")))
+            here.rmdir()
 
 
 # --- walls -----------------------------------------------------------------------------------------------------------
 
 
-def _put_up_walls(request: dict, folder: Path, limits: Limits) -> tuple[list[str], Path]:
-    """Take namespaces and cover files. Returns what could be done, and the folder for the learner's files."""
-    for name in ("home", "nothing"):
-        (folder / name).mkdir()
+def _take_namespaces() -> list[str]:
+    """Leave the system's network and processes, and be able to change what is mounted; returns what that gave."""
     spaces = system.NEW_MOUNTS | system.NEW_NETWORK | system.NEW_PROCESSES | system.NEW_IPC | system.NEW_HOST
-    if os.geteuid() != 0 and not system.own_identity():
+    if (os.geteuid() != 0 and not system.own_identity()) or not system.unshare(spaces):
+        return []
+    return [NO_NETWORK, OWN_PROCESSES]
+
+
+def _shut_in(request: dict, folder: Path, sockets: list[Path], limits: Limits) -> tuple[list[str], Path]:
+    """Go behind a root of our own. Returns what holds there, and the folder for the learner's files."""
+    if not system.keep_mounts_to_ourselves():
         return [], folder
-    if not system.unshare(spaces):
+    room = rooms.Room(
+        show=request["needed"], empty=request["private"], hide=[*request["hide"], *map(str, sockets)], size=limits.room
+    )
+    if not room.build(folder):
         return [], folder
-    walls = [NO_NETWORK, OWN_PROCESSES]
-    if not (system.keep_mounts_to_ourselves() and system.mount_memory(folder, limits.room)):
-        return walls, folder
-    for name in ("home", "nothing"):
-        (folder / name).mkdir()
-    folder.chmod(0o1777)
-    (folder / "nothing").chmod(0o111)
-    emptied = all([_empty(Path(place), request["needed"], folder) for place in request["private"]])
-    if emptied and _hide(request["hide"], folder / "nothing"):
-        walls.append(COVERED)
-    room = folder
-    for place in sorted(SHARED_FOLDERS, key=folder.is_relative_to):  # the one that our folder lies in, last
-        if not place.is_dir() or place.is_symlink():
-            continue
-        if _is_needed(place, request["needed"]) or not system.cover(place, by=folder):
-            return walls, room
-        room = place if folder.is_relative_to(place) else room
-    return [*walls, IN_MEMORY], room
-
-
-def _empty(place: Path, needed: list[str], folder: Path) -> bool:
-    """Show of a folder only what is needed, and that for reading only; also where the folder is closed to others."""
-    kept = sorted({Path(path) for path in needed if Path(path) != place and Path(path).is_relative_to(place)})
-    kept = [path for path in kept if not set(path.parents) & set(kept) and path.is_dir()]
-    aside = [folder / f"aside-{number}" for number, _ in enumerate(kept)]
-    for stand_in, path in zip(aside, kept, strict=True):
-        stand_in.mkdir()
-        system.cover(stand_in, by=path)
-    done = system.mount_memory(place, MEBIBYTE)
-    for stand_in, path in zip(aside, kept, strict=True):
-        path.mkdir(parents=True)
-        done = system.cover(path, by=stand_in) and system.make_read_only(path) and system.uncover(stand_in) and done
-        stand_in.rmdir()
-    return done
-
-
-def _hide(places: list[str], nothing: Path) -> bool:
-    """Cover files by nothing and folders by an empty one."""
-    covered: set[Path] = set()
-    for place in sorted(Path(place) for place in places if os.path.exists(place)):
-        if not covered & {place, *place.parents}:
-            if not system.cover(place, nothing if place.is_dir() else Path(os.devnull)):
-                return False
-            covered.add(place)
-    return True
-
-
-def _is_needed(place: Path, needed: list[str]) -> bool:
-    return any(Path(path).is_relative_to(place) for path in needed)
+    walls = [NO_SOCKETS, COVERED, IN_MEMORY]
+    if system.mount_processes(folder / "proc"):
+        walls.append(OWN_PROC)
+    own = OWN_PROC in walls or system.unshare(system.NEW_MOUNTS)  # else the keeper, who watches in /proc, came along
+    walls += [READ_ONLY] if room.lock(folder) else []
+    if not (own and system.change_root(folder)):
+        system.uncover(folder)
+        return [], folder
+    return walls, rooms.FREE
 
 
 # --- in the learner's process, before the learner's code -------------------------------------------------------------
@@ -153,7 +145,7 @@ def _be_the_learner(
     request: dict,
     questions: Mapping[str, Question],
     limits: Limits,
-    room: Path,
+    place: tuple[Path, list[Path]],
     walls: list[str],
     pipes: tuple[int, int],
     user: int,
@@ -161,17 +153,25 @@ def _be_the_learner(
     """Go behind the walls and take the steps. Never returns."""
     try:
         os.setsid()
+        os.umask(0o022)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if OWN_PROCESSES in walls and system.mount_processes():
-            walls = [*walls, OWN_PROC]
         messages, ready = _close_all_but(*pipes)
-        home = room / "home"
+        folder, sockets = place
+        memory = _memory("self")
         _set_limits(limits)
+        if OWN_PROCESSES in walls:
+            gained, folder = _shut_in(request, folder, sockets, limits)
+            walls = [*walls, *gained]
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
         walls = [*walls, *_step_down(home, user)]
         os.environ.update(HOME=str(home), TMPDIR=str(home), USER="learner", LOGNAME="learner")
         tempfile.tempdir = None
         os.chdir(home)
-        os.write(ready, json.dumps({"walls": walls, "memory": _memory("self")}).encode())
+        walls = _forbid(walls)
+        if "outside" in request:
+            walls = _measured(walls, request)
+        os.write(ready, json.dumps({"walls": walls, "memory": memory}).encode())
         os.close(ready)
 
         def send(message: bytes) -> None:
@@ -181,6 +181,61 @@ def _be_the_learner(
         os._exit(0)
     except BaseException:
         os._exit(70)
+
+
+def _forbid(walls: list[str]) -> list[str]:
+    """Forbid calls of the kernel, and all sockets where nothing else keeps those of other programs away."""
+    open_to_sockets = NO_SOCKETS not in walls
+    if not forbidden.forbid(sockets=open_to_sockets):
+        return walls if not open_to_sockets else [wall for wall in walls if wall != NO_NETWORK]
+    gained = [NO_NETWORK, NO_SOCKETS] if open_to_sockets else []
+    gained += [ALL_COUNTED] if IN_MEMORY in walls else []
+    return list(dict.fromkeys([*walls, *gained]))
+
+
+def _measured(walls: list[str], request: dict) -> list[str]:
+    """The walls without those that something gets through, tried as the learner's code would."""
+    outside = request["outside"]
+    lost = set()
+    if outside["port"] and _reaches(socket.AF_INET, ("127.0.0.1", outside["port"])):
+        lost.add(NO_NETWORK)
+    if outside["socket"] and _reaches(socket.AF_UNIX, outside["socket"]):
+        lost |= {NO_SOCKETS, NO_NETWORK}  # a program outside can be asked for what the network gives
+    if any(_shows(place) for place in request["hide"]):
+        lost.add(COVERED)
+    folders = [request["scratch"], "/", *(os.path.dirname(place) for place in request["hide"])]
+    folders = [place for place in folders if not Path(place).is_relative_to(rooms.FREE)]
+    if any(map(_takes, [*folders, *request["needed"]])):
+        lost.add(READ_ONLY)
+    return [wall for wall in walls if wall not in lost]
+
+
+def _reaches(family: int, address: object) -> bool:
+    """Whether somebody answers at an address."""
+    with contextlib.suppress(OSError), socket.socket(family) as one:
+        one.settimeout(1)
+        one.connect(address)
+        return True
+    return False
+
+
+def _shows(place: str) -> bool:
+    """Whether there is anything to read at a place."""
+    with contextlib.suppress(OSError):
+        return bool(os.listdir(place))
+    with contextlib.suppress(OSError), open(place, "rb") as file:
+        return bool(file.read(1))
+    return False
+
+
+def _takes(folder: str) -> bool:
+    """Whether a file can be made in a folder."""
+    name = os.path.join(folder, f".tl-course-{os.getpid()}-{os.urandom(4).hex()}")
+    with contextlib.suppress(OSError):
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.unlink(name)
+        return True
+    return False
 
 
 def _close_all_but(messages: int, ready: int) -> tuple[int, int]:
@@ -385,11 +440,3 @@ def _descendants() -> list[int]:
     with contextlib.suppress(psutil.Error, OSError):
         return [child.pid for child in psutil.Process().children(recursive=True)]
     return []
-
-
-def _insist(function: Callable, path: str, _: object) -> None:
-    """Delete what a learner's code has locked against deleting, as far as that goes."""
-    with contextlib.suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700, follow_symlinks=not os.path.islink(path))
-        function(path)

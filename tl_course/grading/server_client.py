@@ -8,21 +8,21 @@ import json
 import os
 import secrets
 import select
-import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import tl_course
 from tl_course import environment
 from tl_course.exercises import catalogue
-from tl_course.grading import framing
+from tl_course.grading import framing, sandbox
 from tl_course.grading.limits import Limits
 from tl_course.grading.server import DIED, END, MESSAGE, READY, REQUEST
 
@@ -72,7 +72,8 @@ class ServerClient:
     def __init__(self, lesson: str, tests: Path | None, hidden: Iterable[Path] = ()):
         self.lesson, self.tests = lesson, tests
         self.needed = [str(path) for path in _needed()]
-        self.hidden = [str(path) for path in dict.fromkeys([*hidden, *answers_on_disk(), *([tests] if tests else [])])]
+        own = [tests] if tests else []
+        self.hidden = list(dict.fromkeys(str(path.resolve()) for path in [*hidden, *answers_on_disk(), *own]))
         self.scratch: Path | None = None
         self.process: subprocess.Popen | None = None
         self.closed = False
@@ -81,9 +82,9 @@ class ServerClient:
     def run(self, steps: list[dict], limits: Limits) -> Attempt:
         """Run steps, as `runner.run` takes them, in a fresh process; starts the server if it is not running."""
         with self.busy:
-            return self._run(steps, limits, secrets.token_hex(16))
+            return self._run(steps, limits, secrets.token_hex(16), {})
 
-    def _run(self, steps: list[dict], limits: Limits, token: str) -> Attempt:
+    def _run(self, steps: list[dict], limits: Limits, token: str, more: dict) -> Attempt:
         try:
             if self.process is None:
                 self._start()
@@ -95,6 +96,7 @@ class ServerClient:
                 "hide": self.hidden,
                 "needed": self.needed,
                 "private": [str(path) for path in private_folders()],
+                **more,
             }
             self._send(REQUEST + framing.pack(json.dumps(request).encode()))
             return self._receive(token, limits)
@@ -103,7 +105,7 @@ class ServerClient:
             return Attempt([], "died")
 
     def trial(self, limits: Limits) -> Attempt:
-        """See whether code can run in the sandbox at all, and what holds there.
+        """See whether code can run in the sandbox at all, and what holds there: each wall is tried from within.
 
         Raises
         ------
@@ -111,7 +113,9 @@ class ServerClient:
             If it cannot.
         """
         source = f"import {UNLOADED}, tl_course\nopen(tl_course.__file__).close()"
-        attempt = self.run([{"cell": "trial", "source": source}], limits)
+        with self.busy, _outside() as outside:
+            step = {"cell": "trial", "source": source}
+            attempt = self._run([step], limits, secrets.token_hex(16), {"outside": outside})
         if not any(message.get("error") == "" for message in attempt.messages) and not self.closed:
             error = next((message["error"] for message in attempt.messages if message.get("error")), attempt.end)
             raise ValueError(
@@ -187,8 +191,32 @@ class ServerClient:
                 process.stdin.close()
             process.stdout.close()
         if self.scratch is not None:
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                sandbox.sweep(self.scratch)
+                self.scratch.rmdir()
             self.scratch = None
+
+
+@contextlib.contextmanager
+def _outside() -> Iterator[dict]:
+    """Programs for the sandbox to reach in vain: at a port, and at a socket that everybody may write to."""
+    with contextlib.ExitStack() as open_now:
+        folder = open_now.enter_context(tempfile.TemporaryDirectory(prefix="tl-outside-"))
+        os.chmod(folder, 0o755)
+        port = path = None
+        with contextlib.suppress(OSError):
+            port = _listening(open_now, socket.AF_INET, ("127.0.0.1", 0)).getsockname()[1]
+        with contextlib.suppress(OSError):  # the folder's name may be too long for a socket
+            path = _listening(open_now, socket.AF_UNIX, os.path.join(folder, "s")).getsockname()
+            os.chmod(path, 0o666)
+        yield {"port": port, "socket": path}
+
+
+def _listening(open_now: contextlib.ExitStack, family: int, address: object) -> socket.socket:
+    one = open_now.enter_context(socket.socket(family))
+    one.bind(address)
+    one.listen()
+    return one
 
 
 def _wait_for_keeper(process: subprocess.Popen, seconds: float = 10) -> None:

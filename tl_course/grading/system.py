@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 NEW_MOUNTS, NEW_HOST, NEW_IPC, NEW_USER = 0x00020000, 0x04000000, 0x08000000, 0x10000000
@@ -12,6 +14,8 @@ NEW_PROCESSES, NEW_NETWORK = 0x20000000, 0x40000000
 
 _BIND, _RECURSIVE, _PRIVATE, _NO_SUID, _NO_DEVICES, _NO_EXECUTE = 4096, 16384, 1 << 18, 2, 4, 8
 _READ_ONLY, _REMOUNT, _DETACH = 1, 32, 2
+_OPTIONS = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}
+_OCTAL = re.compile(r"\\([0-7]{3})")
 _DIE_WITH_PARENT, _ADOPT_ORPHANS, _NO_NEW_PRIVILEGES = 1, 36, 38
 _CAPABILITIES_VERSION_3 = 0x20080522
 
@@ -44,30 +48,61 @@ def keep_mounts_to_ourselves() -> bool:
     return _mount("none", "/", None, _RECURSIVE | _PRIVATE)
 
 
-def mount_memory(folder: Path, size: int) -> bool:
+def mount_memory(folder: Path, size: int, mode: int = 0o755) -> bool:
     """Put an empty file system of so many bytes, which lives in memory, over a folder."""
-    return _mount("tmpfs", str(folder), "tmpfs", _NO_SUID | _NO_DEVICES, f"size={size},nr_inodes=20000,mode=755")
+    options = f"size={size},nr_inodes=20000,mode={mode:o}"
+    return _mount("tmpfs", str(folder), "tmpfs", _NO_SUID | _NO_DEVICES, options)
 
 
 def cover(place: Path, by: Path) -> bool:
-    """Show one file or folder in the place of another."""
+    """Show one file or folder, with all that is mounted in it, in the place of another."""
     return _mount(str(by), str(place), None, _BIND | _RECURSIVE)
 
 
 def uncover(place: Path) -> bool:
-    """Take away what was last put over a place."""
+    """Take away what was last put over a place, with all that is mounted in it."""
     return _libc is not None and _libc.umount2(os.fsencode(place), _DETACH) == 0
 
 
-def make_read_only(place: Path) -> bool:
-    """Let nothing be changed below a folder that something was put over."""
-    again = _BIND | _REMOUNT | _READ_ONLY
-    return any(_mount("none", str(place), None, again | kept) for kept in (0, _NO_SUID | _NO_DEVICES))
+def make_read_only(root: Path, but: Iterable[Path] = ()) -> bool:
+    """Let nothing be changed in a folder and in what is mounted below it, but in what is mounted at some places.
+
+    What else a mount forbids stays forbidden: in a namespace of users the kernel refuses to change it.
+    """
+    kept = {str(place) for place in but}
+    for place, options in _mounts().items():
+        if place not in kept and Path(place).is_relative_to(root):
+            flags = sum(flag for name, flag in _OPTIONS.items() if name in options)
+            _mount("none", place, None, _BIND | _REMOUNT | _READ_ONLY | flags)
+    return all("ro" in how or place in kept for place, how in _mounts().items() if Path(place).is_relative_to(root))
 
 
-def mount_processes() -> bool:
-    """Show only the processes of our own namespace in /proc."""
-    return _mount("proc", "/proc", "proc", _NO_SUID | _NO_DEVICES | _NO_EXECUTE)
+def _mounts() -> dict[str, set[str]]:
+    """Where something is mounted, and what the uppermost of these mounts forbids."""
+    lines = [line.split() for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()]
+    return {_OCTAL.sub(lambda found: chr(int(found[1], 8)), line[4]): set(line[5].split(",")) for line in lines}
+
+
+def change_root(new: Path) -> bool:
+    """Make a folder that something is mounted on the root of all files, and let go of the root until now.
+
+    Raises
+    ------
+    OSError
+        If the old root cannot be let go of, so that it lies over the new one.
+    """
+    os.chdir(new)
+    if _libc is None or _libc.pivot_root(b".", b".") != 0:
+        return False
+    if _libc.umount2(b".", _DETACH) != 0:
+        raise OSError(ctypes.get_errno(), "The old root of all files cannot be let go of.")
+    os.chdir("/")
+    return True
+
+
+def mount_processes(place: Path = Path("/proc")) -> bool:
+    """Show only the processes of our own namespace, as /proc does."""
+    return _mount("proc", str(place), "proc", _NO_SUID | _NO_DEVICES | _NO_EXECUTE)
 
 
 def _mount(what: str, where: str, kind: str | None, flags: int, options: str = "") -> bool:
