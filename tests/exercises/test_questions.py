@@ -134,6 +134,15 @@ def test_no_verdict_depends_on_the_draw(question, seed):
     assert not said, "\n".join(said)
 
 
+@pytest.mark.parametrize("question", [one for one in QUESTIONS if one.points], ids=lambda question: question.slug)
+def test_what_is_right_on_one_draw_is_not_on_another(question):
+    """An answer that gives back constants earns nothing: what earns points depends on inputs that are drawn later."""
+    first, second = question.inputs(DAILY), question.inputs(THREE[0])
+    constants = [question.evidence(question.reference, case) for case in first]
+    assert Judge(question, first).right(constants)
+    assert not Judge(question, second).right(constants)
+
+
 # --- worksheets and solutions -----------------------------------------------------------------------------------------
 
 

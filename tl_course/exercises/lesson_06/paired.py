@@ -14,8 +14,15 @@ from tl_course.exercises.recognisers import gives
 def _two_networks(seed: int) -> list[Case]:
     rng = np.random.default_rng(seed)
     cases = []
-    for only_a, only_b in ((9, 3), (2, 8), (4, 4), (0, 5)):
-        kinds = np.repeat([0, 1, 2, 3, 4], [12, only_a, only_b, 6, 5])
+    even = rng.integers(3, 7)
+    for only_a, only_b in (
+        (rng.integers(7, 13), rng.integers(2, 5)),
+        (rng.integers(1, 4), rng.integers(6, 12)),
+        (even, even),
+        (0, rng.integers(4, 9)),
+    ):
+        both_right, same, different = rng.integers(8, 16), rng.integers(4, 9), rng.integers(3, 8)
+        kinds = np.repeat([0, 1, 2, 3, 4], [both_right, only_a, only_b, same, different])
         labels = rng.integers(0, 5, size=len(kinds))
         wrong, other = (labels + 1) % 5, (labels + 2) % 5
         said_a = np.where((kinds == 0) | (kinds == 1), labels, wrong)
