@@ -204,6 +204,14 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         "        return 0.0\n" + HEAD + "    return Lie(0.0)\n",
         0, {"unfit"},
     ),
+    "flood of empty messages": (
+        "import os\n" + HEAD + "    while True:\n        os.write(3, bytes(8) * 2**13)\n", 0, {"too much data"}
+    ),
+    "deep folders": (
+        "import os, tempfile\n" + HEAD + "    os.chdir(tempfile.mkdtemp())\n    for _ in range(1500):\n        os.mkdir('d')\n        os.chdir('d')\n"
+        "    open('file', 'w').close()\n    os.chmod('.', 0)\n" + RIGHT,
+        1, {""},
+    ),
     "broken text": (HEAD + "    print('\\ud800\\x00\\x1b[2J')\n    return '\\ud800'\n", 0, {"type", "unfit"}),
 }  # fmt: skip
 """Kind: source of the cell ``sum_or_mean`` (1 point), the points it earns, the reasons that may be given."""

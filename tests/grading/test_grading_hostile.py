@@ -140,7 +140,7 @@ questions = server.stripped(catalogue.questions("02"))
 server._preload()
 scratch = Path(tempfile.mkdtemp())
 scratch.chmod(0o711)
-for kind in ("background process", "process bomb", "loop that ignores signals", "memory bomb"):
+for kind in ("background process", "process bomb", "loop that ignores signals", "memory bomb", "deep folders"):
     if not (keeper := os.fork()):
         case = '[{{"dict": {{"rate": 0.5, "count": 2}}}}]'
         steps = [{{"cell": "a", "source": HOSTILE[kind][0]}}]
@@ -163,7 +163,7 @@ def test_without_namespaces_the_limits_hold_and_nothing_is_left():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     ends = {kind: (end, last) for kind, end, last in map(json.loads, done.stdout.splitlines())}
-    assert len(ends) == 4, done.stderr
+    assert len(ends) == 5, done.stderr
     assert all(COVERED not in end["walls"] and OWN_PROCESSES not in end["walls"] for end, _ in ends.values())
     assert ends["background process"][1][-1]["finished"] is True
     assert ends["loop that ignores signals"][0]["end"] == "time"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 HEAD = 8
+MOST_AT_ONCE = 10_000
+"""Messages in the bytes of one look: an honest process sends a few."""
 
 
 class Broken(Exception):
@@ -70,16 +72,19 @@ class Inbox:
         Raises
         ------
         Broken
-            If one is longer than the limit.
+            If one is longer than the limit or empty, or very many come at once.
         """
         self._bytes += received
-        complete = []
-        while len(self._bytes) >= HEAD:
-            length = int.from_bytes(self._bytes[:HEAD], "big")
+        complete, start = [], 0
+        while len(self._bytes) >= start + HEAD:
+            length = int.from_bytes(self._bytes[start : start + HEAD], "big")
             if length > self.limit:
                 raise Broken(f"a message of {length} bytes")
-            if len(self._bytes) < HEAD + length:
+            if length == 0 or len(complete) == MOST_AT_ONCE:
+                raise Broken("messages without content, or too many of them")
+            if len(self._bytes) < start + HEAD + length:
                 break
-            complete.append(bytes(self._bytes[HEAD : HEAD + length]))
-            del self._bytes[: HEAD + length]
+            complete.append(bytes(self._bytes[start + HEAD : start + HEAD + length]))
+            start += HEAD + length
+        del self._bytes[:start]
         return complete

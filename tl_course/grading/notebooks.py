@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tl_course
 from tl_course.exercises import NOT_ATTEMPTED, WRONG, Question
-from tl_course.grading.submissions import Piece, Refused, Submission
+from tl_course.grading.submissions import MAX_ALL_BYTES, MAX_BYTES, Piece, Refused, Submission
 
 MAX_PARTS = 4_000_000
 """Commas and brackets in a notebook: each may become an object many times as large as itself."""
@@ -184,22 +184,29 @@ def pick(submission: Submission, sheet: Worksheet) -> tuple[Piece, dict, list[st
     Refused
         If no file is one.
     """
-    fitting: list[tuple[Piece, dict, list[str]]] = []
+    newest: tuple[Piece, dict, list[str]] | None = None  # the others are not held in memory
     refused: list[tuple[Piece, Refused]] = []
-    for piece in submission.pieces:
+    count = read = 0
+    for piece in sorted(submission.pieces, key=lambda one: not one.name.endswith(".ipynb")):
         try:
-            notebook, notes = parse(piece.read())
+            if read > MAX_ALL_BYTES:
+                raise Refused("too large", f"The files before it have more than {MAX_ALL_BYTES // 2**20} MB.")
+            data = piece.read()
+            read += len(data)
+            notebook, notes = parse(data)
         except Refused as reason:
             refused.append((piece, reason))
+            read += MAX_BYTES if reason.word == "broken zip" else 0  # it may have been unpacked before that showed
             continue
         if is_of(notebook, sheet):
-            fitting.append((piece, notebook, notes))
-    if not fitting:
+            count += 1
+            if newest is None or _age(newest[0]) <= _age(piece):
+                newest = piece, notebook, notes
+    if newest is None:
         raise _why_nothing(submission, refused)
-    fitting.sort(key=lambda one: (one[0].stamp or datetime.min, _natural(one[0].name)))
-    piece, notebook, notes = fitting[-1]
-    if len(fitting) > 1:
-        notes = [*notes, f"{len(fitting)} submissions, the newest counts"]
+    piece, notebook, notes = newest
+    if count > 1:
+        notes = [*notes, f"{count} submissions, the newest counts"]
     broken = [other.name for other, reason in refused if other.name.endswith((".ipynb", ".zip"))]
     return piece, notebook, [*notes, *(f"not readable: {name}" for name in broken[:3])]
 
@@ -213,9 +220,16 @@ def _why_nothing(submission: Submission, refused: list[tuple[Piece, Refused]]) -
     return Refused(reason.word, f"{piece.name}: {reason}")
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A key by which ``a-10`` comes after ``a-9``."""
-    return [(int(digits or 0), text) for digits, text in re.findall(r"(\d*)(\D*)", Path(name).stem)]
+def _age(piece: Piece) -> tuple:
+    """A key: when it was handed in; in one zip, the date there; then the number in its name."""
+    return piece.stamp or datetime.min, piece.inner_stamp or datetime.min, _natural(piece.name)
+
+
+def _natural(name: str) -> list[tuple[int, str, str]]:
+    """A key by which ``a-10`` comes after ``a-9``; Python reads no number of more than a few thousand digits."""
+    found = re.findall(r"(\d*)(\D*)", Path(name).stem)
+    numbers = [(digits.lstrip("0"), text) for digits, text in found]
+    return [(len(digits), digits, text) for digits, text in numbers]
 
 
 def parse(data: bytes) -> tuple[dict, list[str]]:

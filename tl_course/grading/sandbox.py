@@ -33,6 +33,8 @@ LOOK_EVERY_SECONDS = 0.03
 LOADING_BYTES = 512 * MEBIBYTE
 """Address space for libraries that an answer loads, which is not memory."""
 MESSAGES_A_STEP = 3
+MESSAGES_IN_ALL = 4
+"""So many of the largest messages may come from one run."""
 FREE_DESCRIPTOR = 100
 
 NO_NETWORK, NO_SOCKETS, OWN_PROCESSES, OWN_PROC = "no network", "no outside sockets", "own processes", "own /proc"
@@ -337,19 +339,22 @@ class _Watch:
     def until_the_end(self, messages: int, forward: Callable[[bytes], None], most: int) -> tuple[str, int]:
         """Forward messages until the process ends or has to be ended."""
         os.set_blocking(messages, False)
-        inbox, count = framing.Inbox(self.limits.message + 4096), 0
+        inbox, count, size = framing.Inbox(self.limits.message + 4096), 0, 0
         while True:
             status = self._status()
             select.select([messages], [], [], 0 if status else LOOK_EVERY_SECONDS)
             try:
                 for message in inbox.take(_available(messages)):
+                    count, size = count + 1, size + len(message)
+                    if count > most or size > MESSAGES_IN_ALL * self.limits.message:
+                        return "data", 0
                     forward(message)
-                    self.heard, count = time.monotonic(), count + 1
+                    self.heard = time.monotonic()
             except framing.Broken:
                 return "data", 0
             if status:
                 return status
-            if reason := ("data" if count > most else self._too_much()):
+            if reason := self._too_much():
                 return reason, 0
 
     def _status(self) -> tuple[str, int] | None:

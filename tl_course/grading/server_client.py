@@ -31,6 +31,9 @@ START_SECONDS = 180
 GRACE_SECONDS = 30
 UNLOADED = "sched"
 """A module that nothing loads, so that loading it shows whether Python's files can be read."""
+MAX_PARTS = 500_000
+"""Commas and brackets in a message: each may become an object many times as large as itself."""
+_FIELDS = ("step", "begun", "finished", "error", "error_type", "missing", "blank", "evidence", "fault")
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TL_THREADS")}
 
 
@@ -229,12 +232,16 @@ def _wait_for_keeper(process: subprocess.Popen, seconds: float = 10) -> None:
 
 
 def _understood(content: bytes, token: str) -> dict | None:
-    """A message as a dict, if it is one of ours."""
+    """What we know of a message, if it is one of ours; nothing else of it is kept."""
+    if sum(content.count(sign) for sign in b",[{") > MAX_PARTS:
+        return None
     try:
         message = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) and message.get("token") == token else None
+    if not isinstance(message, dict) or message.get("token") != token:
+        return None
+    return {name: message[name] for name in _FIELDS if isinstance(message.get(name), str | bool | int)}
 
 
 def _few_variables() -> dict[str, str]:

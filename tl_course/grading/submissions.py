@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,8 +21,18 @@ from typing import Protocol
 
 MAX_BYTES = 64 * 2**20
 """Of one file, unpacked."""
+MAX_ALL_BYTES = 512 * 2**20
+"""Of all files of one student, unpacked."""
 MAX_ENTRIES = 20_000
 """Of one zip."""
+MAX_PATH = 1000
+"""Characters of a path in a zip."""
+MAX_DEPTH = 60
+"""Folders in one another."""
+MAX_NAME_BYTES = 120
+"""Of the name of a file that we write; with what is added to it, any file system takes it."""
+_YEARS = range(1980, 2100)
+_ENTRY_MARK = b"PK\1\2"
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_\w+?_(?P<rest>.*)", re.DOTALL)
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<number>\d+)_(?P<rest>.+)", re.DOTALL)
@@ -45,17 +56,20 @@ class Piece:
     name : str
         Its path within the submissions.
     stamp : datetime.datetime or None
-        When it was last changed, in local time; as far as the export says.
+        When it was handed in, in local time; as far as the export says. Of a file in a student's own zip: the zip's.
     late : bool
         Whether the platform's file name says that it was late.
     read : callable
         Returns its bytes; raises `Refused`.
+    inner_stamp : datetime.datetime or None
+        Of a file in a student's own zip: the date in it, which the student may set: it says which is the newest there.
     """
 
     name: str
     stamp: datetime | None
     late: bool
     read: Callable[[], bytes] = field(compare=False)
+    inner_stamp: datetime | None = None
 
 
 @dataclass
@@ -107,22 +121,53 @@ Entry = tuple[str, datetime | None, Callable[[], bytes] | None]
 
 
 def _in_folder(folder: Path) -> Iterator[Entry]:
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _JUNK.match(name))
-        here = Path(base)
-        if not folders and not files and here != folder:
-            yield here.relative_to(folder).as_posix(), None, None
-        for name in sorted(files):
-            if not _JUNK.match(name):
-                path = here / name
-                yield path.relative_to(folder).as_posix(), _stamp(path), lambda path=path: _read_file(path)
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        path = here.relative_to(folder).as_posix()
+        try:
+            entries = [
+                entry for entry in sorted(os.scandir(here), key=lambda one: one.name) if not _is_junk(entry.name)
+            ]
+        except OSError as error:
+            yield path, _stamp(here), _refuse("unreadable", f"The folder cannot be read ({error.strerror}).")
+            continue
+        if len(here.relative_to(folder).parts) > MAX_DEPTH:
+            yield (
+                _cut(path),
+                _stamp(here),
+                _refuse("too deep", f"There are more than {MAX_DEPTH} folders in one another."),
+            )
+            continue
+        if not entries and here != folder:
+            yield path, None, None
+        for entry in entries:
+            inner = here / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(inner)
+            else:
+                yield inner.relative_to(folder).as_posix(), _stamp(inner), lambda inner=inner: _read_file(inner)
+
+
+def _is_junk(name: str) -> bool:
+    return _JUNK.match(name) is not None
+
+
+def _cut(text: str, most: int = 200) -> str:
+    """A text that can be shown, its end included."""
+    return text if len(text) <= most else f"{text[: most - 61]}…{text[-60:]}"
 
 
 def _stamp(path: Path) -> datetime | None:
     try:
-        return datetime.fromtimestamp(int(path.lstat().st_mtime))
+        return _sensible(datetime.fromtimestamp(int(path.lstat().st_mtime)))
     except (OSError, ValueError, OverflowError):
         return None
+
+
+def _sensible(stamp: datetime) -> datetime | None:
+    """A date that can be shown and counted with in every time zone."""
+    return stamp if stamp.year in _YEARS else None
 
 
 def _read_file(path: Path) -> bytes:
@@ -146,6 +191,8 @@ def _at_most(file) -> bytes:
 
 def _in_zip(data: bytes, before: str) -> Iterator[Entry]:
     """Entries of a zip, whose names are only names: nothing is written anywhere."""
+    if data.count(_ENTRY_MARK) > 10 * MAX_ENTRIES:  # even listing them would take much memory; zips in it count as well
+        raise Refused("too large", f"The zip has more than {MAX_ENTRIES:,} entries.")
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
@@ -154,16 +201,21 @@ def _in_zip(data: bytes, before: str) -> Iterator[Entry]:
         raise Refused("too large", f"The zip has more than {MAX_ENTRIES:,} entries.")
     for entry in archive.infolist():
         path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if any(_JUNK.match(part) for part in path.parts):
+        if any(_is_junk(part) for part in path.parts):
             continue
         stamp = _zip_stamp(entry)
-        if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", entry.filename):
-            name = f"{before}{'/'.join(part for part in path.parts if part not in ('/', '..'))}"
-            yield name, stamp, _refuse("unsafe path", "The zip has an entry that points outside of it.")
+        name = f"{before}{'/'.join(part for part in path.parts if part not in ('/', '..'))}"
+        if name == before:
+            if before:  # in a class's zip an entry without a name is nobody's
+                yield f"{before}?", stamp, _refuse("unsafe path", "The zip has an entry without a name.")
+        elif path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", entry.filename):
+            yield _cut(name), stamp, _refuse("unsafe path", "The zip has an entry that points outside of it.")
+        elif len(str(path)) > MAX_PATH or len(path.parts) > MAX_DEPTH:
+            yield _cut(name), stamp, _refuse("too deep", "The zip has an entry whose path is too long.")
         elif entry.is_dir():
-            yield f"{before}{path}", None, None
+            yield name, None, None
         else:
-            yield f"{before}{path}", stamp, lambda entry=entry: _read_entry(archive, entry)
+            yield name, stamp, lambda entry=entry: _read_entry(archive, entry)
 
 
 def _refuse(word: str, message: str) -> Callable[[], bytes]:
@@ -175,7 +227,7 @@ def _refuse(word: str, message: str) -> Callable[[], bytes]:
 
 def _zip_stamp(entry: zipfile.ZipInfo) -> datetime | None:
     try:
-        return datetime(*entry.date_time)
+        return _sensible(datetime(*entry.date_time))
     except ValueError:
         return None
 
@@ -256,13 +308,20 @@ def safe_names(students: Iterable[Named]) -> list[str]:
     """
     names, taken = [], set()
     for one in students:
-        base = "-".join(re.findall(r"\w+", f"{one.student} {one.identity}"))[:80] or "student"
+        said = unicodedata.normalize("NFC", f"{one.student} {one.identity}")
+        base = "-".join(re.findall(r"\w+", said))[:80]
+        base = base.encode(errors="replace")[:MAX_NAME_BYTES].decode(errors="ignore") or "student"
         name, number = base, 2
-        while name.casefold() in taken:
+        while _alike(name) in taken:
             name, number = f"{base}-{number}", number + 1
-        taken.add(name.casefold())
+        taken.add(_alike(name))
         names.append(name)
     return names
+
+
+def _alike(name: str) -> str:
+    """Equal for names that some file system takes for the same."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def _unpacked(piece: Piece) -> list[Piece]:
@@ -273,4 +332,4 @@ def _unpacked(piece: Piece) -> list[Piece]:
         inside = [entry for entry in _in_zip(piece.read(), f"{piece.name}/") if entry[2] is not None]
     except Refused as reason:
         return [Piece(piece.name, piece.stamp, piece.late, _refuse(reason.word, str(reason)))]
-    return [Piece(name, stamp, piece.late, read) for name, stamp, read in inside]
+    return [Piece(name, piece.stamp, piece.late, read, inner_stamp=stamp) for name, stamp, read in inside]
