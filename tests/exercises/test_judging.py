@@ -6,7 +6,7 @@ import pytest
 from asked import check
 from draws import seeds
 
-from tl_course.exercises import Evidence, Judge, Wrong, collect, display
+from tl_course.exercises import Evidence, Judge, Wrong, collect, display, values
 
 
 def judge_of(seed=0, **changed):
@@ -98,3 +98,32 @@ def test_evidence_of_any_value_is_judged():
     for few in ([], judge.expected[:1]):
         assert judge.verdict(few).reason == "slow"
         assert not judge.right(few)
+
+
+# --- shapes that somebody forged -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(10**7 + 1, 1), (1, 10**7 + 1), (0, 10**9), (3, 5 * 10**6)])
+def test_a_recogniser_never_computes_with_a_shape_that_takes_all_memory(shape):
+    """What it gets is spread over what was expected, as numpy does; nothing of this size is held here."""
+    asked_for = []
+    judge = judge_of(wrong=(Wrong("any", "Any.", 0, recognise=lambda *values: bool(asked_for.append(values)) or True),))
+    right = collect(judge.question, lambda x, factor: x * factor, judge.cases)
+    forged = [Evidence(np.broadcast_to(np.float32(1), shape)), *right[1:]]
+    verdict = judge.verdict(forged)
+    assert (verdict.status, verdict.reason, asked_for) == (display.WRONG, "shape", [])
+    small = [Evidence(np.zeros((3, 1))), *right[1:]]
+    assert judge.verdict(small).reason == "any"
+
+
+def test_large_arrays_of_the_right_shape_are_recognised_and_columns_for_rows_are_not():
+    row, column = np.zeros(10**5), np.zeros((10**5, 1))
+    assert not values.too_large_beside([{"w": row}], [{"w": row}], 10**5)
+    for found, expected in (([{"w": column}], [{"w": row}]), ([row, column], [row]), ({"x": row}, {"w": row})):
+        assert values.too_large_beside(found, expected, 10**5)
+    assert values.too_large_beside([[1.0] * 4000], [row], 10**5)
+
+
+def test_a_shape_that_no_memory_holds_is_no_data():
+    with pytest.raises(ValueError, match="no plain data"):
+        values.decode('[{"dtype": "<f8", "shape": [0, 1000000000000], "base64": ""}]')

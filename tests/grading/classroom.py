@@ -208,7 +208,8 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         "import os\n" + HEAD + "    while True:\n        os.write(3, bytes(8) * 2**13)\n", 0, {"too much data"}
     ),
     "deep folders": (
-        "import os, tempfile\n" + HEAD + "    os.chdir(tempfile.mkdtemp())\n    for _ in range(1500):\n        os.mkdir('d')\n        os.chdir('d')\n"
+        "import os, tempfile\n" + HEAD + "    os.chdir(tempfile.mkdtemp())\n"
+        "    for _ in range(1500):\n        os.mkdir('d')\n        os.chdir('d')\n"
         "    open('file', 'w').close()\n    os.chmod('.', 0)\n" + RIGHT,
         1, {""},
     ),

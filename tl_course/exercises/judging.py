@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tl_course.exercises.display import RIGHT, WRONG, Verdict
 from tl_course.exercises.question import Case, Evidence, Question, Wrong
-from tl_course.exercises.values import Data, Difference, describe, difference
+from tl_course.exercises.values import Data, Difference, describe, difference, extent, too_large_beside
 
 
 class Judge:
@@ -101,12 +101,14 @@ class Judge:
     def _recognised(self, evidence: Sequence[Evidence]) -> Wrong | None:
         """The first known wrong answer that shows what this one shows."""
         faulty = any(mine.fault for mine in evidence)
+        found, wanted = ([one.value for one in many] for many in (evidence, self.expected))
+        most = max(extent(wanted), extent(self.cases))
+        too_large = too_large_beside(found, wanted, most)  # a recogniser may compute with any two of them
         for number, wrong in enumerate(self.question.wrong):
             if wrong.recognise is None:
                 if all(self._same(mine, self._shown(number, place)) for place, mine in enumerate(evidence)):
                     return wrong
-            elif not faulty:
-                found, wanted = ([one.value for one in many] for many in (evidence, self.expected))
+            elif not faulty and not too_large:
                 with contextlib.suppress(Exception):  # evidence may be of any form: a recogniser need not expect it
                     if wrong.recognise(found, wanted, self.cases):
                         return wrong

@@ -21,6 +21,9 @@ Data = Any
 
 NUMERIC = "fiub"
 MAX_DEPTH = 12
+MAX_PAIRS = 10_000_000
+"""Numbers that come of two arrays spread over each other, at most: 80 MB."""
+MAX_EXTENT = 2**31
 
 
 class Unfit(Exception):
@@ -231,6 +234,50 @@ def _a(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
+def too_large_beside(found: Data, expected: Data, most: int) -> bool:
+    """Whether computing with what was found, beside so many numbers, may take far more memory than either.
+
+    Arrays of unlike shapes are spread over each other: a column of a million numbers beside a row of a thousand makes a
+    thousand million. An array of the shape that was expected at its place is never too large.
+
+    Parameters
+    ----------
+    found, expected : plain data
+    most : int
+        The numbers of the largest array that it may meet; see `extent`.
+
+    Examples
+    --------
+    >>> too_large_beside(np.zeros((10**6, 1)), np.zeros(1000), 1000)
+    True
+    >>> too_large_beside(np.zeros(10**6), np.zeros(10**6), 10**6), too_large_beside(2.0, np.zeros(1000), 1000)
+    (False, False)
+    """
+    if isinstance(found, dict):
+        inner = expected if isinstance(expected, dict) else {}
+        return any(too_large_beside(one, inner.get(key), most) for key, one in found.items())
+    if isinstance(found, list) and not _is_numeric(found):
+        inner = expected if isinstance(expected, list) else []
+        inner = [*inner, *[None] * (len(found) - len(inner))]
+        return any(too_large_beside(one, other, most) for one, other in zip(found, inner, strict=False))
+    return extent(found) * most > MAX_PAIRS and not (
+        _is_numeric(expected) and _is_numeric(found) and np.shape(found) == np.shape(expected)
+    )
+
+
+def extent(data: Data) -> int:
+    """Return the numbers of the largest array in plain data; a side of length zero counts as one.
+
+    >>> extent({"a": np.zeros((2, 3)), "b": [1.0, 2.0]}), extent(np.zeros((0, 1000))), extent("text")
+    (6, 1000, 1)
+    """
+    if isinstance(data, dict):
+        return max(map(extent, data.values()), default=1)
+    if isinstance(data, list) and not _is_numeric(data):
+        return max([len(data), *map(extent, data)], default=1)
+    return math.prod(max(1, side) for side in np.shape(data)) if _is_numeric(data) else 1
+
+
 # --- across a process boundary -------------------------------------------------------------------------------------
 
 
@@ -288,4 +335,7 @@ def _untagged(data: Any) -> Data:
     if dtype.kind not in NUMERIC:
         raise ValueError("an array of something that is no number")
     raw = base64.b64decode(data["base64"], validate=True)
-    return np.frombuffer(raw, dtype=dtype).reshape([int(size) for size in data["shape"]]).copy()
+    shape = [int(side) for side in data["shape"]]
+    if math.prod(max(1, side) for side in shape) > MAX_EXTENT:  # with a side of zero it would hold nothing, and yet sum
+        raise ValueError("an array of a shape that no memory holds")
+    return np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
