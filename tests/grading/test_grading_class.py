@@ -47,8 +47,8 @@ def lent(client, monkeypatch):
 
 
 @pytest.fixture
-def scratch(monkeypatch):
-    """A place of its own for temporary files: other tests grade at the same time."""
+def scratch(monkeypatch, walls):
+    """A place of its own for temporary files: other tests grade at the same time, and their server has begun."""
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)  # learners' code runs as another user
         monkeypatch.setattr(tempfile, "tempdir", place)

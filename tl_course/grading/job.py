@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -15,6 +16,7 @@ from queue import SimpleQueue
 
 from tl_course.exercises import UNCHECKED, catalogue
 from tl_course.grading import pages, table
+from tl_course.grading.judge_process import JudgeProcess
 from tl_course.grading.limits import Limits
 from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
@@ -123,8 +125,9 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     kept = Kept(out["state"])
     hidden = [job.submissions, *out.values()]
     clients = [ServerClient(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
-    grader = _Grader(job, sheet, kept, clients)
-    results = grader.all(submissions, progress)
+    with contextlib.closing(JudgeProcess(sheet.questions)) as judge:
+        grader = _Grader(job, sheet, kept, clients, judge)
+        results = grader.all(submissions, progress)
     results = table.with_twins(results)
     table.write(out["table"], results, sheet)
     table.write_totals(out["totals"], results, sheet)
@@ -176,8 +179,8 @@ def _sheet(job: Job) -> Worksheet:
 class _Grader:
     """Marks submissions side by side, each worker with a server of its own."""
 
-    def __init__(self, job: Job, sheet: Worksheet, kept: Kept, clients: list[ServerClient]):
-        self.job, self.sheet, self.kept, self.clients = job, sheet, kept, clients
+    def __init__(self, job: Job, sheet: Worksheet, kept: Kept, clients: list[ServerClient], judge: JudgeProcess):
+        self.job, self.sheet, self.kept, self.clients, self.judge = job, sheet, kept, clients, judge
         self.free: SimpleQueue[ServerClient] = SimpleQueue()
         self.walls: tuple[str, ...] | None = None
         self.stopped = threading.Event()
@@ -214,7 +217,8 @@ class _Grader:
             return Graded(submission.student, submission.identity, marks, answers, kept=True)
         client = self.free.get()
         try:
-            marks, sound = mark(answers, self.sheet, functools.partial(self._run, client), self.job.limits)
+            run = functools.partial(self._run, client)
+            marks, sound = mark(answers, self.sheet, run, self.job.limits, self.judge.judged)
         finally:
             self.free.put(client)
         if sound and not self.stopped.is_set():

@@ -14,7 +14,7 @@ from tl_course.exercises.isolation import undisturbed
 from tl_course.grading.limits import MEBIBYTE, Limits
 from tl_course.grading.notebooks import Answers, Worksheet
 from tl_course.grading.results import Mark
-from tl_course.grading.server_client import Attempt
+from tl_course.grading.server_client import MAX_PARTS, Attempt
 
 LONGEST = 1000
 """Characters of a text in a mark."""
@@ -25,7 +25,11 @@ HELPER = "Only the cells for answers are graded: what an answer uses must be def
 
 
 def mark(
-    answers: Answers, sheet: Worksheet, run: Callable[[list[dict], Limits], Attempt], limits: Limits
+    answers: Answers,
+    sheet: Worksheet,
+    run: Callable[[list[dict], Limits], Attempt],
+    limits: Limits,
+    judge: Callable[[Question, str, list[Case]], Mark] | None = None,
 ) -> tuple[list[Mark], bool]:
     """Mark a student's answers.
 
@@ -40,6 +44,8 @@ def mark(
     run : callable
         Runs steps apart, such as `ServerClient.run`.
     limits : Limits
+    judge : callable, optional
+        Judges evidence, such as `JudgeProcess.judged`; without it, this process does.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def mark(
     bool
         Whether every question was really tried; if not, the marks are worth another attempt.
     """
-    session = _Session(answers, sheet, limits)
+    session = _Session(answers, sheet, limits, judge)
     until = time.monotonic() + limits.submission
     for _ in range(2 * len(sheet.parts)):
         left = until - time.monotonic()
@@ -61,14 +67,15 @@ def mark(
         if session.failures > 1:
             break
     session.give_up()
-    return [session.marks[question.slug] for question in sheet.questions], not session.failures > 1
+    marks = [session.marks[question.slug] for question in sheet.questions]
+    return marks, not any(one.status == UNCHECKED for one in marks)
 
 
 class _Session:
     """Marks of one student as they come in."""
 
-    def __init__(self, answers: Answers, sheet: Worksheet, limits: Limits):
-        self.answers, self.sheet, self.limits = answers, sheet, limits
+    def __init__(self, answers: Answers, sheet: Worksheet, limits: Limits, judge: Callable[..., Mark] | None = None):
+        self.answers, self.sheet, self.limits, self.judge = answers, sheet, limits, judge or judged
         self.questions = {question.slug: question for question in sheet.questions}
         self.marks: dict[str, Mark] = {}
         self.left_out: set[str] = set()
@@ -134,7 +141,7 @@ class _Session:
         elif message.get("blank") is True:
             self._set(slug, NOT_ATTEMPTED, message="The answer cell holds no answer yet.")
         elif isinstance(message.get("evidence"), str):
-            self.marks[slug] = judged(question, message["evidence"], self.cases[slug])
+            self.marks[slug] = self.judge(question, message["evidence"], self.cases[slug])
         else:
             self._set(slug, WRONG, "unfit", _short(message.get("fault")) or "What it gave back cannot be judged.")
 
@@ -173,6 +180,8 @@ class _Session:
 def judged(question: Question, text: str, cases: list[Case]) -> Mark:
     """Return the mark for evidence that came from another process, as text."""
     try:
+        if sum(text.count(sign) for sign in ",[{") > MAX_PARTS:
+            raise ValueError("too many parts")
         data = decode(text)
         if not isinstance(data, list) or len(data) > len(cases):
             raise ValueError("not as many as were asked for")

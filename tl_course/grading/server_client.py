@@ -82,10 +82,14 @@ class ServerClient:
         self.closed = False
         self.busy = threading.Lock()
 
-    def run(self, steps: list[dict], limits: Limits) -> Attempt:
-        """Run steps, as `runner.run` takes them, in a fresh process; starts the server if it is not running."""
+    def run(self, steps: list[dict], limits: Limits, outside: dict | None = None) -> Attempt:
+        """Run steps, as `runner.run` takes them, in a fresh process; starts the server if it is not running.
+
+        With programs outside to reach in vain, as `trial` has them, the walls are tried before the first step.
+        """
         with self.busy:
-            return self._run(steps, limits, secrets.token_hex(16), {})
+            more = {} if outside is None else {"outside": outside}
+            return self._run(steps, limits, secrets.token_hex(16), more)
 
     def _run(self, steps: list[dict], limits: Limits, token: str, more: dict) -> Attempt:
         try:
@@ -116,9 +120,8 @@ class ServerClient:
             If it cannot.
         """
         source = f"import {UNLOADED}, tl_course\nopen(tl_course.__file__).close()"
-        with self.busy, _outside() as outside:
-            step = {"cell": "trial", "source": source}
-            attempt = self._run([step], limits, secrets.token_hex(16), {"outside": outside})
+        with _outside() as outside:
+            attempt = self.run([{"cell": "trial", "source": source}], limits, outside)
         if not any(message.get("error") == "" for message in attempt.messages) and not self.closed:
             error = next((message["error"] for message in attempt.messages if message.get("error")), attempt.end)
             raise ValueError(
