@@ -196,14 +196,15 @@ def test_a_notebook_is_known_by_its_cells(sheet):
     assert is_of(plain, sheet)
     found = extract(plain, sheet)
     assert not found.missing
-    assert len(found.notes) == len(sheet.questions)
+    assert len(found.notes) == 1
+    assert all(question.slug in found.notes[0] for question in sheet.questions)
 
 
 def test_deleted_and_doubled_cells(sheet):
     found = extract(without(twice(notebook(), "spring", "answer_spring = 3"), "l2_sp"), sheet)
     assert list(found.missing) == ["l2_sp"]
     assert found.cells["spring"] == "".join(cell_of(notebook(), "spring")["source"])
-    assert found.notes == ["spring: the cell is there twice, the first counts"]
+    assert found.about == {"spring": ["the cell is there twice (copied, or split); the first counts"]}
 
 
 def test_only_answer_cells_are_taken(sheet):

@@ -86,10 +86,13 @@ class Report:
         """Return what to tell the teacher at the end."""
         kept = sum(one.kept for one in self.results)
         unread = sum(not one.answers.digest for one in self.results)
+        odd = sum(bool(one.to_look_at) for one in self.results)
         unchecked = sum(any(mark.status == UNCHECKED for mark in one.marks) for one in self.results)
         lines = [f"{len(self.results)} students" + (f", {kept} of them marked before" if kept else "") + "."]
         if unread:
             lines.append(f"{unread} without a notebook that could be graded; the table says why.")
+        if odd:
+            lines.append(f"{odd} with something that was left aside: see 'To look at yourself' in the summary.")
         if unchecked:
             lines.append(f"{unchecked} that the grader could not run: look for 'unchecked' in the table.")
         missing = [wall for wall in WALLS if self.walls is not None and wall not in self.walls]
@@ -132,7 +135,7 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     table.write(out["table"], results, sheet)
     table.write_totals(out["totals"], results, sheet)
     pages.write_all(out["feedback"], results, sheet)
-    pages.write_summary(out["summary"], results, sheet)
+    pages.write_summary(out["summary"], results, sheet, out["feedback"])
     return Report(sheet, results, grader.walls, [out[name] for name in ("table", "totals", "summary", "feedback")])
 
 

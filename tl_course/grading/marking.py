@@ -18,6 +18,7 @@ from tl_course.grading.server_client import MAX_PARTS, Attempt
 
 LONGEST = 1000
 """Characters of a text in a mark."""
+LONGEST_NAME = 60
 _ONE_AT_A_TIME = threading.Lock()
 """Questions seed and use the random state of the whole process."""
 UNKNOWN_NAME = NameError.__name__
@@ -150,7 +151,8 @@ class _Session:
             self._set(slug, NOT_ATTEMPTED, message="The cell of this question is empty.")
         elif error:
             detail = HELPER if self.error_types[slug] == UNKNOWN_NAME else ""
-            self._set(slug, WRONG, "raised", f"Its cell stopped with `{error}`.", detail)
+            kind = _name_of(self.error_types[slug])
+            self._set(slug, WRONG, "raised", f"Its cell stopped with `{error}`.", detail, error_type=kind)
         else:
             self._set(slug, WRONG, "no answer", f"The cell does not define `answer_{slug}`.")
 
@@ -172,9 +174,12 @@ class _Session:
             else:
                 self._set(slug, WRONG, "slow", "The time for this notebook was used up before this question was tried.")
 
-    def _set(self, slug: str, status: str, reason: str = "", message: str = "", detail: str = "") -> None:
+    def _set(
+        self, slug: str, status: str, reason: str = "", message: str = "", detail: str = "", error_type: str = ""
+    ) -> None:
         question = self.questions[slug]
-        self.marks[slug] = Mark(slug, question.title, 0, question.points, status, reason, message, detail)
+        of = question.points
+        self.marks[slug] = Mark(slug, question.title, 0, of, status, reason, message, detail, error_type=error_type)
 
 
 def judged(question: Question, text: str, cases: list[Case]) -> Mark:
@@ -195,8 +200,16 @@ def judged(question: Question, text: str, cases: list[Case]) -> Mark:
     unknown = verdict.reason == "raised" and any(one.error_type == UNKNOWN_NAME for one in evidence)
     names = HELPER if unknown else ""
     texts = (verdict.message, f"{verdict.detail} {names}".strip(), verdict.printed)
+    kind = next((_name_of(one.error_type) for one in evidence if one.fault), "") if verdict.reason == "raised" else ""
     return Mark(
-        question.slug, question.title, points, question.points, verdict.status, verdict.reason, *map(_short, texts)
+        question.slug,
+        question.title,
+        points,
+        question.points,
+        verdict.status,
+        verdict.reason,
+        *map(_short, texts),
+        kind,
     )
 
 
@@ -218,6 +231,11 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def _name_of(kind: object) -> str:
+    """The name of an error's class, as far as it is one."""
+    return kind if isinstance(kind, str) and kind.isidentifier() and len(kind) <= LONGEST_NAME else ""
 
 
 def _short(text: object) -> str:

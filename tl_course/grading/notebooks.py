@@ -149,6 +149,8 @@ class Answers:
     late : bool
     notes : list of str
         What teacher and student should know of how the files were read; never a word on other students.
+    about : dict of str to list of str
+        Such notes on single questions.
     """
 
     cells: dict[str, str]
@@ -158,6 +160,7 @@ class Answers:
     stamp: datetime | None = None
     late: bool = False
     notes: list[str] = field(default_factory=list)
+    about: dict[str, list[str]] = field(default_factory=dict)
 
 
 def choose(submission: Submission, sheet: Worksheet, due: datetime | None = None) -> Answers:
@@ -284,21 +287,27 @@ def is_of(notebook: dict, sheet: Worksheet) -> bool:
 
 
 def extract(notebook: dict, sheet: Worksheet) -> Answers:
-    """Return the answers in a notebook's cells. Of two cells with one name the first counts."""
+    """Return the answers in a notebook's cells. Of two cells with one name the first counts.
+
+    What is left aside is told at its question: a second cell of the name, or an answer in a cell that has none.
+    """
     cells: dict[str, str] = {}
-    notes = []
+    about: dict[str, list[str]] = {}
     codes = [cell for cell in notebook["cells"] if _is_code(cell)]
     slugs = [question.slug for question in sheet.questions]
-    for cell in codes:
-        name = grade_id(cell)
-        if name in cells:
-            notes.append(f"{name}: the cell is there twice, the first counts")
-        elif name in slugs:
-            cells[name] = source_of(cell)
+    names = [grade_id(cell) for cell in codes]
+    for cell, name in zip(codes, names, strict=True):
+        if name in slugs:
+            cells.setdefault(name, source_of(cell))
+    lost = []
     for slug in slugs:
-        if slug not in cells and (found := [text for cell in codes if _defines(text := source_of(cell), slug)]):
-            cells[slug] = found[0]
-            notes.append(f"{slug}: the cell had lost its name, and was found by what it defines")
+        others = [cell for cell, name in zip(codes, names, strict=True) if name != slug]
+        elsewhere = [text for cell in others if _defines(text := source_of(cell), slug)]
+        if slug not in cells and elsewhere:
+            cells[slug] = elsewhere.pop(0)
+            lost.append(slug)
+        about[slug] = _left_aside(slug, names.count(slug), cells.get(slug, ""), len(elsewhere))
+    notes = [_LOST.format(", ".join(lost))] if lost else []
     absent = Missing(NOT_ATTEMPTED, "no cell", "The cell of this question is not in the notebook.")
     missing = {slug: absent for slug in slugs if slug not in cells}
     for slug, source in list(cells.items()):
@@ -307,7 +316,25 @@ def extract(notebook: dict, sheet: Worksheet) -> Answers:
             del cells[slug]
     lacking = {slug: one.status for slug, one in missing.items()}
     digest = hashlib.sha256(json.dumps([cells, lacking], sort_keys=True).encode()).hexdigest()
-    return Answers(cells, missing, digest, notes=list(dict.fromkeys(notes)))
+    return Answers(cells, missing, digest, notes=notes, about={slug: told for slug, told in about.items() if told})
+
+
+_LOST = "cells had lost their names, and were found by what they define: {}"
+_COLAB = re.compile(r"^[^#\n]*\bgoogle\.colab\b|^[^#\n]*\bdrive\.mount\(", re.MULTILINE)
+
+
+def _left_aside(slug: str, count: int, source: str, elsewhere: int) -> list[str]:
+    """Notes on one question: what of the notebook is not graded, and what cannot work here."""
+    told = []
+    if count > 1:
+        told.append(
+            f"the cell is there {'twice' if count == 2 else f'{count} times'} (copied, or split); the first counts"
+        )
+    if elsewhere:
+        told.append(f"`answer_{slug}` is also defined in a cell that is not the question's own; that one is not graded")
+    if _COLAB.search(source):
+        told.append("the cell asks for Google Colab (its drive, say), which is not there when answers are graded")
+    return told
 
 
 def _defines(source: str, slug: str) -> bool:

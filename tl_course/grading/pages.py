@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Question
-from tl_course.grading.notebooks import Worksheet
+from tl_course.grading.notebooks import Answers, Worksheet
 from tl_course.grading.results import Graded, Mark
 from tl_course.grading.state import write_whole
 from tl_course.grading.submissions import safe_names
 
 COMMON = 4
+MAX_CODE = 20_000
+"""Characters of an answer that its page shows."""
 _LOOKS = {RIGHT: ("✓", "right"), WRONG: ("✗", "wrong"), NOT_ATTEMPTED: ("–", "open"), UNCHECKED: ("?", "open")}
 """A mark's sign, and its class in the style sheet."""
 _STYLE = """
@@ -53,23 +56,30 @@ def feedback(one: Graded, sheet: Worksheet) -> str:
         f"<p><strong>{escape(one.student)}</strong>: {one.points} of {sheet.points} points</p>",
         f"<p class='small'>{', '.join(facts)}; course version {escape(sheet.version)}</p>",
         *notes,
-        *(_card(mark) for mark in one.marks),
+        *(_card(mark, one.answers) for mark in one.marks),
     ]
     return _page(f"Exercise {sheet.number}: {one.student}", body)
 
 
-def _card(mark: Mark) -> str:
+def _card(mark: Mark, answers: Answers) -> str:
+    notes, code = answers.about.get(mark.question, []), answers.cells.get(mark.question, "").strip()
     points = f"{mark.points} of {mark.of}" if mark.of else "no points"
     sign, look = _LOOKS[mark.status]
     parts = [
         f"<section class='{look}'><span class='points'>{points}</span>",
         f"<h2>{sign} {escape(mark.title)}</h2>",
         f"<p class='small'><code>{escape(mark.question)}</code> · {mark.status}</p>",
+        *(f"<p><strong>Note:</strong> {_prose(note)}.</p>" for note in notes),
         f"<p>{_prose(mark.message)}</p>" if mark.message else "",
         f"<p>{_prose(mark.detail)}</p>" if mark.detail and mark.detail != mark.message else "",
         f"<p class='small'>It printed:</p><pre>{escape(mark.printed)}</pre>" if mark.printed else "",
+        f"<details><summary>Your code</summary><pre>{escape(_cut(code))}</pre></details>" if code else "",
     ]
     return "".join([*parts, "</section>"])
+
+
+def _cut(code: str) -> str:
+    return code if len(code) <= MAX_CODE else f"{code[:MAX_CODE]}\n…"
 
 
 def _prose(text: str) -> str:
@@ -77,13 +87,17 @@ def _prose(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def write_summary(file: Path, results: list[Graded], sheet: Worksheet) -> None:
-    """Write the page on the class."""
-    write_whole(file, summary(results, sheet))
+def write_summary(file: Path, results: list[Graded], sheet: Worksheet, folder: Path) -> None:
+    """Write the page on the class, with links to the students' pages in a folder beside it."""
+    write_whole(file, summary(results, sheet, folder.name))
 
 
-def summary(results: list[Graded], sheet: Worksheet) -> str:
-    """Return the page on the class: the hardest questions first, and what went wrong in them."""
+def summary(results: list[Graded], sheet: Worksheet, folder: str = "") -> str:
+    """Return the page on the class: the hardest questions first, what went wrong in them, and what to look at oneself.
+
+    Students are links to their pages in a folder, if it is named.
+    """
+    shown = _linked(results, folder)
     totals = sorted(one.points for one in results)
     middle = (totals[(len(totals) - 1) // 2] + totals[len(totals) // 2]) / 2
     marks = {
@@ -98,8 +112,9 @@ def summary(results: list[Graded], sheet: Worksheet) -> str:
         "<h2>Questions, the hardest first</h2>",
         _table(("question", "right", "wrong", "not attempted"), [_counts(q, marks[q.slug]) for q in hardest]),
         *(_common(question, marks[question.slug]) for question in hardest),
+        *_to_look_at(results, shown),
         "<h2>Students</h2>",
-        _table(("student", "points", "late", "notes"), _students(results)),
+        _table(("student", "points", "late", "notes"), _students(results, shown)),
     ]
     return _page(f"Exercise {sheet.number}: the class", body)
 
@@ -116,27 +131,46 @@ def _counts(question: Question, marks: list[Mark]) -> list[object]:
 
 def _common(question: Question, marks: list[Mark]) -> str:
     """The commonest mistakes in one question: what teaches about those that have a name, an instance of the others."""
-    found = Counter(mark.reason for mark in marks if mark.status == WRONG)
+    wrong = [mark for mark in marks if mark.status == WRONG]
+    found = Counter(map(_mistake, wrong))
     if not found:
         return ""
-    said = {mark.reason: f", for instance: {mark.message}" for mark in marks if mark.status == WRONG and mark.message}
-    said |= {wrong.name: f": {wrong.message}" for wrong in question.wrong}
+    said = {_mistake(mark): f", for instance: {mark.message}" for mark in wrong if mark.message}
+    said |= {one.name: f": {one.message}" for one in question.wrong}
     items = [
-        f"<li><strong>{count} × {escape(reason or 'other')}</strong>{_prose(said.get(reason, ''))}</li>"
-        for reason, count in found.most_common(COMMON)
+        f"<li><strong>{count} × {escape(mistake or 'other')}</strong>{_prose(said.get(mistake, ''))}</li>"
+        for mistake, count in found.most_common(COMMON)
     ]
     return f"<section><h2>{escape(question.title)}</h2><ul>{''.join(items)}</ul></section>"
 
 
-def _students(results: list[Graded]) -> list[list[object]]:
+def _mistake(mark: Mark) -> str:
+    """What to count a wrong answer by: different errors are different mistakes."""
+    return f"{mark.reason} {mark.error_type}".strip()
+
+
+def _linked(results: list[Graded], folder: str) -> list[str]:
+    """The students' names, each with a link to its page."""
+    if not folder:
+        return [escape(one.student) for one in results]
+    places = [quote(f"{folder}/{name}.html") for name in safe_names(results)]
+    return [f"<a href='{place}'>{escape(one.student)}</a>" for one, place in zip(results, places, strict=True)]
+
+
+def _to_look_at(results: list[Graded], shown: list[str]) -> list[str]:
+    """What a person may see otherwise: answers that are not right, and of which something was left aside."""
+    rows = [
+        [student, f"{escape(mark.title)} <code>{escape(mark.question)}</code>", _prose(note)]
+        for one, student in zip(results, shown, strict=True)
+        for mark, note in one.to_look_at
+    ]
+    return ["<h2>To look at yourself</h2>", _table(("student", "question", "why"), rows)] if rows else []
+
+
+def _students(results: list[Graded], shown: list[str]) -> list[list[object]]:
     return [
-        [
-            escape(one.student),
-            one.points,
-            "late" if one.answers.late else "",
-            escape("; ".join(one.notes_for_teacher)),
-        ]
-        for one in results
+        [student, one.points, "late" if one.answers.late else "", escape("; ".join(one.notes_for_teacher))]
+        for one, student in zip(results, shown, strict=True)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tl_course.exercises import RIGHT
 from tl_course.grading.notebooks import Answers
 
 TWINS_NAMED = 5
@@ -25,6 +26,8 @@ class Mark:
         One word or two to count by: the name of a known wrong answer, or what happened.
     message, detail, printed : str
         For the learner.
+    error_type : str
+        Where the reason is ``"raised"``: the class of the error.
     """
 
     question: str
@@ -36,6 +39,7 @@ class Mark:
     message: str = ""
     detail: str = ""
     printed: str = ""
+    error_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,13 @@ class Graded:
     @property
     def points(self) -> int:
         return sum(one.points for one in self.marks)
+
+    @property
+    def to_look_at(self) -> list[tuple[Mark, str]]:
+        """Questions that are not right where something of the notebook was left aside, and what."""
+        about = self.answers.about
+        open_ones = [mark for mark in self.marks if mark.status != RIGHT and about.get(mark.question)]
+        return [(mark, "; ".join(about[mark.question])) for mark in open_ones]
 
     @property
     def notes_for_teacher(self) -> list[str]:

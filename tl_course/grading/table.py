@@ -24,15 +24,22 @@ def write(file: Path, results: Iterable[Graded], sheet: Worksheet) -> None:
     """Write a line for each student and question."""
     rows = []
     for one in results:
-        start, end = _who(one), _what(one)
-        rows += [[*start, m.question, m.points, m.of, m.status, m.reason, *end, sheet.version] for m in one.marks]
+        for m in one.marks:
+            more = one.answers.about.get(m.question, ())
+            rows.append([*_who(one), m.question, m.points, m.of, m.status, m.reason, *_what(one, more), sheet.version])
     _write(file, COLUMNS, rows)
 
 
 def write_totals(file: Path, results: Iterable[Graded], sheet: Worksheet) -> None:
-    """Write a line for each student."""
+    """Write a line for each student, with a column for each question, as learning platforms take them."""
     columns = ("student", "id", "exercise", "points", "of", "late", "submitted", "file", "notes", "course version")
-    rows = [[*_who(one), sheet.number, one.points, sheet.points, *_what(one), sheet.version] for one in results]
+    columns += tuple(question.slug for question in sheet.questions)
+    rows = []
+    for one in results:
+        each = {mark.question: mark.points for mark in one.marks}
+        more = [f"{mark.question}: {note}" for mark, note in one.to_look_at]
+        row = [*_who(one), sheet.number, one.points, sheet.points, *_what(one, more), sheet.version]
+        rows.append([*row, *(each.get(question.slug, 0) for question in sheet.questions)])
     _write(file, columns, rows)
 
 
@@ -40,9 +47,9 @@ def _who(one: Graded) -> list[str]:
     return [one.student, one.identity]
 
 
-def _what(one: Graded) -> list[str]:
+def _what(one: Graded, more: Iterable[str]) -> list[str]:
     stamp = one.answers.stamp.isoformat(" ") if one.answers.stamp else ""
-    return ["late" if one.answers.late else "", stamp, one.answers.file, "; ".join(one.notes_for_teacher)]
+    return ["late" if one.answers.late else "", stamp, one.answers.file, "; ".join([*one.notes_for_teacher, *more])]
 
 
 def _write(file: Path, columns: Iterable[str], rows: Iterable[list[object]]) -> None:
