@@ -186,6 +186,26 @@ def test_grading_goes_on_where_it_was_interrupted(lent, small):
     assert lent.runs > runs
 
 
+def test_what_was_put_in_the_place_of_the_results_meanwhile_is_cleared_away(lent, small):
+    """Without namespaces an answer can do that, with the rights of the teacher."""
+    mine = small.out.with_name("mine")
+    mine.mkdir()
+
+    def hinder(done, total):
+        if done == total:
+            small.out.with_name("grades-feedback").write_text("forged")
+            small.out.with_name("grades-summary.html").symlink_to(mine / "stolen")
+            (small.out / "deep").mkdir(parents=True, exist_ok=True)
+            small.out.with_name("grades-totals.csv").symlink_to(mine)
+
+    grade(small, hinder)
+    assert totals(small.out) == {"Ann": 13, "Ben": 12, "Cy": 12}
+    assert len(rows(small.out)) == 21
+    assert len(list(small.out.with_name("grades-feedback").iterdir())) == 3
+    assert not list(mine.iterdir())
+    assert not small.out.with_name("grades-totals.csv").is_symlink()
+
+
 def test_damaged_notes_and_a_changed_submission_are_marked_again(lent, small):
     grade(small)
     for note in small.out.with_name("grades-state").iterdir():

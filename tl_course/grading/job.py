@@ -21,7 +21,7 @@ from tl_course.grading.limits import Limits
 from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
 from tl_course.grading.results import Graded, Mark
-from tl_course.grading.sandbox import WALLS
+from tl_course.grading.sandbox import WALLS, delete
 from tl_course.grading.server_client import PACKAGE, Attempt, ServerClient
 from tl_course.grading.state import Kept
 from tl_course.grading.submissions import Refused, Submission, find
@@ -128,9 +128,13 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     kept = Kept(out["state"])
     hidden = [job.submissions, *out.values()]
     clients = [ServerClient(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
+    not_there = [path for name, path in out.items() if name != "state" and not os.path.lexists(path)]
     with contextlib.closing(JudgeProcess(sheet.questions)) as judge:
         grader = _Grader(job, sheet, kept, clients, judge)
         results = grader.all(submissions, progress)
+    for path in not_there:  # where nothing hides them, an answer may have put something in their place
+        if os.path.lexists(path):
+            delete(path)
     results = table.with_twins(results)
     table.write(out["table"], results, sheet)
     table.write_totals(out["totals"], results, sheet)

@@ -84,16 +84,16 @@ def keep(request: dict, questions: Mapping[str, Question], forward: Callable[[by
 def sweep(scratch: Path) -> None:
     """Delete what learners' code left in a folder: locked or not, and however deep its folders lie in one another."""
     for room in list(scratch.iterdir()):
-        _delete(room)
+        delete(room)
 
 
-def _delete(place: Path) -> None:
-    """Delete one folder with all that is in it; each inner folder is brought up first, so that no path gets long."""
+def delete(place: Path) -> None:
+    """Delete a file, or a folder with all that is in it; inner folders come up first, so that no path gets long."""
     waiting, count = [place], 0
     while waiting:
         here = waiting.pop()
         with contextlib.suppress(OSError):
-            if not here.is_dir() or here.is_symlink():
+            if here.is_symlink() or not here.is_dir():
                 here.unlink()
                 continue
             here.chmod(0o700)
