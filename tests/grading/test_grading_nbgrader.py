@@ -13,12 +13,12 @@ import tomllib
 import venv
 
 import pytest
-from classroom import HEAD, RIGHT, notebook, put, stub, without
+from classroom import HEAD, RIGHT, notebook, put, stub, twice, without
 
 from tl_course.app import course
 from tl_course.exercises import catalogue
 from tl_course.grading import Job, export, grade
-from tl_course.grading.export import CONFIG, hand_over, marked, source, write_course
+from tl_course.grading.export import CONFIG, hand_over, marked, mended, source, write_course
 from tl_course.grading.notebooks import EXERCISES, grade_id, source_of
 
 SHEET = "02_mathematics_of_the_loss"
@@ -124,6 +124,43 @@ def test_submissions_come_under_the_name_that_nbgrader_asks_for(tl, tmp_path):
     ]
     taken = json.loads((submitted / "Zoë-Lee-7" / SHEET / f"{SHEET}.ipynb").read_text(encoding="utf-8"))
     assert taken == notebook()
+
+
+def stripped(made: dict) -> dict:
+    """The same notebook as a tool leaves it that keeps no metadata."""
+    return {**made, "cells": [{**cell, "metadata": {}} for cell in made["cells"]]}
+
+
+def test_names_of_answers_are_restored_and_doubled_ones_are_taken_away():
+    sheet = notebook("02", "exercises")
+    solutions = [cell for cell in sheet["cells"] if cell["metadata"].get("nbgrader", {}).get("solution")]
+    found = mended(stripped(notebook()), sheet)
+    kept = [cell for cell in found["cells"] if cell["metadata"].get("nbgrader")]
+    assert [cell["metadata"]["nbgrader"] for cell in kept] == [cell["metadata"]["nbgrader"] for cell in solutions]
+    assert [source_of(cell) for cell in found["cells"]] == [source_of(cell) for cell in notebook()["cells"]]
+    doubled = twice(notebook(), "spring", "answer_spring = 3")
+    names = [grade_id(cell) for cell in mended(doubled, sheet)["cells"] if grade_id(cell)]
+    assert len(names) == len(set(names))
+    assert names.count("spring") == 1
+    assert mended(notebook(), sheet) == notebook()
+
+
+@pytest.mark.parametrize("widgets", [{"application/vnd.jupyter.widget-state+json": {"1": {}}}, [], "x", {"a": None}])
+def test_notes_on_widgets_without_their_state_are_dropped(widgets):
+    made = notebook()
+    made["metadata"]["widgets"] = widgets
+    kept = mended(made, notebook("02", "exercises"))["metadata"]
+    assert "widgets" not in kept
+    made["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2}}
+    assert mended(made, notebook("02", "exercises")) == made
+
+
+@pytest.mark.parametrize(
+    "odd", [None, [], {}, {"cell_type": "code"}, {"cell_type": "code", "metadata": [], "source": 3}]
+)
+def test_cells_of_any_form_are_handed_over(odd):
+    made = {"cells": [odd, *notebook()["cells"]], "metadata": 3}
+    assert mended(made, notebook("02", "exercises"))["cells"][0] == odd
 
 
 # --- the real nbgrader -----------------------------------------------------------------------------------------------

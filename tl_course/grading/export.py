@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tl_course.exercises import catalogue
 from tl_course.grading import submissions
-from tl_course.grading.notebooks import EXERCISES, grade_id, pick, source_of, worksheet
+from tl_course.grading.notebooks import EXERCISES, defines, grade_id, is_code, pick, source_of, worksheet
 from tl_course.grading.state import write_whole
 from tl_course.grading.submissions import Refused
 
@@ -146,6 +146,8 @@ def _between_marks(answer: str, *, indent: str, name: str | None) -> str:
 def hand_over(folder: Path, number: str, place: Path, *, force: bool = False, say: Callable[[str], None]) -> int:
     """Put a class's notebooks where nbgrader looks for them, matched by content and under the name it asks for.
 
+    Names of cells are as nbgrader needs them; see `mended`.
+
     Parameters
     ----------
     folder : pathlib.Path
@@ -180,11 +182,47 @@ def hand_over(folder: Path, number: str, place: Path, *, force: bool = False, sa
             say(f"{submission.student}: {reason}")
             continue
         target = folder / "submitted" / name / path.stem
-        _put(target / path.name, notebook, force)
+        _put(target / path.name, mended(notebook, json.loads(path.read_bytes())), force)
         if piece.stamp:
             write_whole(target / "timestamp.txt", f"{piece.stamp.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
         count += 1
     return count
+
+
+def mended(notebook: dict, sheet: dict) -> dict:
+    """Return a learner's notebook as nbgrader can grade it and make a page of it.
+
+    An answer cell that has lost its name gets it back, found by what it defines; of two cells with one name the second
+    loses it; notes on widgets that lack the widgets' state, as Colab leaves them, go. Sources stay as they are.
+
+    Parameters
+    ----------
+    notebook, sheet : dict
+        The learner's notebook, and the worksheet.
+    """
+    made = copy.deepcopy(notebook)
+    codes = [cell for cell in made["cells"] if is_code(cell)]
+    named: set[str] = set()
+    for cell in codes:
+        name = grade_id(cell)
+        if name in named:
+            del cell["metadata"]["nbgrader"]
+        named |= {name} - {""}
+    for ours in sheet["cells"]:
+        settings = ours["metadata"].get("nbgrader", {})
+        name = settings.get("grade_id", "")
+        if settings.get("solution") and name not in named:
+            lost = [cell for cell in codes if not grade_id(cell) and defines(source_of(cell), name)]
+            for cell in lost[:1]:
+                cell["metadata"] = {**_dict(cell.get("metadata")), "nbgrader": settings}
+    widgets = _dict(made.get("metadata")).get("widgets", {})
+    if not isinstance(widgets, dict) or not all("state" in _dict(one) for one in widgets.values()):
+        del made["metadata"]["widgets"]
+    return made
+
+
+def _dict(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
 
 
 def _put(file: Path, notebook: dict, force: bool) -> None:

@@ -280,9 +280,9 @@ def is_of(notebook: dict, sheet: Worksheet) -> bool:
     if isinstance(ours, dict) and ours.get("exercise") == sheet.number:
         return True
     slugs = {question.slug for question in sheet.questions}
-    codes = [cell for cell in notebook["cells"] if _is_code(cell)]
+    codes = [cell for cell in notebook["cells"] if is_code(cell)]
     return any(grade_id(cell) in slugs for cell in codes) or any(
-        _defines(source_of(cell), slug) for cell in codes for slug in slugs
+        defines(source_of(cell), slug) for cell in codes for slug in slugs
     )
 
 
@@ -293,7 +293,7 @@ def extract(notebook: dict, sheet: Worksheet) -> Answers:
     """
     cells: dict[str, str] = {}
     about: dict[str, list[str]] = {}
-    codes = [cell for cell in notebook["cells"] if _is_code(cell)]
+    codes = [cell for cell in notebook["cells"] if is_code(cell)]
     slugs = [question.slug for question in sheet.questions]
     names = [grade_id(cell) for cell in codes]
     for cell, name in zip(codes, names, strict=True):
@@ -302,7 +302,7 @@ def extract(notebook: dict, sheet: Worksheet) -> Answers:
     lost = []
     for slug in slugs:
         others = [cell for cell, name in zip(codes, names, strict=True) if name != slug]
-        elsewhere = [text for cell in others if _defines(text := source_of(cell), slug)]
+        elsewhere = [text for cell in others if defines(text := source_of(cell), slug)]
         if slug not in cells and elsewhere:
             cells[slug] = elsewhere.pop(0)
             lost.append(slug)
@@ -337,11 +337,13 @@ def _left_aside(slug: str, count: int, source: str, elsewhere: int) -> list[str]
     return told
 
 
-def _defines(source: str, slug: str) -> bool:
+def defines(source: str, slug: str) -> bool:
+    """Whether the source of a cell defines the answer to a question."""
     return re.search(rf"^(?:def answer_{slug}\b|answer_{slug}\s*=)", source, re.MULTILINE) is not None
 
 
-def _is_code(cell: object) -> bool:
+def is_code(cell: object) -> bool:
+    """Whether a cell is one with code, whatever else it is."""
     return isinstance(cell, dict) and cell.get("cell_type") == "code"
 
 
