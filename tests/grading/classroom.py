@@ -118,7 +118,7 @@ HOSTILE: dict[str, tuple[str, int, set[str]]] = {
         "            kept = np.ones(2**24)\n            time.sleep(60)\n    time.sleep(60)\n" + RIGHT,
         0, {"memory"},
     ),
-    "process bomb": ("import os\n" + HEAD + "    while True:\n        os.fork()\n", 0, {"raised", "no result"}),
+    "process bomb": ("import os\n" + HEAD + "    while True:\n        os.fork()\n", 0, {"raised", "no result", "slow"}),
     "300 MB of output": (
         "import os, sys\n" + HEAD + "    for _ in range(20):\n        os.write(1, b'x' * 2**20)\n"
         "        os.write(2, b'x' * 2**20)\n        print('y' * 2**19)\n        sys.stderr.write('z' * 2**19)\n"

@@ -149,7 +149,7 @@ def test_what_lies_deep_or_is_locked_is_deleted():
     place = Path(tempfile.mkdtemp())
     for name in ("room-1", "room-2", "room-3"):
         (place / name / "home").mkdir(parents=True)
-    deep_folder(place / "room-1" / "home", 2500)
+    deep_folder(place / "room-1" / "home", 1200)
     locked = place / "room-2" / "home" / "a" / "b"
     locked.mkdir(parents=True)
     (locked / "file").write_text("x")
@@ -167,7 +167,7 @@ def test_what_lies_deep_or_is_locked_is_deleted():
 def test_a_deep_or_locked_folder_among_submissions_costs_nobody_else(tmp_path, sheet, monkeypatch):
     put(tmp_path / "Ann" / "02.ipynb", BOOK)
     (tmp_path / "Ben").mkdir()
-    deep_folder(tmp_path / "Ben", 1500)
+    deep_folder(tmp_path / "Ben", 1100)
     put(tmp_path / "Cy" / "02.ipynb", BOOK)
     real = os.scandir
 
