@@ -343,7 +343,7 @@ def defines(source: str, slug: str) -> bool:
 
 
 def is_code(cell: object) -> bool:
-    """Whether a cell is one with code, whatever else it is."""
+    """Whether something in a list of cells is a cell with code."""
     return isinstance(cell, dict) and cell.get("cell_type") == "code"
 
 
