@@ -84,6 +84,8 @@ def work(rank: int, port: int, folder: str) -> None:
     for number, case in enumerate(CASES):
         run = train(case, checkpoint=Path(folder) / f"{number}.pt")
         left[case] = {"model": run.model.state_dict(), "history": run.history, "best": run.best_step}
+    apart = fit(tasks.mlp(seed=rank), tasks.points(), **OPTIONS)
+    left["each another start"] = {"model": apart.model.state_dict()}
     torch.save(left, f"{folder}/rank{rank}.pt")
     torch.distributed.destroy_process_group()
 
@@ -114,6 +116,14 @@ def test_two_processes_equal_one(case, ranks):
     for entry, expected in zip(first["history"], one.history, strict=True):
         assert entry["validation_accuracy"] == pytest.approx(expected["validation_accuracy"])
         assert entry["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-4)
+
+
+@pytest.mark.integration
+def test_both_begin_with_the_weights_of_the_first(ranks):
+    one = fit(tasks.mlp(seed=0), tasks.points(), **OPTIONS)
+    for rank in ranks:
+        for name, expected in one.model.state_dict().items():
+            torch.testing.assert_close(rank["each another start"]["model"][name], expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.integration
