@@ -520,3 +520,51 @@ def test_two_sliders_start_at_their_first_values_unless_told():
 def test_a_dial_that_cannot_be_made_is_refused_before_anything_is_drawn(values, options, said):
     with pytest.raises(ValueError, match=said):
         figures.dial(lambda *_: pytest.fail("drawn"), values, **options)
+
+
+# --- axes in percent -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.5, 1.0], [0.99, 1.0], [1.0, 1.0], [0.0, 0.0], [0.0, 1.0], [0.96, 0.97], [0.502, 0.503], [0.02, 0.91], [0.5]],
+)
+def test_an_axis_in_percent_stays_within_0_and_100_and_no_tick_is_doubled(values):
+    """A curve that reached 100 % had an axis to 104 %, and one from 99 % on the same ticks twice."""
+    fig, ax = style.axes(4, 3)
+    ax.plot(range(len(values)), values)
+    figures.curves.percent_axis(ax)
+    fig.canvas.draw()
+    low, high = ax.get_ylim()
+    assert 0 <= low <= min(values) <= max(values) <= high <= 1
+    shown = [at for at in ax.get_yticks() if low - 1e-9 <= at <= high + 1e-9]
+    labels = [ax.yaxis.get_major_formatter()(at) for at in shown]
+    assert 2 <= len(labels) == len(set(labels)) <= 8
+    for at, label in zip(shown, labels, strict=True):
+        assert abs(at - float(label.rstrip("%")) / 100) < 1e-6
+    if max(values) == 1:
+        assert labels[-1] == "100%"
+    assert not any(line.get_clip_on() for line in ax.get_lines())
+
+
+@pytest.mark.parametrize("plot", ["learning_curves", "label_budget"])
+def test_every_plot_of_accuracy_has_such_an_axis(plot, monkeypatch):
+    seen = []
+    whole = figures.curves.percent_axis
+    monkeypatch.setattr(figures.curves, "percent_axis", lambda ax: (whole(ax), seen.append(ax.get_ylim())))
+    history = [
+        {"step": step, "train_loss": 1 / (step + 1), "validation_accuracy": min(1, step / 9)} for step in range(12)
+    ]
+    if plot == "learning_curves":
+        figures.learning_curves(history)
+    else:
+        figures.label_budget(toy_record(settings=("10", "30", "100", "300", "900")))
+    [(low, high)] = seen
+    assert 0 <= low < high <= 1
+
+
+def test_a_quantity_beyond_100_percent_is_no_share_and_is_shown_whole():
+    _, ax = style.axes(4, 3)
+    ax.plot([0, 1], [0.5, 3.0])
+    figures.curves.percent_axis(ax)
+    assert ax.get_ylim()[1] > 3

@@ -1,7 +1,11 @@
 """`tl-course finetune` and `tl-course predict` on folders of images, as a new user would: right, wrong and broken."""
 
+import base64
 import csv
+import dataclasses
 import html.parser
+import io
+import json
 import os
 import shlex
 
@@ -12,7 +16,7 @@ from draws import seeds
 from PIL import Image
 
 from tl_course import models, training
-from tl_course.data.own_images import read_image
+from tl_course.data.image_files import read_image
 from tl_course.recipes import finetuning, images, planning, recipe
 
 SMALL = ("--model", "resnet_small", "--weights", "none", "--size", "16", "--steps", "2")
@@ -195,6 +199,29 @@ def test_a_broken_image_is_named_or_skipped_counted_and_listed(tl, folder, tmp_p
 
 
 @pytest.mark.integration
+def test_deep_and_foreign_images_are_told_in_console_and_report(tl, folder, tmp_path):
+    """12 bits in 16 were nearly black without a word; a HEIC had no way out."""
+    for name, lowest in (("dark", 0), ("bright", 2900)):
+        for number in range(3):
+            values = numpy.random.default_rng(lowest + number).integers(lowest, lowest + 900, (40, 48))
+            Image.fromarray(values.astype(numpy.uint16)).save(folder / name / f"deep {number}.png")
+    (folder / "dark" / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    code, _, err = tl("finetune", folder, *SMALL)
+    assert code == 2
+    assert "IMG_1.HEIC is a HEIC photograph, as iPhones take them, which is not read here; save it as JPEG" in err
+    assert err.count("\n") == 1
+    code, out, err = tl("finetune", folder, *SMALL, "--on-error", "skip")
+    assert code == 0
+    said = "6 images hold 16 bits a pixel (bright/deep 0.png …): each was scaled from its own darkest value"
+    assert out.count(said) == 1
+    assert said in Page((tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")).text
+    code, out, err = tl("predict", "noise-finetuned", folder / "dark", "--on-error", "skip")
+    assert code == 0
+    assert err.count("Note: 3 images hold 16 bits a pixel") == 1
+    assert "Skipped: " in out
+
+
+@pytest.mark.integration
 def test_what_systems_leave_in_folders_is_passed_over(tl, folder):
     for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._01.png"):
         (folder / "dark" / name).write_bytes(b"not an image")
@@ -217,6 +244,20 @@ def test_tiny_and_empty_classes_are_left_out_only_when_asked(tl, folder):
     code, out, _ = tl("finetune", folder, *SMALL, "--on-error", "skip")
     assert code == 0
     assert "2 classes" in out
+
+
+@pytest.mark.integration
+def test_a_rate_that_blew_the_loss_up_and_one_answer_for_all_are_told_everywhere(tl, folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(recipe.BACKBONE_RATE, "image", 50.0)
+    monkeypatch.setitem(recipe.HEAD_RATE, "image", 50.0)
+    monkeypatch.setattr(training.Run, "logits", lambda run, part: torch.tensor([[1.0, 0.0]] * len(run.task.test)))
+    code, out, _ = tl("finetune", folder, *SMALL[:-1], "12")
+    assert code == 0
+    text = Page((tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")).text
+    for said in ("Every one of the 4 test examples is called 'bright'", "Fine-tuning: The training loss "):
+        assert out.count(f"Note: {said}") == 1
+        assert text.count(said) == 1
+        assert text.index(said) < text.index("Only 4 test examples")
 
 
 @pytest.mark.integration
@@ -263,6 +304,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, folder, tmp_path):
         ([folder, "--out", folder / "dark" / "x"], "lies inside the images"),
         ([folder, "--out", tmp_path / "images.zip"], "is a file; choose another --out"),
         ([folder, *SMALL, "--size", "8"], "at least 16 pixels"),
+        ([folder, *SMALL, "--fit", "stretch"], "--fit stretch is unknown; give crop, pad or squish."),
         ([folder, *SMALL, "--size", "9000"], "pass a smaller --size"),
     ]:
         code, _, err = tl("finetune", *arguments)
@@ -270,6 +312,90 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, folder, tmp_path):
         assert message in err
         assert err.count("\n") == 1, err
         assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.integration
+def test_a_network_without_trained_weights_says_that_nothing_is_transferred(tl, folder, tmp_path):
+    """`--model resnet_tiny`, which the list of networks names, ended in a traceback."""
+    said = "ResNet (tiny) has no trained weights and begins with random ones: nothing is transferred."
+    for options, told in (([], 1), (["--weights", "none"], 0)):
+        code, out, _ = tl("finetune", folder, "--model", "resnet_tiny", "--steps", "0", *options, "--force")
+        assert code == 0
+        assert out.count(said) == told
+        assert Page((tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")).text.count(said) == told
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_network_has_weights_or_is_known_to_begin_at_random(name):
+    weights = planning.chosen_weights(name, None)
+    assert weights in models.MODELS[name].weights or (weights, models.MODELS[name].weights) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "least"), [("vgg16", 31, 32), ("inception_v3", 74, 75), ("resnet18", 15, 16), ("auto", 15, 16)]
+)
+def test_a_size_that_the_layers_cannot_take_is_refused_with_the_least(name, size, least):
+    with pytest.raises(ValueError, match=f"--size {size} leaves .* nothing to see; give at least {least} pixels"):
+        planning.plan_images(200, 100, model=name, size=size)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", [name for name, info in models.MODELS.items() if info.kind == "image"])
+def test_every_network_takes_the_least_size(name):
+    model = models.create(name)
+    model.preprocess = dataclasses.replace(model.preprocess, size=planning.LEAST_SIDE.get(name, 16))
+    with torch.no_grad():
+        logits = models.logits(model, model.preprocess(torch.zeros(1, 3, 100, 100, dtype=torch.uint8)))
+    assert torch.isfinite(logits).all()
+
+
+def wide(path, cue: int, seed: int) -> None:
+    """Three times as wide as high; the cue is at both ends."""
+    pixels = numpy.random.default_rng(seed).integers(60, 120, (32, 96, 3))
+    pixels[:, :20] = pixels[:, -20:] = cue
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(numpy.uint8)).save(path)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("fit", ["crop", "pad", "squish"])
+def test_wide_images_with_the_cue_at_their_ends(tl, tmp_path, fit):
+    """The middle square has no cue: half of the answers were right, and nothing was said."""
+    for number in range(20):
+        for name, cue in (("dark", 0), ("bright", 255)):
+            wide(tmp_path / "wide" / name / f"{number:02}.png", cue, number + cue)
+    options = ("--model", "resnet_small", "--weights", "letters", "--steps", "0", "--fit", fit)
+    code, out, _ = tl("finetune", "wide", *options)
+    assert code == 0
+    said = {
+        "crop": "(--fit crop), so 67% of an average image is not seen; --fit pad or --fit squish shows all of it.",
+        "pad": "Each image is shown whole, between bars where it is no square (--fit pad).",
+        "squish": "Each image is squeezed into a square, whole but out of proportion (--fit squish).",
+    }[fit]
+    page = Page((tmp_path / "wide-finetuned" / "report.html").read_text(encoding="utf-8"))
+    assert said in out
+    assert said in page.text
+    assert ("Test accuracy: 100.0%" in out) == (fit != "crop")
+    assert models.load(tmp_path / "wide-finetuned").preprocess.fit == fit
+    shown = [each for each in page.every("img") if each["alt"].endswith(".png, dark")]
+    [seen] = [Image.open(io.BytesIO(base64.b64decode(each["src"].split(",")[1]))) for each in shown]
+    assert seen.size == (32, 32)
+    edge = numpy.asarray(seen)[16, :3].mean()
+    assert (edge < 30) == (fit != "crop")
+    wide(tmp_path / "new.png", 255, 999)
+    code, out, _ = tl("predict", "wide-finetuned", "new.png", "--top", "1")
+    assert ("\tbright 9" in out) or fit == "crop"
+
+
+def test_a_model_of_before_fit_is_cut_as_it_was(saved):
+    card = json.loads((saved / "model.json").read_text(encoding="utf-8"))
+    assert card["preprocess"].pop("fit") == "crop"
+    (saved / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    assert models.load(saved).preprocess.fit == "crop"
+    card["preprocess"]["fit"] = "stretch"
+    (saved / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(ValueError, match="fit must be one of crop, pad, squish, not 'stretch'"):
+        models.load(saved)
 
 
 @pytest.mark.integration
@@ -325,7 +451,7 @@ def test_ctrl_c_keeps_what_was_trained(tl, folder, tmp_path, monkeypatch, kind):
 
 
 def test_ctrl_c_before_anything_was_learned_leaves_nothing(tl, folder, tmp_path, monkeypatch):
-    def stop(*arguments):
+    def stop(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(images, "read_image", stop)
@@ -409,6 +535,32 @@ def test_a_perfect_probe_is_kept_without_fine_tuning(tl, folder):
     assert "100.0% right on 4 validation examples" in out
     assert "nothing could be better" in out
     assert "Fine-tuning" not in out
+
+
+@pytest.mark.integration
+def test_read_this_first_begins_with_leakage_and_has_no_good_news(tl, folder, tmp_path):
+    """It began with "the probe made no mistake", and leakage stood below in the section on data."""
+    for name in ("dark", "bright"):
+        Image.open(folder / name / "00.png").point(lambda value: value + 5).save(folder / name / "lighter.png")
+        (folder / name / "notes.txt").write_text(f"no image of {name}")
+    code, out, _ = tl(
+        "finetune", folder, "--model", "resnet_small", "--weights", "letters", "--size", "32", "--on-error", "skip"
+    )
+    assert code == 0
+    assert out.count("nothing could be better") == 1
+    text = Page((tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")).text
+    first, results = text.split("Read this first")[1].split("Results")[:2]
+    order = [
+        "near copies of one another",
+        "are not found: they may stand",
+        "test examples: the true accuracy may lie",
+        "problems passed over",
+    ]
+    assert [said for said in order if said not in first] == [], first
+    places = [first.index(said) for said in order]
+    assert places == sorted(places)
+    assert "nothing could be better" not in first
+    assert "nothing could be better" in results
 
 
 @pytest.mark.integration

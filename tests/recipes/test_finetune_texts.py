@@ -238,6 +238,20 @@ def test_a_book_in_a_field_can_be_read(tmp_path):
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(("size", "fits"), [(512, True), (513, False), (600, False)])
+def test_more_tokens_than_a_bert_has_positions_are_refused(tl, tmp_path, size, fits):
+    """`--size 600` ended in an IndexError of the embedding once a text was as long."""
+    bert = tiny_bert()
+    assert bert.config.max_position_embeddings == 512
+    write(tmp_path / "mine.csv", [[f"{text} " + "film " * 599, label] for text, label in rows(5, 5)])
+    code, _, err = tl("finetune", "mine.csv", *COLUMNS, "--steps", "0", "--size", size)
+    assert code == (0 if fits else 2)
+    if not fits:
+        assert err == f"--size {size} is more than MiniLM-L6 reads; give at most 512 tokens.\n"
+        assert not (tmp_path / "mine-finetuned").exists()
+
+
+@pytest.mark.integration
 def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
     write(tmp_path / "mine.csv", rows(5, 5))
     write(tmp_path / "latin.csv", [*rows(5, 5), ["tr\xe8s bon", "5"]], encoding="latin-1")
@@ -265,6 +279,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, tmp_path, monkeypatch):
         (["empty.csv", *COLUMNS], "no column 'review'; its columns are none at all"),
         (["quotes.csv", *COLUMNS], "opened and never closed, in the row that begins on line 2; close it"),
         (["comma.csv", *COLUMNS], "comma.csv, line 12, has 3 cells, and the header has 2 (a text with a comma must"),
+        (["mine.csv", *COLUMNS, "--fit", "pad"], "mine.csv is a table; --fit is for images."),
         (["mine.csv", *COLUMNS, "--model", "resnet18"], "resnet18 is a network for images"),
     ]:
         code, _, err = tl("finetune", *arguments)

@@ -144,7 +144,7 @@ def test_a_real_ctrl_c_in_the_update_waits_for_its_end(presses, monkeypatch):
 @pytest.mark.parametrize("deed", [pressed, raised])
 def test_in_an_evaluation_nothing_waits_and_nothing_is_lost(deed, monkeypatch, tmp_path):
     ours, theirs, fresh = network(), network(), network()
-    usual, calls = ready_run.validation_accuracy, []
+    usual, calls = ready_run.validation_answers, []
 
     def evaluation(*arguments):
         calls.append(1)
@@ -154,7 +154,7 @@ def test_in_an_evaluation_nothing_waits_and_nothing_is_lost(deed, monkeypatch, t
         return usual(*arguments)
 
     options = {"evaluate_every": 3, "checkpoint": tmp_path / "run.pt"}
-    monkeypatch.setattr(ready_run, "validation_accuracy", evaluation)
+    monkeypatch.setattr(ready_run, "validation_answers", evaluation)
     run = interrupted(ours, tasks.points(), **options)
     monkeypatch.undo()
     assert run.steps == 6

@@ -279,6 +279,9 @@ def finetune(
     seed: Annotated[int, typer.Option(help="Of the choice of validation, order and augmentation.")] = 0,
     on_error: Annotated[str, typer.Option(help="With broken images and rows, tiny classes: raise or skip.")] = "raise",
     flip: Annotated[bool, typer.Option(help="Mirror training images (not for letters, arrows …).")] = True,
+    fit: Annotated[
+        str, typer.Option(help="Images that are no squares: crop the middle, pad with bars, or squish into one.")
+    ] = "crop",
     force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
 ) -> None:
     """Train a classifier on your own images or texts; leaves a model and a report with all you should know of it."""
@@ -286,7 +289,7 @@ def finetune(
 
     settings = recipes.Settings(
         out=out, force=force, model=model, weights=weights, size=size, steps=steps, epochs=epochs, seed=seed,
-        on_error=on_error, flip=flip, text=text, label=label, group=group, encoding=encoding,
+        on_error=on_error, flip=flip, fit=fit, text=text, label=label, group=group, encoding=encoding,
     )  # fmt: skip
     command = shlex.join(["tl-course", *sys.argv[1:]])
     with _on_ctrl_c("there was no model yet, and nothing is kept. The same command begins again."):
@@ -314,7 +317,8 @@ def predict(
     if table and table.exists() and not force:
         raise ValueError(f"{table} is there already; choose another --csv, or pass --force to write over it.")
     answers, skipped = recipes.predict(
-        model, inputs, top=top, text=text, encoding=encoding, on_error=on_error
+        model, inputs, top=top, text=text, encoding=encoding, on_error=on_error,
+        say=lambda line: print(f"Note: {line}", file=sys.stderr),
     )  # fmt: skip
     for sentence in skipped:
         print(f"Skipped: {sentence}")

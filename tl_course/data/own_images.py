@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tl_course.data.class_folders import check_images, classes_of, listed_images, pass_over_beside, split_folders
+from tl_course.data.image_files import Rescaled, Unreadable, read_image
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 from tl_course.plain_numbers import whole_number
 
@@ -35,7 +37,8 @@ def image_folder(
     Subfolders named like splits (train, Testing, valid, seg_test …; see
     :func:`~tl_course.data.class_folders.part_of`) are taken as ready splits: ``path/train/cat/tom.jpg``; what is
     missing of them is drawn from train. Hidden files are passed over. Images are turned as their camera says, made
-    RGB (see :func:`read_image`) and kept decoded in memory, at most 2 GiB.
+    RGB and kept decoded in memory, at most 2 GiB. Those of 16 bits, integers or floating-point numbers are scaled by
+    their own range; a warning and ``task.notes`` say so.
 
     Parameters
     ----------
@@ -85,14 +88,17 @@ def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_er
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}; give one with a subfolder of images for each class.")
     size = None if size is None else whole_number("size", size, least=1)
-    problems = Problems(on_error)
+    problems, rescaled = Problems(on_error), Rescaled()
     listed = {part: listed_images(folder) for part, folder in split_folders(root).items()}
     check_images(root, [file for entries in listed.values() for _, file in entries])
-    found = {part: _decoded(entries, root, size, problems) for part, entries in listed.items()}
+    found = {part: _decoded(entries, root, size, problems, rescaled) for part, entries in listed.items()}
     pass_over_beside(root, problems)
     class_names = classes_of({image.name for image in found["train"]}, root, problems)
     _check_one_size([image for images in found.values() for image in images])
     problems.warn()
+    scaled = tuple(rescaled.sentences(root))
+    for sentence in scaled:
+        warnings.warn(sentence, stacklevel=3)
     splits = {part: _stacked(images, class_names) for part, images in found.items()}
     # Of every class at least one image must be left for each split that is still to be drawn.
     check_classes(splits["train"].labels, class_names, f"the folder {root}", at_least=4 - len(splits))
@@ -106,7 +112,7 @@ def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_er
         test=splits.get("test"),
         validation=splits.get("validation"),
         augmentable=("flip", "crop"),
-        notes=problems.notes,
+        notes=problems.notes + scaled,
     )
 
 
@@ -118,14 +124,16 @@ class _Found(NamedTuple):
     pixels: Tensor
 
 
-def _decoded(listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems) -> list[_Found]:
+def _decoded(
+    listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems, rescaled: Rescaled
+) -> list[_Found]:
     """Decode image files, several at a time."""
     found, total = [], 0
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        decoded = pool.map(lambda entry: read_image(entry[1], size), listed)
+        decoded = pool.map(lambda entry: read_image(entry[1], size, rescaled=rescaled), listed)
         for (name, file), image in zip(listed, decoded, strict=True):
-            if isinstance(image, str):
-                problems.add(image, "remove or replace it")
+            if isinstance(image, Unreadable):
+                problems.add(image, image.way_out)
                 continue
             found.append(_Found(file, name, image))
             total += image.numel()
@@ -136,55 +144,6 @@ def _decoded(listed: list[tuple[str, Path]], root: Path, size: int | None, probl
                     f"pass a smaller size= (now {size}) or give fewer of them."
                 )
     return found
-
-
-def read_image(file: Path, size: int | None = None) -> Tensor | str:
-    """Return an image as uint8 3×H×W, or say in words why there is none.
-
-    It is turned as its camera says and made RGB: 16 bits are scaled to 8, what is transparent becomes white, of an
-    animation the first picture is taken.
-
-    Parameters
-    ----------
-    file : Path
-    size : int, optional
-        Resize the shorter side to this many pixels and cut the middle square.
-
-    Examples
-    --------
-    >>> read_image(Path("nowhere.png"))
-    'nowhere.png is not an image that can be read'
-    """
-    import numpy
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as opened:
-            if size is not None:
-                opened.draft(None, (4 * size, 4 * size))  # a large JPEG is decoded at a fraction, many times faster
-            image = _as_rgb(ImageOps.exif_transpose(opened))
-        if size is not None:
-            image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    except Image.DecompressionBombError:
-        return f"{file} is far too large for an image to learn from"
-    except (OSError, SyntaxError, ValueError, EOFError):
-        return f"{file} is not an image that can be read"
-    return torch.from_numpy(numpy.array(image)).movedim(-1, 0).contiguous()
-
-
-def _as_rgb(image):
-    """Make a PIL image RGB; PIL's own conversion would clip 16 bits to white and show what lies under transparency."""
-    import numpy
-    from PIL import Image
-
-    if image.mode.startswith(("I", "F")):
-        values = numpy.asarray(image, dtype=numpy.float64)
-        top = 65535 if image.mode.startswith("I") else max(values.max(), 1e-12)
-        image = Image.fromarray((values * (255 / top)).clip(0, 255).round().astype(numpy.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
 
 
 def _check_one_size(found: list[_Found]) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import torch
@@ -120,3 +124,44 @@ def read_csv_text(
         f"the reader's own texts, file {file.name}",
         notes=problems.notes,
     )
+
+
+def plain_form(text: str) -> str:
+    """Return a text without case, punctuation, spaces and the form of its letters: what near copies share.
+
+    A text of signs alone stays as it is.
+
+    >>> plain_form("What a ﬁlm!") == plain_form("what a  film") == plain_form("‘What’ a FILM…")
+    True
+    >>> plain_form("café") == plain_form("cafe\u0301"), plain_form("50 %") == plain_form("5 0"), plain_form(":-)")
+    (True, False, ':-)')
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_KEPT).split()) or text
+
+
+def near_text_keys(texts: Sequence[str]) -> list[Hashable]:
+    """Return a key for each text, equal where :func:`plain_form` is.
+
+    That is worked out only where the letters and digits alone are those of another text, which is quicker to see.
+
+    >>> keys = near_text_keys(["A film.", "a film", "afilm", "a play"])
+    >>> [keys.index(key) for key in keys]
+    [0, 0, 2, 3]
+    """
+    rough = [re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold()) for text in texts]
+    counts = Counter(rough)
+    return [(plain_form(text),) if counts[key] > 1 else key for text, key in zip(texts, rough, strict=True)]
+
+
+class _Kept(dict):
+    """What becomes of each letter, looked up once: 100,000 texts have millions of letters, of few kinds."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        kind = unicodedata.category(letter)
+        invisible = "" if kind == "Cf" else " "  # a space of no width stands within words
+        self[code] = letter if kind[0] in "LNMS" and kind != "Sk" else invisible
+        return self[code]
+
+
+_KEPT = _Kept()

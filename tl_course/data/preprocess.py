@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 INTERPOLATIONS = ("bilinear", "bicubic")
+# How a picture that is no square becomes one; the words are fastai's.
+FITS = ("crop", "pad", "squish")
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class ImagePreprocess:
     """Raw pictures to normalised ones: resize, divide by 255, subtract ``mean``, divide by ``std``.
 
     Pictures of another size are resized with antialiasing so that their shorter side is ``size``, then cropped in the
-    middle. Pictures of the right size are not touched by the resize. To see more of a picture, or to spend less time
-    on it, give the model another size: ``model.preprocess = dataclasses.replace(model.preprocess, size=64)``.
+    middle (or as ``fit`` says). Pictures of the right size are not touched by the resize. To see more of a picture, or
+    to spend less time on it, give the model another size: ``model.preprocess = dataclasses.replace(model.preprocess,
+    size=64)``.
 
     torchvision and timm judge their networks on the middle of a larger picture (resized to 256, cropped to 224), which
     is ``crop=0.875``. That suits photographs with something around the object. It would throw away a quarter of a small
@@ -48,6 +51,9 @@ class ImagePreprocess:
         How a picture is resized.
     crop : float
         Share of the resized picture's shorter side that is kept, above 0 and at most 1.
+    fit : {"crop", "pad", "squish"}
+        What is done with a picture that is no square: its middle is cut out; or it is shown whole between bars of the
+        colour ``mean``; or it is squeezed into the square.
 
     Raises
     ------
@@ -68,6 +74,7 @@ class ImagePreprocess:
     std: tuple[float, float, float]
     interpolation: str = "bilinear"
     crop: float = 1.0
+    fit: str = "crop"
 
     def __post_init__(self) -> None:
         for name, convert in (("size", whole_number), ("crop", real_number)):
@@ -84,6 +91,8 @@ class ImagePreprocess:
             raise ValueError(f"every std must be positive, not {self.std}.")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {self.interpolation!r}.")
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, not {self.fit!r}.")
         if not 0 < self.crop <= 1:
             raise ValueError(f"crop must be above 0 and at most 1 (the whole picture), not {self.crop}.")
 
@@ -100,14 +109,26 @@ class ImagePreprocess:
 
     def _resized(self, pixels: Tensor) -> Tensor:
         height, width = pixels.shape[-2:]
-        short, target = min(height, width), round(self.size / self.crop)
-        if short != target:
-            height, width = int(target * height / short), int(target * width / short)
+        target = round(self.size / self.crop)
+        wanted = fitted_size(width, height, target, self.fit)[::-1]
+        if wanted != (height, width):
+            height, width = wanted
             pixels = F.interpolate(pixels, (height, width), mode=self.interpolation, antialias=True)
             if self.interpolation == "bicubic":
                 pixels = pixels.clamp(0, 255)  # a cubic overshoots at edges
+        if self.fit == "pad" and wanted != (target, target):
+            colour = 255 * torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1)
+            padded = colour.expand(len(pixels), 3, target, target).clone()
+            top, left = (target - height) // 2, (target - width) // 2
+            padded[..., top : top + height, left : left + width] = pixels
+            pixels, (height, width) = padded, (target, target)
         top, left = round((height - self.size) / 2), round((width - self.size) / 2)
         return pixels[..., top : top + self.size, left : left + self.size]
+
+    @property
+    def fill(self) -> tuple[int, int, int]:
+        """Colour of the bars of ``fit="pad"``: 0 to 255, the one that the network takes for nothing."""
+        return tuple(round(255 * value) for value in self.mean)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values for a JSON file; :meth:`from_dict` is the way back.
@@ -121,7 +142,20 @@ class ImagePreprocess:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ImagePreprocess:
         """Make the object that :meth:`to_dict` described."""
-        return cls(values["size"], values["mean"], values["std"], values["interpolation"], values.get("crop", 1.0))
+        later = {name: values[name] for name in ("crop", "fit") if name in values}  # older files lack them
+        return cls(values["size"], values["mean"], values["std"], values["interpolation"], **later)
+
+
+def fitted_size(width: int, height: int, side: int, fit: str) -> tuple[int, int]:
+    """Return width and height to resize a picture to, before it is cut or padded to a square of ``side``.
+
+    >>> [fitted_size(400, 100, 32, fit) for fit in FITS]
+    [(128, 32), (32, 8), (32, 32)]
+    """
+    if fit == "squish":
+        return side, side
+    reference = min(width, height) if fit == "crop" else max(width, height)
+    return max(1, int(side * width / reference)), max(1, int(side * height / reference))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullLocator, PercentFormatter
 
 from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.style import (
@@ -24,6 +24,8 @@ from tl_course.records import Record, paired_difference, target_title
 
 History = Sequence[Mapping[str, Any]]
 LABEL_POINTS = 10
+# Of an axis in percent: its shortest range, and what its ticks lie apart.
+LEAST_SPAN, TICK_STEPS, MOST_TICKS = 0.05, (0.01, 0.02, 0.05, 0.1, 0.2), 6
 _LINES = ("-", (0, (5, 2.5)), (0, (1, 1.6)), (0, (6, 2, 1.2, 2)))
 
 
@@ -39,6 +41,28 @@ def _fraction(key: str) -> bool:
 def _series(history: History, x: str, key: str) -> tuple[list[float], list[float]]:
     points = [(float(entry[x]), float(entry[key])) for entry in history if entry.get(key) is not None]
     return [p[0] for p in points], [p[1] for p in points]
+
+
+def percent_axis(ax) -> None:
+    """Show shares from 0 to 1 on the vertical axis in percent: within 0 % and 100 %, no two ticks with one label.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With its lines drawn; those at an end of the axis are drawn whole.
+    """
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    drawn = [float(value) for line in ax.get_lines() for value in line.get_ydata()]
+    if drawn and not 0 <= min(drawn) <= max(drawn) <= 1:  # no shares after all
+        return
+    low, high = (min(max(limit, 0.0), 1.0) for limit in ax.get_ylim())
+    if high - low < LEAST_SPAN:  # ticks are whole percents, and a few of them must have room
+        low = max(0.0, min(low, 1.0 - LEAST_SPAN, (low + high - LEAST_SPAN) / 2))
+        high = min(1.0, low + LEAST_SPAN)
+    ax.set_ylim(low, high)
+    ax.yaxis.set_major_locator(MultipleLocator(next(step for step in TICK_STEPS if (high - low) / step <= MOST_TICKS)))
+    for line in ax.get_lines():
+        line.set_clip_on(False)
 
 
 def _label_ends(ax, ends: list[tuple[float, str, str]]) -> None:
@@ -85,6 +109,8 @@ def _draw_histories(ax, runs: Mapping[str, History], x: str, keys: Sequence[str]
             ends.append((ys[-1], text, style.text_color))
             form = (lambda v: f"{v:.0%}") if _fraction(key) else (lambda v: f"{v:.3g}")
             clauses.append(f"{text} goes from {form(ys[0])} to {form(ys[-1])}")
+    if _fraction(keys[0]):
+        percent_axis(ax)
     if ends:
         _label_ends(ax, ends)
     return clauses
@@ -140,8 +166,6 @@ def learning_curves(
         clauses += _draw_histories(ax, runs, x, part)
         ax.set_xlabel(x)
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        if _fraction(part[0]):
-            ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         ax.set_ylabel(part[0].replace("_", " ").split(" ")[-1] + (" (%)" if _fraction(part[0]) else ""))
     headline(fig, title or f"Learning curves over {x}s")
     return show(fig, alt=alt or f"Curves over {x}: {'; '.join(clauses)}.", caption=caption)
@@ -231,7 +255,7 @@ def label_budget(
     ax.set_xticks(ticks)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent_axis(ax)
     ax.set_xlabel("labels a class (logarithmic)")
     ax.set_ylabel("test accuracy (%)")
     _label_ends(ax, ends)

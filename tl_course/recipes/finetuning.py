@@ -38,6 +38,8 @@ class Settings:
         What to do with broken images and rows, and with classes too small.
     flip : bool
         Mirror training images at random; not for letters, arrows and the like.
+    fit : {"crop", "pad", "squish"}
+        How images become squares, as in :class:`tl_course.data.ImagePreprocess`.
     text, label, group : str, optional
         Columns of a table.
     encoding : str
@@ -54,6 +56,7 @@ class Settings:
     seed: int = 0
     on_error: str = "raise"
     flip: bool = True
+    fit: str = "crop"
     text: str | None = None
     label: str | None = None
     group: str | None = None
@@ -94,8 +97,13 @@ def finetune(
     began = time.perf_counter()
     try:
         prepared, plan, model = (_prepare_images if path.is_dir() else _prepare_texts)(path, settings, say)
+        if plan.weights is None and settings.weights is None:
+            prepared.warnings.append(
+                f"{models.MODELS[plan.model].title} has no trained weights and begins with random ones: nothing is "
+                "transferred. Another network will do better on few examples."
+            )
         say(f"{prepared.task}.")
-        for sentence in (*prepared.warnings, *prepared.facts):
+        for sentence in (*prepared.leakage, *prepared.warnings, *prepared.facts):
             say(sentence)
         say(f"Network: {_named(plan, model)}: {plan.why}.")
         outcome = recipe.learn(
@@ -122,6 +130,8 @@ def _check(path: Path, settings: Settings) -> None:
         raise ValueError(f"{path} is a table: name its columns, --text COLUMN --label COLUMN.")
     if path.is_dir() and (settings.text or settings.label or settings.group):
         raise ValueError(f"{path} is a folder of images; --text, --label and --group are for tables.")
+    if path.is_file() and settings.fit != "crop":
+        raise ValueError(f"{path} is a table; --fit is for images.")
     if settings.steps is not None and settings.epochs is not None:
         raise ValueError("Give --steps or --epochs, one of the two.")
     if min(settings.steps or 0, settings.epochs or 0) < 0:
@@ -155,10 +165,23 @@ def _claim_folder(path: Path, settings: Settings) -> Path:
 def _prepare_images(path: Path, settings: Settings, say: Callable) -> tuple[Prepared, Plan, nn.Module]:
     folder = images.look_over(path, settings.on_error)
     plan, model = plan_images(
-        folder.side, len(folder.files), model=settings.model, weights=settings.weights, size=settings.size
+        folder.side,
+        len(folder.files),
+        model=settings.model,
+        weights=settings.weights,
+        size=settings.size,
+        fit=settings.fit,
     )
     say(f"Reading {counted(len(folder.files), 'image')} of {counted(len(folder.examples.class_names), 'class')}.")
-    prepared = images.read(folder, size=plan.size, most_training=plan.passes, seed=settings.seed, flip=settings.flip)
+    prepared = images.read(
+        folder,
+        size=plan.size,
+        fit=model.preprocess.fit,
+        fill=model.preprocess.fill,
+        most_training=plan.passes,
+        seed=settings.seed,
+        flip=settings.flip,
+    )
     return prepared, plan, model
 
 
@@ -186,7 +209,7 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
     if finished.outcome.uneven:
         ours, largest = finished.macro_f1
         say(f"Test macro F1: {ours:.3f}; always answering {name!r} would give {largest:.3f}.")
-    own = set(finished.prepared.warnings)
+    own = {*finished.prepared.leakage, *finished.prepared.warnings}
     for sentence in finished.warnings:
         if sentence not in own:  # those were told at once
             say(f"Note: {sentence}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median_low
+from statistics import fmean, median_low
 
 import torch
-from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -24,13 +24,17 @@ from tl_course.data.class_folders import (
     pass_over_beside,
     split_folders,
 )
-from tl_course.data.own_images import LIMIT, read_image
+from tl_course.data.image_files import Rescaled, Unreadable, image_size, read_image
+from tl_course.data.own_images import LIMIT
 from tl_course.data.task import SPLITS, Split, Task, check_classes
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
-from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
+from tl_course.recipes.near_copies import near_pictures
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_unused
+from tl_course.recipes.splitting import Examples, NearCopies, SplitPositions, split_examples
 
 # As many files are opened to learn how large the images are.
 LOOKED_AT = 200
+# From these shares of an image outside of the middle square on, it is told, and told as a warning.
+SOME_OUTSIDE, MUCH_OUTSIDE = 0.05, 0.2
 # Decoded images are passed on in blocks, so that Ctrl-C need not wait for a whole folder.
 BLOCK = 256
 
@@ -48,6 +52,8 @@ class ImageFolder:
     side : int
         Median of the images' shorter sides in pixels.
     problems : Skips
+    outside : float
+        Share of an image that lies outside of its middle square, on average.
     """
 
     root: Path
@@ -55,6 +61,7 @@ class ImageFolder:
     examples: Examples
     side: int
     problems: Skips
+    outside: float = 0.0
 
 
 def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
@@ -88,7 +95,8 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
     check_classes(labels, class_names, f"the folder {root}")
     names = [file.relative_to(root).as_posix() for file in files]
     examples = Examples(labels, class_names, _keys(files), [part for part, _, _ in found], names=names)
-    return ImageFolder(root, files, examples, _median_side(files), problems)
+    side, outside = _measured(files)
+    return ImageFolder(root, files, examples, side, problems, outside)
 
 
 def _check_tables(root: Path) -> None:
@@ -126,20 +134,28 @@ def _keys(files: list[Path]) -> list[tuple]:
     ]
 
 
-def _median_side(files: list[Path]) -> int:
-    """Return the median of the shorter sides of some images, 0 if none can be opened."""
-    sides = []
-    for file in files[:: -(-len(files) // LOOKED_AT)]:
-        try:
-            with Image.open(file) as image:  # reads the header only
-                sides.append(min(image.size))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            continue
-    return median_low(sides) if sides else 0
+def _measured(files: list[Path]) -> tuple[int, float]:
+    """Return the median of some images' shorter sides, and what their middle squares leave out; 0 if none opens."""
+    found = map(image_size, files[:: -(-len(files) // LOOKED_AT)])
+    sizes = [size for size in found if size]
+    if not sizes:
+        return 0, 0.0
+    return median_low(map(min, sizes)), 1 - fmean(min(size) / max(size) for size in sizes)
 
 
-def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, flip: bool = True) -> Prepared:
+def read(
+    folder: ImageFolder,
+    *,
+    size: int,
+    most_training: int,
+    seed: int = 0,
+    flip: bool = True,
+    fit: str = "crop",
+    fill: tuple[int, int, int] = (0, 0, 0),
+) -> Prepared:
     """Divide a folder's images and decode those that are used, squares of ``size`` pixels.
+
+    ``fit`` and ``fill`` say how they become squares, as in :class:`~tl_course.data.ImagePreprocess`.
 
     Raises
     ------
@@ -154,14 +170,23 @@ def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, f
         raise ValueError(
             f"{wanted:,} images of {size}×{size} pixels take over {LIMIT / 1024**3:.3g} GiB; pass a smaller --size."
         )
-    parts, names = {}, {}
+    chosen = torch.cat([split.positions[part] for part in SPLITS])
+    rescaled = Rescaled()
     with tqdm(total=wanted, desc="reading images", unit="image", leave=False) as bar:
-        for part in SPLITS:
-            positions = split.positions[part].tolist()
-            pixels, good = _decoded([folder.files[position] for position in positions], size, folder.problems, bar)
-            kept = [positions[number] for number in good]
-            parts[part] = Split(pixels, folder.examples.labels[kept])
-            names[part] = [_name(folder, position) for position in kept]
+        files = [folder.files[position] for position in chosen.tolist()]
+        reader = partial(read_image, size=size, fit=fit, fill=fill, rescaled=rescaled)
+        pixels, good = _decoded(files, size, reader, folder.problems, bar)
+    used = chosen[good]
+    split = _without_near_copies(folder, split, used, near_pictures(pixels), most_training, seed, title)
+    place = torch.empty(len(folder.files), dtype=torch.int64)
+    place[used] = torch.arange(len(used))
+    readable = torch.zeros(len(folder.files), dtype=torch.bool)
+    readable[used] = True
+    parts, names = {}, {}
+    for part in SPLITS:
+        kept = split.positions[part][readable[split.positions[part]]]
+        parts[part] = Split(_rows(pixels, place[kept]), folder.examples.labels[kept])
+        names[part] = [_name(folder, position) for position in kept.tolist()]
     check_classes(parts["train"].labels, folder.examples.class_names, f"{title} (readable images)")
     _check_filled(parts, title)
     task = Task(
@@ -173,28 +198,61 @@ def read(folder: ImageFolder, *, size: int, most_training: int, seed: int = 0, f
         source=f"the reader's own images, folder {folder.root.name}",
         augment=("flip", "crop") if flip else ("crop",),
     )
-    return _prepared(task, names, folder, split)
+    prepared = _prepared(task, names, folder, split, rescaled)
+    _tell_fit(prepared, folder, fit)
+    return prepared
 
 
-def _decoded(files: list[Path], size: int, problems: Skips, bar: tqdm) -> tuple[Tensor, list[int]]:
+def _without_near_copies(
+    folder: ImageFolder,
+    split: SplitPositions,
+    used: Tensor,
+    near: list[int],
+    most_training: int,
+    seed: int,
+    title: str,
+) -> SplitPositions:
+    """Divide what is used again where some of it are near copies, which only decoded images show."""
+    if len(set(near)) == len(near):
+        return split
+    order = used.argsort()  # the draw of the test must see the same list for every seed
+    used, near = used[order], [near[number] for number in order.tolist()]
+    examples, positions = folder.examples, used.tolist()
+    parts = [examples.parts[position] for position in positions]
+    given = Examples(examples.labels[used], examples.class_names, range(len(used)), parts, near=near)
+    again = split_examples(given, most_training=most_training, seed=seed, title=f"{title} (near copies kept together)")
+    series = [[positions[number] for number in members] for members in again.near.series]
+    found = NearCopies(series, [positions[number] for number in again.near.left_out], again.near.apart)
+    unused = {part: split.unused[part] + again.unused[part] for part in SPLITS}
+    return SplitPositions({part: used[again.positions[part]] for part in SPLITS}, split.settled, unused, found)
+
+
+def _rows(pixels: Tensor, places: Tensor) -> Tensor:
+    """Return some rows; without a copy where they lie one after the other."""
+    first = int(places[0]) if len(places) else 0
+    in_a_row = torch.equal(places, torch.arange(first, first + len(places)))
+    return pixels[first : first + len(places)] if in_a_row else pixels[places]
+
+
+def _decoded(files: list[Path], size: int, reader: Callable, problems: Skips, bar: tqdm) -> tuple[Tensor, list[int]]:
     """Return the images that can be read, uint8 N×3×size×size, and their positions."""
     pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
     good: list[int] = []
-    for start, images in _in_blocks(files, size):
+    for start, images in _in_blocks(files, reader):
         for position, image in enumerate(images, start):
             bar.update()
-            if isinstance(image, str):
-                problems.add(image, "remove or replace it")
+            if isinstance(image, Unreadable):
+                problems.add(image, image.way_out)
             else:
                 pixels[len(good)] = image
                 good.append(position)
     return pixels[: len(good)], good
 
 
-def _in_blocks(files: list[Path], size: int) -> Iterator[tuple[int, list[Tensor | str]]]:
+def _in_blocks(files: list[Path], reader: Callable) -> Iterator[tuple[int, list[Tensor | Unreadable]]]:
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(files), BLOCK):
-            yield start, list(pool.map(lambda file: read_image(file, size), files[start : start + BLOCK]))
+            yield start, list(pool.map(reader, files[start : start + BLOCK]))
 
 
 def _check_filled(parts: dict[str, Split], title: str) -> None:
@@ -207,14 +265,35 @@ def _name(folder: ImageFolder, position: int) -> str:
     return folder.files[position].relative_to(folder.root).as_posix()
 
 
-def _prepared(task: Task, names: dict[str, list[str]], folder: ImageFolder, split: SplitPositions) -> Prepared:
+def _tell_fit(prepared: Prepared, folder: ImageFolder, fit: str) -> None:
+    """Say how images became squares, and what of them is not seen."""
+    if fit == "pad":
+        prepared.facts.append("Each image is shown whole, between bars where it is no square (--fit pad).")
+    elif fit == "squish":
+        prepared.facts.append("Each image is squeezed into a square, whole but out of proportion (--fit squish).")
+    else:
+        said = "Each image is cut to its middle square (--fit crop)"
+        if folder.outside >= SOME_OUTSIDE:
+            said += (
+                f", so {folder.outside:.0%} of an average image is not seen; --fit pad or --fit squish shows all of it"
+            )
+        (prepared.warnings if folder.outside >= MUCH_OUTSIDE else prepared.facts).append(f"{said}.")
+
+
+def _prepared(
+    task: Task, in_parts: dict[str, list[str]], folder: ImageFolder, split: SplitPositions, rescaled: Rescaled
+) -> Prepared:
     settled = split.settled
-    prepared = Prepared(task, names)
+    prepared = Prepared(task, in_parts)
     tell_unused(prepared, split)
-    prepared.facts.append(
-        "Only exact copies are found: pictures of one series, or cut from one photograph, may stand on both sides and "
-        "flatter the accuracy, unless you divide them yourself into the subfolders train and test."
-    )
+    names = [_name(folder, position) for position in range(len(folder.files))]
+    alike = "saved again, resized, lighter or darker"
+    tell_near_copies(prepared, split, folder.examples.labels.tolist(), "image", alike, names)
+    if "test" not in folder.examples.parts:
+        prepared.leakage.append(
+            "Pictures of one series that differ more, and cuts of one photograph, are not found: they may stand on "
+            "both sides and flatter the accuracy, unless you divide them yourself into the subfolders train and test."
+        )
     if len(set(folder.examples.parts)) > 1:
         taken = ", ".join(f"{path.name} for {part}" for part, path in split_folders(folder.root).items())
         prepared.facts.append(f"The folder came divided, and its parts were kept as they are: {taken}.")
@@ -235,6 +314,7 @@ def _prepared(task: Task, names: dict[str, list[str]], folder: ImageFolder, spli
         prepared.lists["The same image in several classes"] = [
             " = ".join(_name(folder, position) for position in members) for members in settled.disputed
         ]
+    prepared.warnings.extend(rescaled.sentences(folder.root))
     if folder.problems.notes:
         prepared.warnings.append(
             f"{counted(len(folder.problems.notes), 'problem')} passed over; see the list of what was skipped. "

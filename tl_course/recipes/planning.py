@@ -8,6 +8,7 @@ from torch import nn
 
 from tl_course import environment, models
 from tl_course.assets import AssetError
+from tl_course.data.preprocess import FITS
 from tl_course.models.zoo import model_info
 
 # Multiply-accumulates that one fine-tuning may spend on a CPU, some minutes on two cores; GPUs are allowed more.
@@ -17,6 +18,8 @@ GPU_FACTOR = 50
 FORWARD_AND_BACK = 3
 # Below so many pixels a photograph has no detail that a network for large images could use.
 SMALL_SIDE = 96
+# Sides in pixels below which a network's layers have nothing left to pool.
+LEAST_SIDE = {"vgg16": 32, "inception_v3": 75}
 # The weights to start from, the first that a network has.
 PREFERRED = ("imagenet", "pretrained", "imagenet_distilled", "language_model", "letters")
 
@@ -49,7 +52,13 @@ class Plan:
 
 
 def plan_images(
-    side: int, count: int, *, model: str = "auto", weights: str | None = None, size: int | None = None
+    side: int,
+    count: int,
+    *,
+    model: str = "auto",
+    weights: str | None = None,
+    size: int | None = None,
+    fit: str = "crop",
 ) -> tuple[Plan, nn.Module]:
     """Choose a network for images and make it, with the head it came with.
 
@@ -66,6 +75,8 @@ def plan_images(
         Those that the network has; "none" for random ones.
     size : int, optional
         Pixels of a side that the network looks at.
+    fit : {"crop", "pad", "squish"}
+        How images become squares, as in :class:`~tl_course.data.ImagePreprocess`.
 
     Raises
     ------
@@ -74,22 +85,28 @@ def plan_images(
     tl_course.assets.AssetError
         When the weights have to be fetched and cannot be.
     """
-    if size is not None and size < 16:
-        raise ValueError(f"--size {size} leaves nothing to see; give at least 16 pixels.")
+    least = LEAST_SIDE.get(model, 16)
+    if size is not None and size < least:
+        title = "a network" if model == "auto" else model_info(model).title
+        raise ValueError(f"--size {size} leaves {title} nothing to see; give at least {least} pixels.")
+    if fit not in FITS:
+        raise ValueError(f"--fit {fit} is unknown; give {', '.join(FITS[:-1])} or {FITS[-1]}.")
     if model != "auto":
-        return _planned(model, weights, "you chose it", size, count)
+        return _planned(model, weights, "you chose it", size, count, fit)
     if weights is not None:
         raise ValueError(f"--weights {weights} goes with a network of your choice; name it with --model.")
     if side < SMALL_SIDE:
-        return _planned("resnet_small", None, f"the images are small (median {side} pixels)", size, count)
+        return _planned("resnet_small", None, f"the images are small (median {side} pixels)", size, count, fit)
     try:
-        return _planned("efficientnet_lite0", None, f"the images are large (median {side} pixels)", size, count)
+        return _planned("efficientnet_lite0", None, f"the images are large (median {side} pixels)", size, count, fit)
     except AssetError as error:
         why = f"EfficientNet-Lite0, which sees more, could not be had ({error})"
-        return _planned("resnet_small", None, why, size, count)
+        return _planned("resnet_small", None, why, size, count, fit)
 
 
-def _planned(name: str, weights: str | None, why: str, size: int | None, count: int) -> tuple[Plan, nn.Module]:
+def _planned(
+    name: str, weights: str | None, why: str, size: int | None, count: int, fit: str
+) -> tuple[Plan, nn.Module]:
     info = model_info(name)
     if info.kind != "image":
         raise ValueError(
@@ -97,7 +114,7 @@ def _planned(name: str, weights: str | None, why: str, size: int | None, count: 
         )
     network = models.create(name, weights=chosen_weights(name, weights))
     size = size or _usual_size(name, network.preprocess.size, count)
-    network.preprocess = replace(network.preprocess, size=size)
+    network.preprocess = replace(network.preprocess, size=size, fit=fit)
     macs = info.macs * (size / info.size) ** 2
     return Plan(name, network.spec.weights, why, size, macs, allowed_passes("image", macs)), network
 
@@ -110,13 +127,15 @@ def _usual_size(name: str, published: int, count: int) -> int:
 
 
 def chosen_weights(name: str, weights: str | None) -> str | None:
-    """Return the weights to start from: what was asked for, or the best a network has.
+    """Return the weights to start from: what was asked for, or the best a network has; None for random ones.
 
     >>> chosen_weights("resnet_small", None), chosen_weights("resnet_small", "none")
     ('imagenet_distilled', None)
+    >>> chosen_weights("resnet_tiny", None) is None
+    True
     """
     if weights is None:
-        return next(known for known in PREFERRED if known in model_info(name).weights)
+        return next((known for known in PREFERRED if known in model_info(name).weights), None)
     return None if weights == "none" else weights
 
 
@@ -153,7 +172,17 @@ def plan_texts(*, model: str = "auto", weights: str | None = None) -> tuple[Plan
 
 
 def shortened(plan: Plan, network: nn.Module, length: int) -> Plan:
-    """Set the length in tokens at which texts are cut; what attention costs beside the rest is left out of account."""
+    """Set the length in tokens at which texts are cut; what attention costs beside the rest is left out of account.
+
+    Raises
+    ------
+    ValueError
+        When the network has fewer positions.
+    """
+    most = getattr(getattr(network, "config", None), "max_position_embeddings", None)
+    if most is not None and length > most:
+        title = model_info(plan.model).title
+        raise ValueError(f"--size {length} is more than {title} reads; give at most {most} tokens.")
     network.preprocess = replace(network.preprocess, max_length=length)
     macs = plan.macs * length / plan.size
     return replace(plan, size=length, macs=macs, passes=allowed_passes("text", macs))

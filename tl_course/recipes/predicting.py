@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from tqdm.auto import tqdm
 
 from tl_course import environment, models
 from tl_course.data.class_folders import IMAGE_SUFFIXES, check_images, listed_below
-from tl_course.data.own_images import read_image
+from tl_course.data.image_files import Rescaled, Unreadable, read_image
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.tables import is_blank, table_format, table_rows
 from tl_course.recipes.prepared import Skips, counted
@@ -62,6 +63,7 @@ def predict(
     text: str | None = None,
     encoding: str = "utf-8-sig",
     on_error: str = "raise",
+    say: Callable[[str], None] = warnings.warn,
 ) -> tuple[list[Prediction], tuple[str, ...]]:
     """Ask a saved model.
 
@@ -79,6 +81,8 @@ def predict(
         Of tables.
     on_error : {"raise", "skip"}
         What to do with an image that cannot be read, and with a row of more cells than its header.
+    say : callable
+        Is told in a sentence for each kind which images were scaled by their own range.
 
     Returns
     -------
@@ -108,9 +112,11 @@ def predict(
     if isinstance(network.preprocess, TextPreprocess):
         asked = _rows(inputs, text, encoding, problems) if text is not None else list(map(_checked, inputs))
         return _about_texts(asked, ask), problems.notes
-    found = []
-    for files, pixels in _images(network, inputs, text, problems):
+    found, rescaled = [], Rescaled()
+    for files, pixels in _images(network, inputs, text, problems, rescaled):
         found += [Prediction(file, ranked) for file, ranked in zip(files, ask(pixels), strict=True)]
+    for sentence in rescaled.sentences():
+        say(sentence)
     return found, problems.notes
 
 
@@ -135,17 +141,18 @@ def _probabilities(network: nn.Module, batch: Tensor | list[str]) -> Tensor:
 
 
 def _images(
-    network: nn.Module, inputs: Sequence[str], text: str | None, problems: Skips
+    network: nn.Module, inputs: Sequence[str], text: str | None, problems: Skips, rescaled: Rescaled
 ) -> Iterator[tuple[list[str], Tensor]]:
     if text is not None:
         raise ValueError("This model was trained on images; --text is for models of texts.")
     files = [file for given in inputs for file in _files(given)]
-    block = max(1, min(BLOCK, BLOCK_PIXELS // network.preprocess.size**2))
+    look = network.preprocess
+    block = max(1, min(BLOCK, BLOCK_PIXELS // look.size**2))
     names, pixels = [], []
     for file in tqdm(files, desc="predicting", unit="image", leave=False, disable=len(files) < BLOCK):
-        image = read_image(file, network.preprocess.size)
-        if isinstance(image, str):
-            problems.add(image, "remove or replace it")
+        image = read_image(file, look.size, fit=look.fit, fill=look.fill, rescaled=rescaled)
+        if isinstance(image, Unreadable):
+            problems.add(image, image.way_out)
             continue
         names.append(str(file))
         pixels.append(image)

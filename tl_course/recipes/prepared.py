@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tl_course.data.task import Problems, Task
@@ -17,6 +18,8 @@ class Prepared:
     task : Task
     names : dict of str to list of str
         For each part what its examples are called: a file below the folder, or a line of the table.
+    leakage : list of str
+        What may stand on both sides of the split, or was kept from it: told before all else.
     facts : list of str
         Sentences for the section "Data".
     warnings : list of str
@@ -27,6 +30,7 @@ class Prepared:
 
     task: Task
     names: dict[str, list[str]]
+    leakage: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     lists: dict[str, list[str]] = field(default_factory=dict)
@@ -59,6 +63,46 @@ def counted(number: int, thing: str) -> str:
     """
     plural = "" if number == 1 else "es" if thing.endswith("s") else "s"
     return f"{number:,} {thing}{plural}"
+
+
+def tell_near_copies(
+    prepared: Prepared, split: SplitPositions, labels: Sequence[int], thing: str, alike: str, names: Sequence[str]
+) -> None:
+    """Say how many near copies there are and where they stand; list them.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    split : SplitPositions
+    labels : sequence of int
+        Class numbers of all examples.
+    thing : str
+        What an example is called, "image" or "text".
+    alike : str
+        In what near copies may differ.
+    names : sequence of str
+        Of all examples.
+    """
+    near = split.near
+    if not near.series:
+        return
+    total = sum(map(len, near.series))
+    sentence = (
+        f"{counted(total, thing)} are near copies of one another ({alike}), in {len(near.series):,} series; "
+        "each series stands on one side of the split."
+    )
+    if near.left_out:
+        sentence += f" The data came divided, so {len(near.left_out):,} of them are left out of training or validation."
+    if near.apart:
+        named = ", ".join(repr(name) for name in near.apart)
+        sentence += (
+            f" Not so in {named}: nearly all of it is one series, stands on both sides and flatters the accuracy."
+        )
+    mixed = sum(len({int(labels[position]) for position in members}) > 1 for members in near.series)
+    if mixed:
+        sentence += f" In {mixed:,} of the series the labels differ."
+    prepared.leakage.append(sentence)
+    prepared.lists["Near copies"] = [" = ".join(names[position] for position in members) for members in near.series]
 
 
 def tell_unused(prepared: Prepared, split: SplitPositions) -> None:

@@ -70,6 +70,9 @@ class Outcome:
         Whether classes were weighted and macro F1 decided.
     interrupted : bool
     notes : list of str
+        What went wrong.
+    remark : str
+        What else there is to say of how the choice was made.
     """
 
     model: nn.Module
@@ -78,6 +81,7 @@ class Outcome:
     uneven: bool
     interrupted: bool = False
     notes: list[str] = field(default_factory=list)
+    remark: str = ""
 
 
 def learn(
@@ -124,7 +128,8 @@ def learn(
     if interrupted or not length["steps"]:
         return outcome
     if steps is None and epochs is None and score(probe, task, uneven) == 1:
-        outcome.notes.append("The probe made no mistake on validation, so nothing could be better, and it was kept.")
+        outcome.remark = "The probe made no mistake on validation, so nothing could be better, and it was kept."
+        say(outcome.remark)
         return outcome
     before = copy.deepcopy(model.state_dict())
     if task.kind == "text":  # a BERT's first token says little before it is fine-tuned, and a head made for it misleads

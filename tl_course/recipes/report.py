@@ -16,13 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from tl_course import __version__, environment, figures, metrics, models
-from tl_course.data.own_images import read_image
+from tl_course.data.image_files import read_image
 from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
 from tl_course.recipes.prepared import counted
 from tl_course.recipes.results import Finished
 
 METHODS = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuned"}
 MISTAKES_SHOWN = 12
+CLASSES_SEEN = 6
 # A larger matrix cannot be read; the most frequent confusions are listed instead.
 CLASSES_IN_MATRIX = 20
 LONGEST_TEXT, LONGEST_NAME, LONGEST_LIST = 400, 18, 200
@@ -154,7 +155,8 @@ def _results(finished: Finished) -> str:
     by = "macro F1" if outcome.uneven else "accuracy"
     head = ["Method", "Validation accuracy", "Test accuracy", "95% interval of it", "Macro F1 on test", "Chosen"]
     caption = f"Validation {by} chose the method; the test was looked at afterwards."
-    return f"<h2>Results</h2>\n{_table(caption, head, rows)}"
+    remark = f"\n<p>{_text(outcome.remark)}</p>" if outcome.remark else ""
+    return f"<h2>Results</h2>\n{_table(caption, head, rows)}{remark}"
 
 
 def _classes(finished: Finished) -> str:
@@ -248,10 +250,30 @@ def _true(task, position: int) -> str:
 
 
 def _picture(finished: Finished, position: int, caption: str) -> str:
-    """Show the image from its file, larger than the network saw it; where it is gone, what the network saw."""
-    pixels = read_image(finished.root / finished.prepared.names["test"][position], THUMBNAIL)
+    """Show the image from its file, sharper than the network saw it but as much; where it is gone, what it saw."""
+    look = finished.outcome.model.preprocess
+    file = finished.root / finished.prepared.names["test"][position]
+    pixels = read_image(file, THUMBNAIL, fit=look.fit, fill=look.fill)
     if isinstance(pixels, str):
         pixels = finished.prepared.task.test.inputs[position]
+    return _shown(pixels, caption)
+
+
+def _seen(finished: Finished) -> str:
+    """A test image of each class (of the first few), in the very pixels that the network was given."""
+    task = finished.prepared.task
+    if task.kind != "image":
+        return ""
+    labels = task.test.labels.tolist()
+    first = [labels.index(number) for number in range(CLASSES_SEEN) if number in labels]
+    pictures = [
+        _shown(task.test.inputs[at], f"{finished.prepared.names['test'][at]}, {_true(task, at)}") for at in first
+    ]
+    said = f"<p>Test images as the network sees them, {finished.plan.size} pixels a side:</p>\n"
+    return f'{said}<ul class="mistakes">\n' + "\n".join(pictures) + "\n</ul>"
+
+
+def _shown(pixels: Tensor, caption: str) -> str:
     buffer = io.BytesIO()
     Image.fromarray(pixels.movedim(0, -1).numpy()).save(buffer, "JPEG", quality=85)
     source = base64.b64encode(buffer.getvalue()).decode()
@@ -285,6 +307,7 @@ def _data(finished: Finished) -> str:
         "<h2>Data</h2>",
         _table("Examples used.", ["Class", "Training", "Validation", "Test"], rows),
         _items(prepared.facts),
+        _seen(finished),
     ]
     for heading, lines in prepared.lists.items():
         shown = lines[:LONGEST_LIST]

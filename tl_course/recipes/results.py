@@ -14,6 +14,7 @@ from tl_course import metrics
 from tl_course.recipes.planning import Plan
 from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.recipe import Outcome
+from tl_course.training.collapse import collapsed_answers, grown_loss
 
 # Below so many test examples an accuracy is little more than a hint.
 FEW_TESTED = 100
@@ -86,12 +87,31 @@ class Finished:
         )
 
     @property
+    def collapse(self) -> list[str]:
+        """What training itself went wrong by: one answer for all, a class never answered, a loss that grew."""
+        task, kept = self.prepared.task, self.outcome.kept
+        logits = kept.logits["test"]
+        answered = logits.argmax(1).bincount(minlength=logits.shape[1]).tolist()
+        found = collapsed_answers(task.test.labels, answered, task.class_names, "test")
+        for each in self.outcome.candidates:
+            name = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuning"}[each.method]
+            found += [f"{name}: {sentence}" for sentence in grown_loss(each.history, task.num_classes)]
+        return found
+
+    @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing a number."""
+        """What a reader must know before believing a number, what matters most to that first.
+
+        That is: what may stand on both sides of the split; training that failed; a score that says little; and then
+        what there is to know of single examples.
+        """
         task, outcome, score = self.prepared.task, self.outcome, self.accuracy
-        found = list(self.prepared.warnings) + outcome.notes
+        found = self.prepared.leakage + self.collapse + outcome.notes
         if outcome.interrupted:
             found.append("Training was interrupted; this is the best model until then.")
+        name, share = self.majority
+        if score.low <= share:
+            found.append(f"Not shown to be better than always answering {name!r}, which is right for {share:.0%}.")
         if score.n < FEW_TESTED:
             found.append(
                 f"Only {counted(score.n, 'test example')}: the true accuracy may lie anywhere from {score.low:.0%} to "
@@ -105,7 +125,4 @@ class Finished:
                 "The classes are uneven: training weighted them, and macro F1, in which every class counts the same, "
                 "decided; accuracy alone says little."
             )
-        name, share = self.majority
-        if score.low <= share:
-            found.append(f"Not shown to be better than always answering {name!r}, which is right for {share:.0%}.")
-        return found
+        return found + self.prepared.warnings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy
 import torch
@@ -39,6 +39,8 @@ class Examples:
         Document, author, patient … of each example: all of one stay together.
     names : sequence of str, optional
         What messages call each example: its file, or its line.
+    near : sequence, optional
+        Equal for near copies, which stay together, too.
     """
 
     labels: Tensor
@@ -47,6 +49,7 @@ class Examples:
     parts: Sequence[str]
     groups: Sequence[Hashable] | None = None
     names: Sequence[str] | None = None
+    near: Sequence[Hashable] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,25 @@ class Settled:
 
 
 @dataclass(frozen=True)
+class NearCopies:
+    """What became of near copies.
+
+    Attributes
+    ----------
+    series : list of list of int
+        Positions of the examples that are near copies of one another, of those that are no exact copies.
+    left_out : list of int
+        Where the data came divided: those that stood in another part than the one nearest to the test.
+    apart : tuple of str
+        Classes that would be missing on a side if their series stayed together, and so are divided without regard.
+    """
+
+    series: list[list[int]] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)
+    apart: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SplitPositions:
     """The examples of each part, and what was left out.
 
@@ -82,18 +104,21 @@ class SplitPositions:
     settled : Settled
     unused : dict of str to int
         How many examples a part has beyond those that are used.
+    near : NearCopies
     """
 
     positions: dict[str, Tensor]
     settled: Settled
     unused: dict[str, int]
+    near: NearCopies = field(default_factory=NearCopies)
 
 
 def split_examples(examples: Examples, *, most_training: int, seed: int = 0, title: str = "the data") -> SplitPositions:
     """Settle copies, split into three parts class by class, and cut parts that are larger than needed.
 
     A fifth is for the test, a fifth of the rest for validation, at least one of every class. What comes divided stays
-    as it is; what is missing of it is taken from training.
+    as it is; what is missing of it is taken from training. Near copies stand on one side; where the data come divided,
+    on the one nearest to the test.
 
     Parameters
     ----------
@@ -118,31 +143,117 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
     ({'train': 12, 'validation': 4, 'test': 4}, 1)
     """
     settled = settle(examples)
-    kept = torch.tensor(settled.kept, dtype=torch.int64)
-    ready = set(examples.parts)
-    found = {part: kept[[examples.parts[position] == part for position in settled.kept]] for part in SPLITS}
-    _check_copies(examples, found, title, at_least=4 - len(ready))
-    check_classes(examples.labels[found["train"]], examples.class_names, title, at_least=4 - len(ready))
-    missing = [part for part in ("test", "validation") if part not in ready]
-    _check_groups(examples, found["train"], title, at_least=1 + len(missing))
-    for part in missing:
-        fraction, number = {"test": (TEST_FRACTION, TEST_SEED), "validation": (VALIDATION_FRACTION, seed)}[part]
-        pool = found["train"]
-        groups = None if examples.groups is None else [examples.groups[position] for position in pool.tolist()]
-        leave = 2 if part == "test" and "validation" in missing else 1
-        stays, held = hold_out(examples.labels[pool], groups, fraction, number, leave=leave)
-        found["train"], found[part] = pool[stays], pool[held]
+    _check_copies(examples, settled.kept, title)
+    series = _series(examples.near, settled.kept)
+    left_out = _across_ready_parts(examples, series)
+    near = NearCopies(series, left_out)
+    kept = torch.tensor(sorted(set(settled.kept) - set(left_out)), dtype=torch.int64)
+    found = _divided(examples, kept, series, seed, title)
+    if series and (missing := _missing(examples, found)):
+        whole = [[each for each in one if int(examples.labels[each]) not in missing] for one in series]
+        again = _divided(examples, kept, whole, seed, title)
+        if apart := sorted(set(missing) - set(_missing(examples, again))):
+            found, near = again, replace(near, apart=tuple(examples.class_names[number] for number in apart))
     if examples.groups is not None:
         _check_every_class(examples, found, title)
     used = {part: cut(examples.labels, found[part], MOST.get(part, most_training), seed) for part in SPLITS}
     for part in SPLITS:
         if not len(used[part]):
             raise ValueError(f"Nothing of {title} is left for {part}; give more examples, or more groups.")
-    return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS})
+    return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS}, near)
 
 
-def _check_copies(examples: Examples, found: dict[str, Tensor], title: str, *, at_least: int) -> None:
+def _divided(examples: Examples, kept: Tensor, series: list[list[int]], seed: int, title: str) -> dict[str, Tensor]:
+    """Return the positions of each part, before any is cut."""
+    together = _joined(examples.groups, series)
+    ready = set(examples.parts)
+    found = {part: kept[[examples.parts[position] == part for position in kept.tolist()]] for part in SPLITS}
+    check_classes(examples.labels[found["train"]], examples.class_names, title, at_least=4 - len(ready))
+    missing = [part for part in ("test", "validation") if part not in ready]
+    _check_groups(examples, found["train"], title, at_least=1 + len(missing))
+    for part in missing:
+        fraction, number = {"test": (TEST_FRACTION, TEST_SEED), "validation": (VALIDATION_FRACTION, seed)}[part]
+        leave = 2 if part == "test" and "validation" in missing else 1
+        pool = found["train"]
+        found["train"], found[part] = _hold_out_whole(examples.labels, pool, together, fraction, number, leave=leave)
+    return found
+
+
+def _series(near: Sequence[Hashable] | None, kept: list[int]) -> list[list[int]]:
+    """Return the positions that are near copies of one another."""
+    equal = defaultdict(list)
+    for position in kept if near is not None else []:
+        equal[near[position]].append(position)
+    return [members for members in equal.values() if len(members) > 1]
+
+
+def _across_ready_parts(examples: Examples, series: list[list[int]]) -> list[int]:
+    """Return the members of series that stand in another part than the one of theirs that is nearest to the test."""
+    left = []
+    for members in series if len(set(examples.parts)) > 1 else []:
+        nearest = max(SPLITS.index(examples.parts[member]) for member in members)
+        left += [member for member in members if examples.parts[member] != SPLITS[nearest]]
+    return left
+
+
+def _joined(groups: Sequence[Hashable] | None, series: list[list[int]]) -> dict[int, Hashable]:
+    """Return for each position that must stay with others what it stays with: its group, or its series, or both.
+
+    >>> _joined("aabbcd", [[1, 2], [4, 5]])
+    {0: 0, 1: 0, 2: 0, 3: 0, 4: 4, 5: 4}
+    >>> _joined(None, [[0, 2]]), _joined(None, [])
+    ({0: 0, 2: 0}, {})
+    """
+    together = [list(members) for members in series]
+    if groups is not None:
+        members_of = defaultdict(list)
+        for position, group in enumerate(groups):
+            members_of[group].append(position)
+        together = [*members_of.values(), *together]
+    leader = {position: position for members in together for position in members}
+
+    def find(position: int) -> int:
+        while leader[position] != position:
+            leader[position] = position = leader[leader[position]]
+        return position
+
+    for one, *others in filter(None, together):
+        for other in others:
+            low, high = sorted((find(one), find(other)))
+            leader[high] = low
+    return {position: find(position) for position in sorted(leader)}
+
+
+def _hold_out_whole(
+    labels: Tensor, pool: Tensor, together: dict[int, Hashable], fraction: float, seed: int, *, leave: int
+) -> tuple[Tensor, Tensor]:
+    """Hold out of a pool of positions: whole groups of what stays together, and single ones of the rest.
+
+    They are drawn apart, because single ones by the hundred thousand are drawn much more quickly as such.
+    """
+    tied = torch.tensor([position in together for position in pool.tolist()], dtype=torch.bool)
+    stays, held = [], []
+    for mine, named in ((pool[~tied], False), (pool[tied], True)):
+        if len(mine):
+            groups = [together[position] for position in mine.tolist()] if named else None
+            left, taken = hold_out(labels[mine], groups, fraction, seed, leave=leave)
+            stays.append(mine[left])
+            held.append(mine[taken])
+    empty = torch.empty(0, dtype=torch.int64)
+    return torch.cat([empty, *stays]), torch.cat([empty, *held])
+
+
+def _missing(examples: Examples, found: dict[str, Tensor]) -> list[int]:
+    """Return the classes that a part which was drawn lacks."""
+    drawn = [part for part in SPLITS if part not in set(examples.parts)]
+    count = len(examples.class_names)
+    return sorted({number for part in drawn for number in range(count) if number not in examples.labels[found[part]]})
+
+
+def _check_copies(examples: Examples, kept: list[int], title: str) -> None:
     """Raise ValueError where a class or a ready part has enough examples, but not when copies are used once."""
+    found = {part: [position for position in kept if examples.parts[position] == part] for part in SPLITS}
+    at_least = 4 - len(set(examples.parts))
     for part in dict.fromkeys(examples.parts):
         members = torch.tensor([each == part for each in examples.parts])
         if part != "train" and not len(found[part]):

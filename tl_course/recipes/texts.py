@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from tl_course.data.labels import holding_several, look, number_or_text, settle_labels
+from tl_course.data.own_texts import near_text_keys
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_format, table_rows
 from tl_course.data.task import SPLITS, Split, Task, check_classes
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
 # More different labels than this, and than a quarter of the rows, are no classes.
@@ -103,7 +104,8 @@ def look_over(
     texts = [row.values[text].strip() for row in rows]
     groups = _groups(rows, group, facts) if group else None
     names = [f"line {row.line}" for row in rows]
-    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, names=names)
+    near = near_text_keys(texts)
+    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, near=near, names=names)
     return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
 
 
@@ -238,6 +240,9 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
         shortened = counted(round(cut * len(table.texts)), "text")
         prepared.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
+    alike = "but for case, punctuation, spaces or the form of letters"
+    lines = [f"line\N{NO-BREAK SPACE}{line}" for line in table.lines]
+    tell_near_copies(prepared, split, table.examples.labels.tolist(), "text", alike, lines)
     _warn_of_copies(prepared, table, split)
     _warn_of_language(prepared, table, preprocess)
     return prepared

@@ -111,7 +111,7 @@ class Checkpoint:
             if step < state["step"]:
                 unfreeze(names)
         for name, part in self.parts.items():
-            if name in state or name != "finite":  # files of before 0.2 hold no losses, as they end with an entry
+            if name in state or name not in ("finite", "answers"):  # older files hold neither
                 part.load_state_dict(state[name])
         self.run.history[:] = state["history"]
         self.run.steps, self.run.seconds = state["step"], state["seconds"]

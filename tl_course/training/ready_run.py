@@ -16,12 +16,13 @@ from tl_course import environment, models
 from tl_course.data import Batch, Batches, Task, batches
 from tl_course.plain_numbers import real_number, whole_number
 from tl_course.training.checkpoint import Checkpoint, settings_of
+from tl_course.training.collapse import Answers
 from tl_course.training.finite_check import FiniteCheck
 from tl_course.training.history import History
 from tl_course.training.interrupting import Interrupts, StepStart
 from tl_course.training.log_steps import LogSteps
 from tl_course.training.optim import admit, make_optimizer, modules_of, parameter_groups, set_rates
-from tl_course.training.run import Run, validation_accuracy
+from tl_course.training.run import Run, validation_answers
 from tl_course.training.schedules import make_schedule
 from tl_course.training.stopping import EarlyStopping
 from tl_course.training.unfreezing import plain_steps, plan_unfreezing
@@ -81,9 +82,11 @@ class ReadyRun:
         self._peak = given["lr"]
         self.finite = FiniteCheck(self.bare, movable, self._batch_at, self._rate_at, self.workers)
         self.stopping = EarlyStopping(given["patience"], movable, self.held)
+        self.answers = Answers(task)
         parts = {"model": self.bare, "loss": loss, "optimizer": self.optimizer, "stopping": self.stopping}
         settings = settings_of(given | {"model": self.bare}, self.workers)
-        self.saved = Checkpoint(given["checkpoint"], settings, self.run, parts | {"finite": self.finite}, self.workers)
+        watched = {"finite": self.finite, "answers": self.answers}
+        self.saved = Checkpoint(given["checkpoint"], settings, self.run, parts | watched, self.workers)
         start = StepStart(modules_of(self.bare, loss), device, random=given["checkpoint"] is not None)
         self.interrupts = Interrupts(self.run, start, alone=self.workers.count == 1)
         self.seed = given["seed"] + self.workers.rank  # of dropout: several processes each draw their own masks
@@ -134,7 +137,8 @@ class ReadyRun:
         """Complete the last entry of the history."""
         if self.history.lacks_evaluation:
             with self.interrupts.at_once():
-                accuracy = validation_accuracy(self.model, self.held, self.workers)
+                accuracy, answered = validation_answers(self.model, self.held, self.workers)
+            self.answers.saw(self.run.steps, answered)
             self.history.evaluated(accuracy)
             self.stopping.saw(self.run.steps, accuracy)
         self.saved.save()
@@ -146,6 +150,7 @@ class ReadyRun:
         self.history.stop_clock()
         self.stopping.restore_best()
         self.run.best_step, self.run.parameters = self.stopping.best_step, models.count_parameters(self.bare)
+        self.run.warnings = self.answers.warnings(self.run.history, self.run.best_step)
 
 
 def plain_settings(given: Mapping[str, Any]) -> dict[str, Any]:

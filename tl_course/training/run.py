@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl_course import data, environment, metrics, models
@@ -41,6 +42,9 @@ class Run:
         True when Ctrl-C ended it.
     best_step : int or None
         With early stopping: after which step the weights were those that ``model`` has now.
+    warnings : list of str
+        What speaks against the result, by the last evaluation on validation and the losses: one answer for every
+        example, a class that is never answered, a loss that grew. ``print(run)`` shows them, too.
 
     Examples
     --------
@@ -59,6 +63,7 @@ class Run:
     seconds: float = 0.0
     interrupted: bool = False
     best_step: int | None = None
+    warnings: list[str] = field(default_factory=list, repr=False)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -105,7 +110,7 @@ class Run:
         ended = " (interrupted)" if self.interrupted else ""
         return (
             f"{name} on {self.task.title}: {self.steps} steps in {self.seconds:.1f} s{ended}, {trainable:,} of "
-            f"{total:,} parameters trained{values}"
+            f"{total:,} parameters trained{values}" + "".join(f"\nWarning: {sentence}" for sentence in self.warnings)
         )
 
     __repr__ = __str__
@@ -155,22 +160,29 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=environment.current().precision == "bf16")
 
 
-def validation_accuracy(model: nn.Module, loader: data.Batches, workers: Workers) -> float:
-    """Return the accuracy on the batches of a loader; several processes share the work.
+def validation_answers(model: nn.Module, loader: data.Batches, workers: Workers) -> tuple[float, list[int]]:
+    """Return the accuracy on the batches of a loader, and how often each output was the answer.
+
+    Several processes share the work.
 
     >>> from tl_course.data.task import Split
     >>> part = Split(torch.eye(2), torch.tensor([0, 1]))
     >>> task = Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
     >>> model = nn.Linear(2, 2, bias=False)
     >>> model.weight.data = torch.eye(2)
-    >>> validation_accuracy(model, data.batches(task, model, "validation"), Workers(torch.device("cpu")))
-    1.0
+    >>> validation_answers(model, data.batches(task, model, "validation"), Workers(torch.device("cpu")))
+    (1.0, [1, 1])
     """
-    right, count = torch.zeros((), device=loader.device), 0
+    found, count = torch.zeros((), device=loader.device), 0
     with in_eval(model), autocast(loader.device):
         for batch in loader:
             mine, weight = workers.part(batch)
-            hits = models.logits(model, mine.inputs).argmax(dim=1) == mine.labels
-            right += hits.sum() * bool(weight)  # a process without a row was given one to keep it busy
+            logits = models.logits(model, mine.inputs)
+            said = logits.argmax(dim=1)
+            answered = F.one_hot(said, logits.shape[1]).sum(0)
+            right = (said == mine.labels).sum()[None]
+            # a process without a row was given one to keep it busy
+            found = found + torch.cat([right, answered]).float() * bool(weight)
             count += len(batch)
-    return workers.mean(right).item() * workers.count / count
+    right, *answered = (workers.mean(found) * workers.count).tolist()
+    return right / count, [round(number) for number in answered]
