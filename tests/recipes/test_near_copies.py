@@ -225,3 +225,32 @@ def test_series_stay_whole_and_every_class_keeps_its_share(seed):
         counts = labels[split.positions[part]].bincount(minlength=3) / labels.bincount(minlength=3)
         torch.testing.assert_close(counts, torch.full((3,), share), atol=0.06, rtol=0)
     assert split.near.apart == ()
+
+
+@pytest.mark.parametrize("seed", seeds(9))
+def test_authors_and_near_copies_stay_whole_together_and_every_part_gets_every_class(seed):
+    draw = torch.Generator().manual_seed(seed)
+
+    def number(below: int) -> list[int]:
+        return torch.randint(below, (120,), generator=draw).tolist()
+
+    labels, authors, near = torch.tensor(number(2)), number(40), number(1000)
+    near[:20] = [1000 + position // 2 for position in range(20)]  # pairs of any two authors
+    given = Examples(labels, ("a", "b"), range(120), ["train"] * 120, authors, near=near)
+    split = split_examples(given, most_training=1000, seed=seed)
+    side = {position: part for part in SPLITS for position in split.positions[part].tolist()}
+    assert len(side) == 120
+    assert split.near.apart == ()
+    for kept_whole in (authors, near):
+        for name in set(kept_whole):
+            assert len({side[position] for position in range(120) if kept_whole[position] == name}) == 1
+    for part in SPLITS:
+        assert labels[split.positions[part]].unique().tolist() == [0, 1]
+
+
+def test_copies_that_leave_too_few_are_named_also_where_there_are_near_copies():
+    labels, names = torch.tensor([0] * 3 + [1] * 7), [f"line {position + 2}" for position in range(10)]
+    keys = ["same", "same", *range(8)]
+    given = Examples(labels, ("a", "b"), keys, ["train"] * 10, near=[0, 0, 0, *range(1, 8)], names=names)
+    with pytest.raises(ValueError, match=r"but only 2 when copies are settled .*line 2 is the same as line 3"):
+        split_examples(given, most_training=1000)
