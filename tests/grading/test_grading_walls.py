@@ -62,7 +62,7 @@ def folder_in(place: Path):
 
 @contextlib.contextmanager
 def program_at(path: Path):
-    """A program that serves a socket everybody may write to, and says so to whoever asks."""
+    """A program that serves a socket everybody may write to, and answers all who ask."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         path.chmod(0o777)

@@ -106,7 +106,7 @@ class TrAdaBoost(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         for _ in range(rounds):
             weights *= len(weights) / weights.sum()  # shares times n_s + n_t
             learner = clone(self._learner())
-            with config_context(enable_metadata_routing=False):  # the weights are for this learner, whatever is set
+            with config_context(enable_metadata_routing=False):  # the weights are for this learner
                 learner.fit(everything, wanted, sample_weight=weights)
             wrong = learner.predict(everything) != wanted
             error = float(weights[count:] @ wrong[count:] / weights[count:].sum())
