@@ -99,7 +99,7 @@ class Suite:
 # --- the limit --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_an_unmarked_test_over_the_limit_fails(suite):
     suite.write(
         "tests/test_a.py",
@@ -195,7 +195,7 @@ def test_the_limit_holds_in_every_process(suite):
 # --- spreading --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_only_what_shares_something_stays_together(suite, tmp_path):
     suite.write(
         "tests/test_a.py",
@@ -409,7 +409,7 @@ def test_what_is_changed_while_it_runs_is_not_known(suite, capfd):
     assert "Notebooks: 1 ran, 0 of them passed" in said
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_ctrl_c_keeps_what_passed_and_says_so(suite, tmp_path):
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
     started = tmp_path / "started"

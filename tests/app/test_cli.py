@@ -287,7 +287,7 @@ cli.main()
 """
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_real_ctrl_c_ends_the_kernel_and_keeps_the_finished_lesson(clone, tmp_path, write):
     pid = tmp_path / "pid"
     endless = f"import os, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\nwhile True: pass"

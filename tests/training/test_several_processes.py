@@ -135,7 +135,7 @@ def test_with_dropout_two_processes_agree_with_each_other_only(ranks):
     assert not torch.equal(first["model"]["classifier.weight"], one.model.state_dict()["classifier.weight"])
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_launcher_starts_two_that_train_together(tmp_path):
     """`accelerate launch` starts one process for each GPU by way of torchrun, which does the same for CPUs."""
     script = tmp_path / "train.py"
@@ -175,7 +175,7 @@ def test_the_parts_of_a_batch_weigh_what_they_hold(size, count):
     assert all(len(part) for part, _ in parts)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_one_process_does_not_import_accelerate():
     code = (
         "import sys, tasks; from tl_course.training import fit\n"
