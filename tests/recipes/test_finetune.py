@@ -508,6 +508,35 @@ def test_validation_chooses_and_a_tie_keeps_the_probe(folder, monkeypatch, accur
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("uneven", [False, True])
+def test_fine_tuning_keeps_the_weights_that_were_best_on_validation(tl, tmp_path, uneven):
+    """The last ones were kept, worse or not; here labels are drawn, and what is learned cannot last."""
+    draw = numpy.random.default_rng(3)
+    for number in range(80):
+        name = ("a", "b")[number % 8 == 0] if uneven else "ab"[draw.integers(2)]
+        photograph(tmp_path / "drawn" / name / f"{number:02}.png", 60, number)
+    network = ("--model", "resnet_small", "--weights", "none", "--size", "16")
+    finished = []
+    usual = finetuning.report.page
+    finetuning.report.page = lambda each: usual(finished.append(each) or each)
+    try:
+        code, out, _ = tl("finetune", "drawn", *network, "--steps", "40")
+    finally:
+        finetuning.report.page = usual
+    assert code == 0
+    tuned, task = finished[0].outcome.candidates[1], finished[0].prepared.task
+    key = "validation_macro_f1" if uneven else "validation_accuracy"
+    seen = {entry["step"]: entry[key] for entry in tuned.history if entry.get(key) is not None}
+    assert len(seen) > 3
+    assert tuned.best_step == max(seen, key=seen.__getitem__)  # the first of the highest
+    assert recipe.score(tuned, task, uneven) == pytest.approx(seen[tuned.best_step])
+    said = f"The weights after step {tuned.best_step} of 40 were best on validation"
+    said += f"; training ended after step {tuned.steps}." if tuned.steps < 40 else "."
+    assert out.count(said) == 1
+    assert said in Page((tmp_path / "drawn-finetuned" / "report.html").read_text(encoding="utf-8")).text
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", seeds(2))
 def test_the_probe_is_scikit_learn_s_logistic_regression(seed):
     """On standardised features with the same regularisation, and folded into the head of a whole model."""

@@ -348,6 +348,21 @@ def test_early_stopping_puts_the_best_weights_back(seed):
     assert run.metrics["validation_accuracy"] == pytest.approx(float(run.evaluate("validation")))
 
 
+@pytest.mark.parametrize("seed", seeds(3))
+def test_macro_f1_decides_where_it_is_monitored(seed):
+    from sklearn.metrics import f1_score
+
+    task = tasks.points(seed, noise=3.0)
+    labels = task.validation.labels
+    settings = {"batch_size": 8, "lr": 0.1, "schedule": "constant", "evaluate_every": 3, **QUIET}
+    run = fit(tasks.mlp(seed), task, steps=60, patience=60, monitor="macro_f1", **settings)
+    found = {entry["step"]: entry["validation_macro_f1"] for entry in run.history if "validation_macro_f1" in entry}
+    assert run.best_step == max(found, key=found.__getitem__)
+    peer = f1_score(labels, run.predictions("validation"), average="macro")
+    assert run.metrics["validation_macro_f1"] == pytest.approx(peer) == pytest.approx(max(found.values()))
+    assert "validation_macro_f1" not in fit(tasks.mlp(seed), task, steps=3, patience=2, **settings).metrics
+
+
 # --- what breaks ------------------------------------------------------------------------------------------------------
 
 
@@ -463,6 +478,10 @@ def frozen(model: nn.Module) -> nn.Module:
         ({"unfreeze": {400: ["0"]}}, "unfreeze names step 400"),
         ({"unfreeze": {1: ["layer9"]}}, "has no part 'layer9'"),
         ({"patience": 0}, "patience=0"),
+        (
+            {"patience": 2, "monitor": "loss"},
+            "monitor='loss' is no score that fit knows",
+        ),
         ({"patience": 2, "task": tasks.points(validation=0)}, "no validation examples"),
     ],
 )

@@ -136,7 +136,7 @@ def learning_curves(
     x
         Key of the horizontal axis, "step" or "epoch".
     y
-        Keys to draw; all those whose name contains "loss" or "accuracy" unless given.
+        Keys to draw; all losses, accuracies and F1, told by their names, unless given.
     title
         The finding. Left out, it says only what is drawn.
     alt
@@ -155,7 +155,7 @@ def learning_curves(
     """
     runs = {name: _history(each) for name, each in run.items()} if isinstance(run, Mapping) else {"": _history(run)}
     logged = list(dict.fromkeys(key for history in runs.values() for entry in history for key in entry))
-    keys = [key for key in (y or logged) if key in logged and (y or "loss" in key or "accuracy" in key)]
+    keys = [key for key in (y or logged) if key in logged and (y or "loss" in key or _fraction(key))]
     if not keys or x not in logged:
         raise ValueError(f"the history holds {', '.join(logged) or 'nothing'}: choose x and y among these.")
     panels = [part for part in ([k for k in keys if not _fraction(k)], [k for k in keys if _fraction(k)]) if part]

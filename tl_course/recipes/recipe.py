@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from tl_course import data, environment, metrics, models, training
 from tl_course.data.task import SPLITS, Split, Task
-from tl_course.recipes.planning import Plan
+from tl_course.recipes.planning import FORWARD_AND_BACK, Plan
 from tl_course.training.run import autocast, in_eval
 
 # Classes this uneven (largest to smallest) are weighted, and judged by macro F1.
@@ -29,6 +29,9 @@ EPOCHS = {"image": (3, 15), "text": (1, 16)}
 # The backbone moves more slowly than the head.
 BACKBONE_RATE = {"image": 3e-4, "text": 1e-4}
 HEAD_RATE = {"image": 1e-3, "text": 5e-4}
+# Fine-tuning looks at validation so often, fewer times where that would cost more than this share of the training, but
+# not fewer than that; after this share of the looks without a better one it stops.
+LOOKS, FEWEST_LOOKS, LOOKING_SHARE, PATIENCE_SHARE = 20, 4, 0.25, 0.4
 
 
 @dataclass
@@ -46,6 +49,11 @@ class Candidate:
         Numbers that were trained.
     history : list of dict
     steps : int
+        Those that were done.
+    planned : int or None
+        As many as were planned; None for the probe, which keeps its last weights.
+    best_step : int or None
+        After which step the weights were those that answered; None for the last.
     """
 
     method: str
@@ -54,6 +62,21 @@ class Candidate:
     trained: int
     history: list[dict]
     steps: int
+    planned: int | None = None
+    best_step: int | None = None
+
+    @property
+    def kept_weights(self) -> str:
+        """Where in the training the weights come from, and whether it ended early: one sentence; "" for the probe."""
+        if self.planned is None or not self.steps:
+            return ""
+        best = self.steps if self.best_step is None else self.best_step
+        said = f"The weights after step {best:,} of {self.planned:,} were best on validation"
+        if self.best_step is None:  # it ended before the first look
+            said = f"The weights after step {best:,} of {self.planned:,} are the last"
+        if self.steps < self.planned:
+            said += f"; training ended after step {self.steps:,}"
+        return f"{said}."
 
 
 @dataclass
@@ -135,7 +158,8 @@ def learn(
     if task.kind == "text":  # a BERT's first token says little before it is fine-tuned, and a head made for it misleads
         _new_head(model, task.num_classes, seed)
     try:
-        tuned, outcome.interrupted = _fine_tune(model, task, loss, seed, **length)
+        monitor = "macro_f1" if uneven else "accuracy"
+        tuned, outcome.interrupted = _fine_tune(model, task, loss, seed, monitor=monitor, **length)
     except training.NonFiniteError as error:
         outcome.notes.append(f"Fine-tuning failed, and the probe was kept: {error}")
         model.load_state_dict(before)
@@ -145,6 +169,7 @@ def learn(
         model.load_state_dict(before)
         return outcome
     say(_told(tuned, task, uneven))
+    say(tuned.kept_weights)
     outcome.candidates.append(tuned)
     if score(tuned, task, uneven) > score(probe, task, uneven):
         outcome.kept = tuned
@@ -265,20 +290,37 @@ def _length(task: Task, plan: Plan, steps: int | None, epochs: int | None) -> di
     return {"batch_size": batch_size, "steps": steps}
 
 
+def looks(task: Task, steps: int, batch_size: int) -> dict[str, int]:
+    """Return how often fine-tuning looks at validation, and after how many looks without a better one it stops.
+
+    >>> from tl_course.data import Split
+    >>> part, few = (Split(torch.zeros(count, 2), torch.zeros(count).long()) for count in (1_000, 9))
+    >>> looks(Task("toy", "Toy", "features", ("a",), part, few, few, "made up"), 300, 32)
+    {'evaluate_every': 15, 'patience': 8}
+    >>> looks(Task("toy", "Toy", "features", ("a",), part, part, few, "made up"), 300, 32)
+    {'evaluate_every': 43, 'patience': 3}
+    """
+    affordable = int(LOOKING_SHARE * FORWARD_AND_BACK * steps * batch_size / max(len(task.validation), 1))
+    count = min(max(affordable, FEWEST_LOOKS), LOOKS, steps)
+    return {"evaluate_every": -(-steps // count), "patience": max(2, round(PATIENCE_SHARE * count))}
+
+
 def _fine_tune(
-    model: nn.Module, task: Task, loss: Callable, seed: int, *, steps: int, batch_size: int
+    model: nn.Module, task: Task, loss: Callable, seed: int, *, steps: int, batch_size: int, monitor: str
 ) -> tuple[Candidate, bool]:
-    """Train the whole network; BatchNorm's statistics stay those of the source."""
+    """Train the whole network, and keep its best weights; BatchNorm's statistics stay those of the source."""
     began = time.perf_counter()
     normalising = [name for name, part in model.named_modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     if normalising:
         models.freeze(model, parts=normalising)
-    rates = {"lr": BACKBONE_RATE[task.kind], "head_lr": HEAD_RATE[task.kind]}
+    settings = {"lr": BACKBONE_RATE[task.kind], "head_lr": HEAD_RATE[task.kind], "monitor": monitor}
+    settings |= {"steps": steps, "batch_size": batch_size, **looks(task, steps, batch_size)}
     try:
-        run = _whole_or_interrupted(model, task, loss=loss, steps=steps, batch_size=batch_size, seed=seed, **rates)
+        run = _whole_or_interrupted(model, task, loss=loss, seed=seed, **settings)
     finally:
         models.unfreeze(model)
     logits = {part: run.logits(part) for part in ("validation", "test")}
     seconds = time.perf_counter() - began
-    candidate = Candidate("fine_tune", logits, seconds, run.parameters.trainable, run.history, run.steps)
+    trained = run.parameters.trainable
+    candidate = Candidate("fine_tune", logits, seconds, trained, run.history, run.steps, steps, run.best_step)
     return candidate, run.interrupted

@@ -155,8 +155,9 @@ def _results(finished: Finished) -> str:
     by = "macro F1" if outcome.uneven else "accuracy"
     head = ["Method", "Validation accuracy", "Test accuracy", "95% interval of it", "Macro F1 on test", "Chosen"]
     caption = f"Validation {by} chose the method; the test was looked at afterwards."
-    remark = f"\n<p>{_text(outcome.remark)}</p>" if outcome.remark else ""
-    return f"<h2>Results</h2>\n{_table(caption, head, rows)}{remark}"
+    remarks = [f"{METHODS[each.method]}: {each.kept_weights}" for each in outcome.candidates if each.kept_weights]
+    said = "".join(f"\n<p>{_text(remark)}</p>" for remark in (*remarks, outcome.remark) if remark)
+    return f"<h2>Results</h2>\n{_table(caption, head, rows)}{said}"
 
 
 def _classes(finished: Finished) -> str:

@@ -59,9 +59,10 @@ class History:
         due = last.get("step") == self.run.steps and self.when.evaluate(self.run.steps)
         return due and last.get("validation_accuracy", 0.0) is None
 
-    def evaluated(self, accuracy: float) -> None:
-        """Write the validation accuracy into the last entry."""
-        self.run.history[-1]["validation_accuracy"] = accuracy
+    def evaluated(self, accuracy: float, **others: float) -> None:
+        """Write the validation accuracy, and other scores by name, into the last entry."""
+        scores = {"accuracy": accuracy} | others
+        self.run.history[-1] |= {f"validation_{name}": value for name, value in scores.items()}
         self._tell()
 
     def stop_clock(self) -> None:

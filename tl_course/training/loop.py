@@ -36,6 +36,7 @@ def fit(
     warmup: float | None = None,
     unfreeze: UnfreezeAt | None = None,
     patience: int | None = None,
+    monitor: str | None = None,
     augment: Sequence[str] | None = None,
     checkpoint: str | Path | None = None,
     log_every: int | None = None,
@@ -84,7 +85,10 @@ def fit(
         Steps done → names of groups or submodules that are trained from then on; they are frozen until then. See
         :func:`gradual`.
     patience : int, optional
-        Stop after so many evaluations without a better validation accuracy, and put the best weights back.
+        Stop after so many evaluations without a better score on validation, and put the best weights back; of equal
+        scores the first is the best.
+    monitor : {"accuracy", "macro_f1"}, optional
+        With ``patience``: the score, accuracy unless given. Macro F1 is in the history, too.
     augment : tuple of str, optional
         Of ("flip", "crop"); what the task says if left out.
     checkpoint : path, optional

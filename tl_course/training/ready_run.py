@@ -81,7 +81,7 @@ class ReadyRun:
         self.run = Run(model, task, size, models.count_parameters(self.bare))
         self._peak = given["lr"]
         self.finite = FiniteCheck(self.bare, movable, self._batch_at, self._rate_at, self.workers)
-        self.stopping = EarlyStopping(given["patience"], movable, self.held)
+        self.stopping = EarlyStopping(given["patience"], movable, self.held, given["monitor"])
         self.answers = Answers(task)
         parts = {"model": self.bare, "loss": loss, "optimizer": self.optimizer, "stopping": self.stopping}
         settings = settings_of(given | {"model": self.bare}, self.workers)
@@ -137,10 +137,12 @@ class ReadyRun:
         """Complete the last entry of the history."""
         if self.history.lacks_evaluation:
             with self.interrupts.at_once():
-                accuracy, answered = validation_answers(self.model, self.held, self.workers)
-            self.answers.saw(self.run.steps, answered)
-            self.history.evaluated(accuracy)
-            self.stopping.saw(self.run.steps, accuracy)
+                labels = self.run.task.validation.labels.cpu()
+                said = validation_answers(self.model, self.held, len(labels), self.workers)
+            self.answers.saw(self.run.steps, said.bincount(minlength=self.run.task.num_classes).tolist())
+            scores = self.stopping.scores(labels, said)
+            self.history.evaluated(**scores)
+            self.stopping.saw(self.run.steps, scores[self.stopping.monitor])
         self.saved.save()
 
     def close(self, means: Mapping[str, float] | None) -> None:

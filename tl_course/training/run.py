@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tl_course import data, environment, metrics, models
 from tl_course.data.task import Task
 from tl_course.training.workers import Workers
+
+# What of an entry of the history says how a run stands.
+SHOWN = ("train_loss", "validation_accuracy", "validation_macro_f1")
 
 
 @dataclass(eq=False)
@@ -32,8 +34,8 @@ class Run:
     history : list of dict
         One entry for each logged interval: ``step`` (steps done) and ``epoch`` (passes done, with fraction);
         ``train_loss`` and each named term of it, means over the interval; ``validation_accuracy`` (None where it was
-        not measured; no such key without a validation split); ``lr`` of the last group, the head's; ``seconds`` since
-        the start.
+        not measured; no such key without a validation split), with ``validation_macro_f1`` where that
+        decides; ``lr`` of the last group, the head's; ``seconds`` since the start.
     steps : int
         Steps done.
     seconds : float
@@ -67,14 +69,12 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The last ``train_loss``, and the validation accuracy of the weights that were kept."""
+        """The last ``train_loss``, and the scores on validation of the weights that were kept."""
         found = {}
         for entry in self.history:
             if self.best_step is not None and entry["step"] > self.best_step:
                 break
-            found |= {
-                name: entry[name] for name in ("train_loss", "validation_accuracy") if entry.get(name) is not None
-            }
+            found |= {name: entry[name] for name in SHOWN if entry.get(name) is not None}
         return found
 
     def logits(self, split: str = "test") -> Tensor:
@@ -160,8 +160,8 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=environment.current().precision == "bf16")
 
 
-def validation_answers(model: nn.Module, loader: data.Batches, workers: Workers) -> tuple[float, list[int]]:
-    """Return the accuracy on the batches of a loader, and how often each output was the answer.
+def validation_answers(model: nn.Module, loader: data.Batches, count: int, workers: Workers) -> Tensor:
+    """Return the classes that a model answers for a split of so many examples, int64 N on the CPU, in its order.
 
     Several processes share the work.
 
@@ -170,19 +170,14 @@ def validation_answers(model: nn.Module, loader: data.Batches, workers: Workers)
     >>> task = Task("toy", "Toy", "features", ("a", "b"), part, part, part, "made up")
     >>> model = nn.Linear(2, 2, bias=False)
     >>> model.weight.data = torch.eye(2)
-    >>> validation_answers(model, data.batches(task, model, "validation"), Workers(torch.device("cpu")))
-    (1.0, [1, 1])
+    >>> validation_answers(model, data.batches(task, model, "validation"), 2, Workers(torch.device("cpu")))
+    tensor([0, 1])
     """
-    found, count = torch.zeros((), device=loader.device), 0
+    found = torch.zeros(count, device=loader.device)
     with in_eval(model), autocast(loader.device):
         for batch in loader:
             mine, weight = workers.part(batch)
-            logits = models.logits(model, mine.inputs)
-            said = logits.argmax(dim=1)
-            answered = F.one_hot(said, logits.shape[1]).sum(0)
-            right = (said == mine.labels).sum()[None]
-            # a process without a row was given one to keep it busy
-            found = found + torch.cat([right, answered]).float() * bool(weight)
-            count += len(batch)
-    right, *answered = (workers.mean(found) * workers.count).tolist()
-    return right / count, [round(number) for number in answered]
+            said = models.logits(model, mine.inputs).argmax(dim=1)
+            if weight:  # a process without a row was given one to keep it busy
+                found[mine.index] = said.float()
+    return (workers.mean(found) * workers.count).round().to(torch.int64).cpu()

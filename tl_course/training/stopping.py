@@ -1,4 +1,4 @@
-"""Early stopping: training ends when validation accuracy no longer rises, and the best weights come back."""
+"""Early stopping: training ends when the score on validation no longer rises, and the best weights come back."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
+from tl_course import metrics
 from tl_course.plain_numbers import whole_number
 from tl_course.training.finite_check import Snapshot
+
+MONITORS = ("accuracy", "macro_f1")
 
 
 class EarlyStopping:
@@ -17,16 +20,18 @@ class EarlyStopping:
     Parameters
     ----------
     patience : int or None
-        Evaluations without a better accuracy after which training stops; None never stops and remembers nothing.
+        Evaluations without a better score after which training stops; None never stops and remembers nothing.
     movable : iterable of Tensor
         What training changes.
     validation : optional
         The batches that will be evaluated; None if there are none.
+    monitor : {"accuracy", "macro_f1"}, optional
+        The score, accuracy unless given.
 
     Raises
     ------
     ValueError
-        When patience is below 1, or there is nothing to evaluate.
+        When patience is below 1, there is nothing to evaluate, or the score is unknown.
 
     Examples
     --------
@@ -43,7 +48,7 @@ class EarlyStopping:
     tensor([1.])
     """
 
-    def __init__(self, patience: int | None, movable: Iterable[Tensor], validation: object):
+    def __init__(self, patience: int | None, movable: Iterable[Tensor], validation: object, monitor: str | None = None):
         patience = whole_number("patience", patience)
         if patience is not None and patience < 1:
             raise ValueError(f"patience={patience} is too few evaluations; give at least 1, or None to train on.")
@@ -52,9 +57,11 @@ class EarlyStopping:
                 "early stopping looks at validation accuracy, and this task has no validation examples; load it with "
                 "validation=0.2, or leave patience out."
             )
-        self.patience = patience
+        if monitor is not None and monitor not in MONITORS:
+            raise ValueError(f"monitor={monitor!r} is no score that fit knows; give one of {', '.join(MONITORS)}.")
+        self.patience, self.monitor = patience, monitor or MONITORS[0]
         self.best_step: int | None = None
-        self._best_accuracy, self._since = -1.0, 0
+        self._best_score, self._since = -1.0, 0
         self._snapshot = Snapshot(movable)
 
     @property
@@ -62,13 +69,26 @@ class EarlyStopping:
         """Whether it is time to stop."""
         return self.patience is not None and self._since >= self.patience
 
-    def saw(self, step: int, accuracy: float | None) -> None:
+    def scores(self, labels: Tensor, answers: Tensor) -> dict[str, float]:
+        """Return the accuracy of some answers, with the score that decides where that is another.
+
+        >>> import torch
+        >>> stopping = EarlyStopping(None, [], None, "macro_f1")
+        >>> stopping.scores(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 0, 0]))
+        {'accuracy': 0.75, 'macro_f1': 0.42...}
+        """
+        found = {"accuracy": int((labels == answers).sum()) / len(labels)}
+        if self.monitor == "macro_f1":
+            found["macro_f1"] = metrics.precision_recall_f1(labels, answers).macro.f1
+        return found
+
+    def saw(self, step: int, score: float | None) -> None:
         """Take note of an evaluation (None: there was none)."""
-        if self.patience is None or accuracy is None:
+        if self.patience is None or score is None:
             return
         self._since += 1
-        if accuracy > self._best_accuracy:
-            self.best_step, self._best_accuracy, self._since = step, accuracy, 0
+        if score > self._best_score:
+            self.best_step, self._best_score, self._since = step, score, 0
             self._snapshot.take()
 
     def restore_best(self) -> None:
@@ -79,12 +99,12 @@ class EarlyStopping:
         """What a checkpoint keeps."""
         return {
             "best_step": self.best_step,
-            "best_accuracy": self._best_accuracy,
+            "best_accuracy": self._best_score,
             "since": self._since,
             "best": self._snapshot.copies,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what :meth:`state_dict` returned."""
-        self.best_step, self._best_accuracy, self._since = state["best_step"], state["best_accuracy"], state["since"]
+        self.best_step, self._best_score, self._since = state["best_step"], state["best_accuracy"], state["since"]
         self._snapshot.copies = state["best"]
