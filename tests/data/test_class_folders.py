@@ -1,12 +1,13 @@
 """Which folders are classes and which are splits: by their names, and never two that hold the same names."""
 
+import os
 import re
 
 import pytest
 from PIL import Image
 
 import tl_course as tl
-from tl_course.data.class_folders import listed_images, part_of, split_folders
+from tl_course.data.class_folders import listed_below, listed_images, part_of, split_folders
 from tl_course.recipes import images, predicting
 
 
@@ -139,6 +140,65 @@ def test_a_folder_of_other_files_is_called_what_it_is(tmp_path, suffix, message)
     for read in (images.look_over, tl.data.image_folder, predicting._files):
         with pytest.raises(ValueError, match=re.escape(message)):
             read(tmp_path)
+
+
+def listed(root):
+    return [file.relative_to(root).as_posix() for file in listed_below(root)]
+
+
+def test_linked_folders_are_read_once_and_never_in_a_circle(tmp_path):
+    pictures(tmp_path / "store", ["far"], count=2)
+    pictures(tmp_path / "mine", ["cat", "dog"], count=2)
+    cat = tmp_path / "mine" / "cat"
+    (cat / "more").symlink_to(tmp_path / "store" / "far")
+    (cat / "again").symlink_to(tmp_path / "store" / "far")
+    for name, target in (("loop", cat), ("up", tmp_path / "mine"), ("top", tmp_path)):
+        (cat / name).symlink_to(target)
+    assert len(listed(cat)) == 4
+    (tmp_path / "outside").symlink_to(tmp_path / "store" / "far")
+    (tmp_path / "store" / "far" / "back").symlink_to(tmp_path / "store")
+    assert len(listed(tmp_path / "outside")) == 2
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path):
+    pictures(tmp_path / "mine", ["cat", "dog"])
+    (tmp_path / "mine" / "cat" / "9.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(ValueError, match=r"9\.png is a link to .*gone\.png, which is not there; copy the image there"):
+        tl.data.image_folder(tmp_path / "mine")
+    with pytest.raises(
+        ValueError, match="which is not there; copy the image there or remove it, or pass --on-error skip"
+    ):
+        images.read(images.look_over(tmp_path / "mine"), size=16, most_training=100)
+
+
+def test_a_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
+    pictures(tmp_path / "mine", ["cat", "dog"])
+    real = os.scandir
+
+    def scandir(place):
+        if str(place).endswith("dog"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ValueError, match=r"The folder .*dog cannot be opened \(Permission denied\); allow it"):
+        images.look_over(tmp_path / "mine")
+
+
+def test_a_folder_of_annotations_beside_the_images_is_no_class(tmp_path):
+    pictures(tmp_path / "mine" / "images", ["cat", "dog"])
+    (tmp_path / "mine" / "annotations").mkdir()
+    (tmp_path / "mine" / "annotations" / "1.xml").write_text("<a/>")
+    with pytest.raises(
+        ValueError, match=r"mine holds images only in .*images, whose subfolders may be the classes; give"
+    ):
+        images.look_over(tmp_path / "mine")
+
+
+def test_images_without_class_folders_are_counted(tmp_path):
+    pictures(tmp_path, ["mine"])
+    with pytest.raises(ValueError, match="mine has 5 images and no class folders; put the images of each class"):
+        images.look_over(tmp_path / "mine")
 
 
 def test_images_with_a_text_beside_each_are_images(tmp_path):

@@ -682,6 +682,41 @@ def test_texts_of_one_author_stay_together(tmp_path):
     assert sum(map(len, writers)) == len(set.union(*writers)) == 20
 
 
+def write_groups(file, group, classes="np"):
+    rows = [f"text {number},{classes[number % len(classes)]},{group(number)}" for number in range(120)]
+    file.write_text("\n".join(["what,mood,who", *rows]))
+    return file
+
+
+@pytest.mark.parametrize("seed", seeds(5))
+def test_every_part_gets_every_class_also_where_authors_are_uneven(tmp_path, seed):
+    """The test had ten times the examples of training, or training had one class, without a word."""
+    columns = {"text": "what", "label": "mood", "group": "who", "seed": seed}
+    big = write_groups(tmp_path / "big.csv", lambda number: "big" if number < 100 else number)
+    task = tl.data.csv_text(big, **columns)
+    assert len(task.train) >= 100
+    six = write_groups(tmp_path / "six.csv", lambda number: "np"[number % 2] + str(number // 40))
+    for each in (task, tl.data.csv_text(six, **columns)):
+        for part in SPLITS:
+            assert set(getattr(each, part).labels.tolist()) == {0, 1}
+    small = tl.data.csv_text(big, train_per_class=5, **columns)
+    assert set(small.train.inputs) <= set(tl.data.csv_text(big, train_per_class=8, **columns).train.inputs)
+    assert small.test.inputs == tl.data.csv_text(big, **{**columns, "seed": seed + 1}).test.inputs
+
+
+def test_groups_that_cannot_give_every_part_every_class_are_refused_with_the_numbers(tmp_path):
+    columns = {"text": "what", "label": "mood", "group": "who"}
+    pure = write_groups(tmp_path / "pure.csv", lambda number: number % 3, classes="npx")
+    with pytest.raises(
+        ValueError, match=r"Class 'n' of the data pure stands in only 1 group, and 3 are needed, one for"
+    ):
+        tl.data.csv_text(pure, **columns)
+    two = write_groups(tmp_path / "two.csv", lambda number: number % 4)
+    with pytest.raises(ValueError, match=r"only 2 groups, and 3 are needed.*or leave group= out"):
+        tl.data.csv_text(two, **columns)
+    assert not len(tl.data.csv_text(two, validation=0, **columns).validation)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

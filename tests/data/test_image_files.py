@@ -275,6 +275,7 @@ def heic(brand: bytes) -> bytes:
         ("a.png", b"", "is empty (0 bytes)", "copy it again"),
         ("a.jpg", b"%PDF-1.7 ...", "is a PDF document", "each page as PNG"),
         ("a.jpg", b"\n<!DOCTYPE html>\n<html><body>not found", "is a web page", "fetch the picture again"),
+        ("a.jpg", b"<!doctype html><title>404</title>", "is a web page", "fetch the picture again"),
         ("a.png", b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "is an SVG drawing", "export it as PNG"),
         ("a.jpg", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer", "git lfs pull"),
         ("a.jxl", b"\xff\x0a" + b"\0" * 50, "is a JPEG XL picture", "JPEG or PNG"),

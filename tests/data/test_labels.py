@@ -122,8 +122,11 @@ def test_class_folders_that_look_alike_are_refused(tmp_path, one, other, split):
     else:
         pictures(tmp_path, one, other, "dog")
     for read in (images.look_over, tl.data.image_folder):
-        with pytest.raises(ValueError, match="look like one class"):
+        with pytest.raises(ValueError, match="look like one class") as told:
             read(tmp_path)
+    if one == "caf\u00e9":  # written out, they would look the same in the message, too
+        assert r"'caf\xe9'" in str(told.value)
+        assert r"'cafe\u0301'" in str(told.value)
 
 
 def test_letters_may_be_classes(tmp_path):

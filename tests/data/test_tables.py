@@ -38,12 +38,36 @@ def test_a_byte_order_mark_is_heeded(tmp_path, encoding):
         (b"PAR1", "a Parquet file"),
         (b"\x1f\x8b\x08", "packed with gzip"),
         (b"what\0\0\0\0\0\0\0,\x01\x02\x03", "mine.csv is not a text file"),
+        (b"what,mood\n" * 20 + b"a\0b,bad\n", "mine.csv, line 21, holds a zero byte"),
+        (b'\xef\xbb\xbf[\n {"what": "a", "mood": "bad"}]', "mine.csv is JSON and no table; save it as CSV"),
+        (
+            b'{"what": "a", "mood": "bad"}\n{"what": "b", "mood": "good"}',
+            "mine.csv is JSON and no table; save it as CSV",
+        ),
+        (b"\n<!DOCTYPE html><title>Log in</title>", "mine.csv is a web page and no table; download the table"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "mine.csv is a Git LFS pointer .* git lfs pull"),
     ],
 )
 def test_what_is_no_table_is_said_and_how_to_convert_it(tmp_path, content, message):
     (tmp_path / "mine.csv").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         found(tmp_path / "mine.csv")
+
+
+@pytest.mark.parametrize("above", ["", " ", ",,", "\r\n,\r\n"])
+def test_blank_lines_above_the_header_are_no_header(tmp_path, above):
+    file = write(tmp_path, [above, "what,mood", *ROWS])
+    rows = found(file)
+    assert rows[0].values == {"what": "text 0", "mood": "bad"}
+    assert rows[0].line == 3 + above.count("\n")
+    assert tl.data.csv_text(file, text="what", label="mood").class_names == ("bad", "good")
+
+
+def test_vertical_bars_separate_and_may_stand_in_a_label(tmp_path):
+    file = write(tmp_path, ["what|mood", *(row.replace(",", "|") for row in ROWS)])
+    assert found(file)[0].values == {"what": "text 0", "mood": "bad"}
+    file = write(tmp_path, ["what,mood|tone", "text 0,bad|loud"])
+    assert found(file, ["what", "mood|tone"])[0].values == {"what": "text 0", "mood|tone": "bad|loud"}
 
 
 def test_an_encoding_that_is_named_is_kept(tmp_path):

@@ -290,8 +290,8 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, folder, tmp_path):
     for arguments, message in [
         (["nowhere"], "There is no folder or file nowhere"),
         (["images.zip"], "neither a folder of images nor a table"),
-        (["loose"], "has no subfolders with images; put the images of each class into a subfolder"),
-        (["outer"], f"subfolders may be the classes; try {tmp_path / 'outer' / 'photos'}"),
+        (["loose"], "no class folders; put the images of each class into a subfolder"),
+        (["outer"], f"subfolders may be the classes; give {tmp_path / 'outer' / 'photos'}"),
         (["one"], "The class 'only' has only 1 image"),
         ([folder, "--model", "resnet_smal"], "there is no model 'resnet_smal'"),
         ([folder, "--model", "minilm"], "minilm is a network for texts"),

@@ -7,8 +7,9 @@ import torch
 from draws import seeds
 
 from tl_course.data.task import SPLITS
+from tl_course.data.whole_groups import hold_out_groups
 from tl_course.recipes import splitting
-from tl_course.recipes.splitting import Examples, cut, hold_out, settle, split_examples
+from tl_course.recipes.splitting import Examples, cut, settle, split_examples
 
 SEEDS = seeds(3)
 
@@ -91,7 +92,7 @@ def test_copies_are_used_once_with_the_label_most_of_them_have(labels, keys, kep
 def test_a_class_of_one_group_stays_in_training(seed):
     labels = torch.tensor([0] * 30 + [1] * 30 + [2] * 10)
     groups = [number // 3 for number in range(60)] + ["only"] * 10
-    stays, held = hold_out(labels, groups, 0.2, seed)
+    stays, held = hold_out_groups(labels, groups, 0.2, seed)
     assert set(labels[held].tolist()) == {0, 1}
     assert sorted([*stays, *held]) == list(range(70))
 
@@ -233,6 +234,6 @@ def test_what_one_large_group_leaves_is_shared_by_validation_and_test(seed):
 
 def test_many_groups_are_divided_quickly():
     labels = torch.arange(3_000) % 3
-    stays, held = hold_out(labels, [number // 2 for number in range(3_000)], 0.2, 0)
+    stays, held = hold_out_groups(labels, [number // 2 for number in range(3_000)], 0.2, 0)
     assert len(stays) + len(held) == 3_000
     assert all(abs(count - 200) < 10 for count in labels[held].bincount().tolist())

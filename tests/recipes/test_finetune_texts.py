@@ -147,6 +147,14 @@ def test_blank_groups_are_groups_of_their_own_and_one_large_group_is_told(tmp_pa
     assert told.startswith("One group, 'ann', holds 80 of 96 texts and stands on one side, so there are")
 
 
+def test_a_class_that_is_left_out_as_blank_is_told(tmp_path):
+    write(tmp_path / "mine.csv", [[text, {"1": "nan"}.get(stars, stars)] for text, stars in rows()])
+    with pytest.raises(
+        ValueError, match=r"\(30 rows left out for having no text or no label .*\) has only the class '5'"
+    ):
+        texts.look_over(tmp_path / "mine.csv", "review", "stars")
+
+
 def test_groups_that_are_the_classes_are_refused(tmp_path):
     file = write(tmp_path / "mine.csv", [[*row, row[1]] for row in rows()], head=("review", "stars", "who"))
     table = texts.look_over(file, "review", "stars", "who")

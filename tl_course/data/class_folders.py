@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from tl_course.data.labels import look
+from tl_course.data.labels import look, plain
 from tl_course.data.task import SPLITS, Problems
 
 # Beside hidden files, whose names begin with a dot.
@@ -167,13 +168,45 @@ def listed_images(folder: Path) -> list[tuple[str, Path]]:
 
 
 def listed_below(folder: Path) -> list[Path]:
-    """Return every file in a folder and its subfolders, but for what systems leave there unasked."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(folder))]
+    """Return every file in a folder and its subfolders, but for what systems leave there unasked.
+
+    Links are followed, but not in a circle. One that leads nowhere is among the files: who reads it says so.
+    """
+    return sorted(_files_below(folder))
+
+
+def may_be_image(file: Path) -> bool:
+    """Say whether a file's name does not speak against an image.
+
+    >>> may_be_image(Path("a.jpg")), may_be_image(Path("a")), may_be_image(Path("a.xml"))
+    (True, True, False)
+    """
+    return file.suffix.lower() not in TEXT_SUFFIXES | OTHER_SUFFIXES
 
 
 def _is_filled(folder: Path) -> bool:
     """Say whether there is a file; one that is found ends the search."""
-    return any(file.is_file() and not _is_hidden(file.relative_to(folder)) for file in folder.rglob("*"))
+    return any(True for _ in _files_below(folder))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield every file below a folder, following links to folders that are not above or seen already."""
+
+    def refuse(error: OSError) -> None:
+        raise ValueError(
+            f"The folder {error.filename} cannot be opened ({error.strerror}); allow it to be read, or move it away."
+        ) from error
+
+    seen = {str(each) for place in (folder.absolute(), folder.resolve()) for each in (place.resolve(), *place.parents)}
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        here = Path(place)
+        inside = {os.path.realpath(here / name): name for name in folders if not _is_hidden(Path(name))}
+        folders[:] = sorted(name for real, name in inside.items() if real not in seen)
+        seen.update(inside)
+        for name in files:
+            file = here / name
+            if not _is_hidden(Path(name)) and (file.is_file() or (file.is_symlink() and not file.exists())):
+                yield file
 
 
 def _is_hidden(path: Path) -> bool:
@@ -214,7 +247,8 @@ def _check_spellings(named: list[str], inside: list[list[str]], root: Path) -> N
         other = known.setdefault(look(name).casefold(), name)
         letters = len(look(name)) == 1 and look(name) != look(other)
         if other != name and not (letters and any(name in names and other in names for names in inside)):
+            shown = map(repr if plain(name) != plain(other) else ascii, (other, name))
             raise ValueError(
-                f"The class folders {other!r} and {name!r} of {root} look like one class; give them one name if they "
+                f"The class folders {' and '.join(shown)} of {root} look like one class; give them one name if they "
                 "are, and names that differ more if not."
             )

@@ -37,7 +37,8 @@ FOREIGN = {
 }
 # A PostScript file is a program: Pillow would have it run by Ghostscript.
 POSTSCRIPT = (b"%!PS", b"\xc5\xd0\xd3\xc6")
-MARKUP = {b"<svg": ("an SVG drawing", "export it as PNG"), b"<html": ("a web page", "fetch the picture again")}
+WEB_PAGE = ("a web page", "fetch the picture again")
+MARKUP = {b"<svg": ("an SVG drawing", "export it as PNG"), b"<html": WEB_PAGE, b"<!doctype html": WEB_PAGE}
 
 
 class Unreadable(str):
@@ -198,6 +199,10 @@ def _why_not(file: Path, error: Exception) -> Unreadable:
     if "MAX_TEXT" in str(error):
         what = f"{file} is a PNG with more text beside the picture than is read (1 MiB)"
         return Unreadable(what, "save it again without its metadata, for example with magick IN.png -strip OUT.png")
+    if file.is_symlink() and not file.exists():
+        return Unreadable(
+            f"{file} is a link to {file.readlink()}, which is not there", "copy the image there or remove it"
+        )
     try:
         with file.open("rb") as stream:
             start = stream.read(512)

@@ -38,7 +38,8 @@ def csv_text(
     text, label : str
         Names of the columns.
     group : str, optional
-        Column with the document (author, patient …) of a text: all texts of one stay in one split.
+        Column with the document (author, patient …) of a text: all texts of one stay in one split, and every split gets
+        every class.
     delimiter : str, optional
         By default the comma, semicolon or tab that gives the columns, or what a first line such as ``sep=;`` says.
     encoding : str
@@ -62,8 +63,8 @@ def csv_text(
         When there is no such file.
     ValueError
         When a column is missing, a row has no text or label (empty or NaN), several labels, or cannot be read in this
-        encoding, labels differ in capitals only, there is one class only, or a class is too small to be split: one
-        sentence with file and line and the way out.
+        encoding, labels differ in capitals only, there is one class only, or a class is too small or stands in too few
+        groups to be split: one sentence with file and line and the way out.
 
     Examples
     --------
@@ -123,6 +124,7 @@ def read_csv_text(
         Split([row[text] for row in rows], labels, groups),
         f"the reader's own texts, file {file.name}",
         notes=problems.notes,
+        every_class=True,
     )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tl_course.data.labels import plain
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 # Letters in one field of a CSV file; Python's own limit, 131,072, is less than a book has.
 LONGEST_FIELD = 10**8
 # How files begin that are often called a table and are none.
@@ -23,6 +23,12 @@ OTHER_KINDS = {
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "packed with gzip",
     b"%PDF": "a PDF",
+}
+# The same of texts, with what to do.
+OTHER_TEXTS = {
+    rb"<(!doctype html|html)": ("a web page", "download the table itself again"),
+    rb"version https://git-lfs": ("a Git LFS pointer that stands for the table", "fetch the table with git lfs pull"),
+    rb"[\[{]\s*[\[{\"]": ("JSON", "save it as CSV, for example with pandas: read_json(...).to_csv(...)"),
 }
 UTF_8 = {"utf-8", "utf-8-sig"}
 # UTF-32 first: its mark begins like that of UTF-16.
@@ -126,8 +132,8 @@ def table_format(
 ) -> TableFormat:
     """Find out how a table is written; a separator of None is the one that gives these columns.
 
-    A byte order mark of UTF-16 or UTF-32 counts more than the default encoding, and a first line such as ``sep=;`` says
-    the separator.
+    A byte order mark of UTF-16 or UTF-32 counts more than the default encoding, a first line such as ``sep=;`` says
+    the separator, and blank lines may stand above the header.
 
     Raises
     ------
@@ -161,9 +167,14 @@ def _header(file: Path, encoding: str, delimiter: str, above: int) -> tuple[str,
         for _ in range(above):
             stream.readline()
         try:
-            return tuple(map(plain, next(csv.reader(stream, delimiter=delimiter), [])))
+            return tuple(map(plain, _first_row(csv.reader(stream, delimiter=delimiter))))
         except csv.Error:  # a quotation mark that is never closed, of a separator that is not this table's, say
             return ()
+
+
+def _first_row(reader: Iterator[list[str]]) -> list[str]:
+    """Return the first row that is not blank, as the header is."""
+    return next((cells for cells in reader if any(map(str.strip, cells))), [])
 
 
 def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
@@ -173,6 +184,9 @@ def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
             raise ValueError(
                 f"{file.name} is not a text file; save the sheet as CSV UTF-8 and give that (this is {what})."
             )
+    for beginning, (what, way_out) in OTHER_TEXTS.items():
+        if re.match(rb"(\xef\xbb\xbf)?\s*" + beginning, start, re.IGNORECASE):
+            raise ValueError(f"{file.name} is {what} and no table; {way_out}.")
     name = codecs.lookup(encoding).name
     marked = next((known for mark, known in MARKS.items() if start.startswith(mark)), None)
     if marked:
@@ -185,7 +199,10 @@ def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
                     f"{file.name} seems to be written in UTF-16, without a mark that says so; save it as CSV UTF-8, or "
                     f"name the encoding {wide}."
                 )
-        raise ValueError(f"{file.name} is not a text file; save the sheet as CSV UTF-8 and give that.")
+        if start.count(b"\0") > len(start) / 100:
+            raise ValueError(f"{file.name} is not a text file; save the sheet as CSV UTF-8 and give that.")
+        line = len(start[: start.index(b"\0")].splitlines() or [b""])
+        raise ValueError(f"{file.name}, line {line}, holds a zero byte, as no text does; remove it, or write it again.")
     return encoding
 
 
@@ -225,7 +242,7 @@ def table_rows(table: TableFormat, columns: Sequence[str], *, may_be_blank: Sequ
             for _ in range(table.above):
                 stream.readline()
             reader = csv.reader(stream, delimiter=table.delimiter, strict=True)
-            next(reader, None)
+            _first_row(reader)
             ended = reader.line_num + table.above
             for cells in reader:
                 ended = reader.line_num + table.above

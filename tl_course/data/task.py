@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tl_course.data.whole_groups import check_every_class, check_groups, hold_out_groups, share
 from tl_course.environment import generator
 from tl_course.plain_numbers import real_number, whole_number, whole_or_share
 
@@ -164,7 +165,8 @@ class Dataset:
     """All that a source offers: a pool of labelled examples to draw from, and its test split where it has one.
 
     The fields are those of :class:`Task`; ``validation`` and ``test`` are None where a task draws them from the
-    pool, and ``augmentable`` says which augmentations keep the label.
+    pool, ``augmentable`` says which augmentations keep the label, and with ``every_class`` groups are divided so that
+    each part gets every class (:func:`~tl_course.data.whole_groups.hold_out_groups`), not merely drawn.
     """
 
     name: str
@@ -177,6 +179,7 @@ class Dataset:
     validation: Split | None = None
     augmentable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    every_class: bool = False
 
     def draw(
         self,
@@ -200,8 +203,18 @@ class Dataset:
         validation, seed = real_number("validation", validation), whole_number("seed", seed)
         test = whole_or_share("test", test)
         _check_request(train_per_class, validation, augment, self)
-        dataset = self._with_test(test)
+        chosen_by_class = self.every_class and self.pool.groups is not None
+        if chosen_by_class:
+            needed = 1 + (self.test is None) + (self.validation is None and validation > 0)
+            check_groups(
+                self.pool.labels, self.pool.groups.tolist(), self.class_names, f"the data {self.title}", at_least=needed
+            )
+        dataset = self._with_test(test, leave=2 if self.validation is None and validation > 0 else 1)
         pool, kept, held = dataset._pools(validation, seed)
+        if chosen_by_class:
+            parts = {"training": pool.labels[kept], "validation": pool.labels[held], "test": dataset.test.labels}
+            found = {part: labels for part, labels in parts.items() if len(labels) or part != "validation"}
+            check_every_class(found, self.class_names, f"the data {self.title}")
         train, chosen = [], []
         for number, name in enumerate(self.class_names):
             available_kept, available_held = (part[pool.labels[part] == number] for part in (kept, held))
@@ -236,7 +249,7 @@ class Dataset:
             self.notes,
         )
 
-    def _with_test(self, amount: float | int | None) -> Dataset:
+    def _with_test(self, amount: float | int | None, *, leave: int = 1) -> Dataset:
         """Return the data set with its final test split, which depends on no seed of the caller's."""
         if self.test is not None:
             if amount is None:
@@ -254,29 +267,27 @@ class Dataset:
                 f"test={amount} does not fit the {len(self.pool)} examples of {self.title}; give a fraction between "
                 "0 and 1, or a smaller whole number."
             )
-        rest, held = partition(self.pool.labels, self.pool.groups, fraction, TEST_SEED)
+        rest, held = self._divided(fraction, TEST_SEED, leave)
         return dataclasses.replace(self, pool=self.pool.subset(rest), test=self.pool.subset(held))
+
+    def _divided(self, fraction: float, seed: int, leave: int) -> tuple[Tensor, Tensor]:
+        """Return the positions of the pool in two parts, in random order."""
+        labels, groups = self.pool.labels, self.pool.groups
+        if not self.every_class or groups is None or fraction == 0:
+            return partition(labels, groups, fraction, seed)
+        random = generator(seed)
+        stays, held = map(torch.LongTensor, hold_out_groups(labels, groups.tolist(), fraction, seed, leave=leave))
+        return tuple(part[torch.randperm(len(part), generator=random)] for part in (stays, held))
 
     def _pools(self, validation: float, seed: int) -> tuple[Split, Tensor, Tensor]:
         """Return the examples to draw from and, in seeded order, which may train and which may validate."""
         if self.validation is None:
-            return self.pool, *partition(self.pool.labels, self.pool.groups, validation, seed)
+            return self.pool, *self._divided(validation, seed, leave=1)
         shuffle = generator(seed)
         count = len(self.pool)
         kept = torch.randperm(count, generator=shuffle)
         held = count + torch.randperm(len(self.validation), generator=shuffle)
         return concatenate(self.pool, self.validation), kept, held
-
-
-def share(count: int, fraction: float) -> int:
-    """Return how many of ``count`` go to the held-out side: the rounded fraction, but at least one on either side.
-
-    >>> share(10, .2), share(3, .2), share(1, .2), share(10, 0)
-    (2, 1, 0, 0)
-    """
-    if fraction == 0 or count < 2:
-        return 0
-    return min(max(int(count * fraction + 0.5), 1), count - 1)
 
 
 def partition(labels: Tensor, groups: Tensor | None, fraction: float, seed: int) -> tuple[Tensor, Tensor]:

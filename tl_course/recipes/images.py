@@ -21,8 +21,11 @@ from tl_course.data.class_folders import (
     classes_of,
     listed_below,
     listed_images,
+    loose_images,
+    may_be_image,
     pass_over_beside,
     split_folders,
+    subfolders,
 )
 from tl_course.data.image_files import Rescaled, Unreadable, image_size, read_image
 from tl_course.data.own_images import LIMIT
@@ -78,14 +81,14 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
     found = [(part, name, file) for part, folder in split_folders(root).items() for name, file in listed_images(folder)]
     if not found:
         _check_tables(root)
-        raise ValueError(
-            f"{root} has no subfolders with images; put the images of each class into a subfolder named like the class."
-        )
+        loose = loose_images(root)
+        has = f"{counted(len(loose), 'image')} and no class folders" if loose else "no subfolders with images"
+        raise ValueError(f"{root} has {has}; put the images of each class into a subfolder named like the class.")
     check_images(root, [file for _, _, file in found])
     pass_over_beside(root, problems)
     least = 4 - len({part for part, _, _ in found})
     filled = Counter(name for part, name, _ in found if part == "train")
-    _check_nesting(root, filled)
+    _check_nesting(root, [(name, file) for _, name, file in found])
     class_names = tuple(
         name for name in classes_of(set(filled), root, problems) if _large_enough(name, filled[name], least, problems)
     )
@@ -108,11 +111,14 @@ def _check_tables(root: Path) -> None:
     check_images(root, listed_below(root))
 
 
-def _check_nesting(root: Path, filled: Counter) -> None:
-    inside = [path for path in root.iterdir() if path.is_dir() and path.name in filled]
-    below = [path for path in inside[0].iterdir() if path.is_dir()] if len(inside) == 1 else []
-    if len(below) > 1:
-        raise ValueError(f"{root} holds one subfolder, whose subfolders may be the classes; try {inside[0]} instead.")
+def _check_nesting(root: Path, found: list[tuple[str, Path]]) -> None:
+    """Raise ValueError where images lie below one folder only, and the folders in it may be the classes."""
+    inside = {name for name, file in found if may_be_image(file)}
+    lone = root / inside.pop() if len(inside) == 1 else None
+    if lone and lone.is_dir() and len(subfolders(lone)) > 1:
+        raise ValueError(
+            f"{root} holds images only in {lone}, whose subfolders may be the classes; give {lone} instead."
+        )
 
 
 def _large_enough(name: str, count: int, least: int, problems: Skips) -> bool:
@@ -126,10 +132,10 @@ def _large_enough(name: str, count: int, least: int, problems: Skips) -> bool:
 
 def _keys(files: list[Path]) -> list[tuple]:
     """Tell files apart by their bytes; only files of one size have to be read for it."""
-    sizes = [file.stat().st_size for file in files]
+    sizes = [file.stat().st_size if file.exists() else None for file in files]  # a link may lead nowhere
     alike = {size for size, count in Counter(sizes).items() if count > 1}
     return [
-        (size, hashlib.sha256(file.read_bytes()).digest() if size in alike else number)
+        (size, hashlib.sha256(file.read_bytes()).digest() if size in alike and size is not None else number)
         for number, (file, size) in enumerate(zip(files, sizes, strict=True))
     ]
 

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy
 import torch
 from torch import Tensor
 
-from tl_course.data.task import SPLITS, TEST_FRACTION, TEST_SEED, check_classes, partition, share
+from tl_course.data.task import SPLITS, TEST_FRACTION, TEST_SEED, check_classes, partition
+from tl_course.data.whole_groups import check_every_class, check_groups, hold_out_groups
 from tl_course.environment import generator
 
 VALIDATION_FRACTION = 0.2
@@ -18,8 +18,6 @@ VALIDATION_FRACTION = 0.2
 MOST = {"validation": 2_000, "test": 5_000}
 # When a part is cut, a class keeps its proportion, but at least so many.
 FEWEST = 20
-# Orders in which groups are tried, fewer where there are many groups.
-TRIES, MOST_TRIED = 20, 20_000
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,8 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
         if apart := sorted(set(missing) - set(_missing(examples, again))):
             found, near = again, replace(near, apart=tuple(examples.class_names[number] for number in apart))
     if examples.groups is not None:
-        _check_every_class(examples, found, title)
+        labels = {part: examples.labels[found[part]] for part in SPLITS}
+        check_every_class(labels, examples.class_names, title, option="--group")
     used = {part: cut(examples.labels, found[part], MOST.get(part, most_training), seed) for part in SPLITS}
     for part in SPLITS:
         if not len(used[part]):
@@ -170,7 +169,12 @@ def _divided(examples: Examples, kept: Tensor, series: list[list[int]], seed: in
     found = {part: kept[[examples.parts[position] == part for position in kept.tolist()]] for part in SPLITS}
     check_classes(examples.labels[found["train"]], examples.class_names, title, at_least=4 - len(ready))
     missing = [part for part in ("test", "validation") if part not in ready]
-    _check_groups(examples, found["train"], title, at_least=1 + len(missing))
+    if examples.groups is not None:
+        pool = found["train"]
+        groups = [examples.groups[position] for position in pool.tolist()]
+        check_groups(
+            examples.labels[pool], groups, examples.class_names, title, at_least=1 + len(missing), option="--group"
+        )
     for part in missing:
         fraction, number = {"test": (TEST_FRACTION, TEST_SEED), "validation": (VALIDATION_FRACTION, seed)}[part]
         leave = 2 if part == "test" and "validation" in missing else 1
@@ -235,8 +239,11 @@ def _hold_out_whole(
     stays, held = [], []
     for mine, named in ((pool[~tied], False), (pool[tied], True)):
         if len(mine):
-            groups = [together[position] for position in mine.tolist()] if named else None
-            left, taken = hold_out(labels[mine], groups, fraction, seed, leave=leave)
+            if named:
+                groups = [together[position] for position in mine.tolist()]
+                left, taken = hold_out_groups(labels[mine], groups, fraction, seed, leave=leave)
+            else:
+                left, taken = partition(labels[mine], None, fraction, seed)
             stays.append(mine[left])
             held.append(mine[taken])
     empty = torch.empty(0, dtype=torch.int64)
@@ -315,109 +322,6 @@ def settle(examples: Examples) -> Settled:
         leading = [member for member in members if labels[member] == votes[0][0]]
         kept.append(max(leading, key=lambda member: (SPLITS.index(examples.parts[member]), -member)))
     return Settled(sorted(kept), copies, across, disputed)
-
-
-def _check_groups(examples: Examples, pool: Tensor, title: str, *, at_least: int) -> None:
-    """Raise ValueError where a class stands in too few groups for each part to get one."""
-    if examples.groups is None:
-        return
-    standing = defaultdict(set)
-    for position, number in zip(pool.tolist(), examples.labels[pool].tolist(), strict=True):
-        standing[number].add(examples.groups[position])
-    for number, name in enumerate(examples.class_names):
-        groups = standing[number]
-        if len(groups) < at_least:
-            raise ValueError(
-                f"Class {name!r} of {title} stands in only {len(groups)} group{'s' * (len(groups) != 1)}, and "
-                f"{at_least} are needed, one each to train, choose and test; give more examples, or more groups, or "
-                "leave --group out."
-            )
-
-
-def _check_every_class(examples: Examples, found: dict[str, Tensor], title: str) -> None:
-    for part in SPLITS:
-        counts = examples.labels[found[part]].bincount(minlength=len(examples.class_names)).tolist()
-        if 0 in counts:
-            told = ", ".join(f"{name!r} {count}" for name, count in zip(examples.class_names, counts, strict=True))
-            raise ValueError(
-                f"The groups of {title} leave no example of {examples.class_names[counts.index(0)]!r} for {part} "
-                f"({told}); give more examples, or more groups, or leave --group out."
-            )
-
-
-def hold_out(
-    labels: Tensor, groups: Sequence[Hashable] | None, fraction: float, seed: int, *, leave: int = 1
-) -> tuple[list[int], list[int]]:
-    """Hold out a fraction of every class, whole groups only where there are groups; every class stays in training.
-
-    A group goes to the held side when a class has none there yet, or when that brings the classes nearer to their
-    fraction. Of several random orders the one is taken that holds the most classes, and comes nearest.
-
-    Parameters
-    ----------
-    labels : Tensor
-        int64 N.
-    groups : sequence, optional
-    fraction : float
-    seed : int
-    leave : int
-        Groups of every class that stay at least.
-
-    Examples
-    --------
-    >>> stays, held = hold_out(torch.arange(10) % 2, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4], 0.2, seed=0)
-    >>> len(stays), len(held), held[0] // 2 == held[1] // 2
-    (8, 2, True)
-    """
-    if groups is None:
-        return tuple(part.tolist() for part in partition(labels, None, fraction, seed))
-    members = defaultdict(list)
-    for position, group in enumerate(groups):
-        members[group].append(position)
-    documents = list(members.values())
-    mine = labels.numpy()
-    counts = numpy.stack([numpy.bincount(mine[document], minlength=int(mine.max()) + 1) for document in documents])
-    wanted = numpy.array([share(count, fraction) for count in counts.sum(0).tolist()])
-    divisible = counts.sum(0) - counts.max(0)  # beside the largest group of a class, which others must share
-    wanted = numpy.minimum(wanted, numpy.maximum(divisible // leave, 1))
-    random, best, merit = generator(seed), [], None
-    for attempt in range(min(TRIES, max(2, MOST_TRIED // len(documents)))):
-        order = torch.randperm(len(documents), generator=random).tolist()
-        chosen = _chosen(counts, wanted, leave, order, nearest=attempt % 2 == 0)
-        held = counts[chosen].sum(0)
-        reached = (int((held > 0).sum()), -int(((wanted - held) ** 2).sum()))
-        if merit is None or reached > merit:
-            best, merit = chosen, reached
-    held = {position for number in best for position in documents[number]}
-    return [position for position in range(len(labels)) if position not in held], sorted(held)
-
-
-def _chosen(counts: numpy.ndarray, wanted: numpy.ndarray, leave: int, order: list[int], *, nearest: bool) -> list[int]:
-    """Choose groups, rows of G×C counts: first one for each class (nearest or next), then what brings it nearer."""
-    standing, missing, chosen = (counts > 0).sum(0), wanted.copy(), {}
-
-    def may_go(number: int) -> bool:
-        return number not in chosen and bool((standing - 1 >= leave)[counts[number] > 0].all())
-
-    def distance(number: int) -> int:
-        return int(((missing - counts[number]) ** 2).sum())
-
-    def take(number: int) -> None:
-        nonlocal standing, missing
-        chosen[number] = None
-        standing, missing = standing - (counts[number] > 0), missing - counts[number]
-
-    for place in standing.argsort(kind="stable").tolist():
-        if not counts[list(chosen), place].any():
-            able = [number for number in order if counts[number, place] and may_go(number)]
-            if able:
-                take(min(able, key=distance) if nearest else able[0])
-    for number in order:
-        if (missing <= 0).all():
-            break
-        if distance(number) < (missing**2).sum() and may_go(number):
-            take(number)
-    return list(chosen)
 
 
 def cut(labels: Tensor, positions: Tensor, most: int, seed: int) -> Tensor:

@@ -100,7 +100,8 @@ def look_over(
     facts = [f"The table is separated by {separated} and has {count}."]
     if empty:
         facts.append(f"{counted(len(empty), 'row')} left out for having no text or no label ({lines_told(empty)}).")
-    class_names, labels, rows, told = _classes(rows, label, file, problems)
+    left = f" ({facts[-1].rstrip('.')})" if empty else ""
+    class_names, labels, rows, told = _classes(rows, label, file, problems, left)
     texts = [row.values[text].strip() for row in rows]
     groups = _groups(rows, group, facts) if group else None
     names = [f"line {row.line}" for row in rows]
@@ -166,7 +167,7 @@ def _groups(rows: list[Row], group: str, facts: list[str]) -> list[str | int]:
 
 
 def _classes(
-    rows: list[Row], label: str, file: Path, problems: Skips
+    rows: list[Row], label: str, file: Path, problems: Skips, left: str = ""
 ) -> tuple[tuple[str, ...], Tensor, list[Row], list[str]]:
     """Return class names, labels and rows of the classes that are large enough, and what to know of them."""
     where = f"column {label!r} of {file.name}"
@@ -195,7 +196,7 @@ def _classes(
     class_names = tuple(name for name in sorted(counts, key=number_or_text(set(counts))) if counts[name] >= FEWEST)
     kept = [(row, class_names.index(name)) for row, name in zip(rows, classes, strict=True) if name in class_names]
     labels = torch.tensor([number for _, number in kept], dtype=torch.int64)
-    check_classes(labels, class_names, where)
+    check_classes(labels, class_names, f"{where}{left}")
     return class_names, labels, [row for row, _ in kept], told
 
 
