@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from authoring.weights import write_sums
 from tl_course import data, environment, losses, models
 from tl_course.data.sentiment import BY_DOCUMENT, FILES, ratings
 from tl_course.models.recurrent import VOCABULARY
@@ -127,6 +128,7 @@ def make(epochs: int, checkpoint: Path) -> None:
     body = copy.deepcopy(model)
     del body.classifier  # which has learned nothing
     models.write_half(body, weights)
+    write_sums(weights.parent)
     shipped = models.create(NAME, weights="language_model")
     shipped.preprocess = model.preprocess
     card = CARD.format(

@@ -26,6 +26,7 @@ from tqdm.auto import tqdm, trange
 
 import tl_course as tl
 from authoring.records.common import UNFINISHED
+from authoring.weights import write_sums
 from tl_course import environment, models
 from tl_course.data.preprocess import ImagePreprocess
 from tl_course.losses import soft_target_divergence
@@ -195,6 +196,8 @@ def make(name: str, control: bool) -> None:
     }
     weights = weights_path(name, control)
     models.write_half(student.to(memory_format=torch.contiguous_format), weights)
+    if not control:
+        write_sums(weights.parent)
     (BUILD / f"{weights.stem}.json").write_text(json.dumps(cost, indent=1))
     print(weights, cost)
 

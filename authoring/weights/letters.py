@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from tqdm.auto import trange
 
+from authoring.weights import write_sums
 from tl_course import environment, metrics, models
 from tl_course.data.letters import letters
 
@@ -81,6 +82,7 @@ def make(name: str) -> None:
     weights = Path(models.__file__).parent.parent / "weights" / f"{name}-letters.safetensors"
     weights.parent.mkdir(exist_ok=True)
     models.write_half(model.to(memory_format=torch.contiguous_format), weights)
+    write_sums(weights.parent)
     shipped = models.create(name, weights="letters")
     guesses = predictions(shipped, shipped.preprocess(data.test.inputs))
     card = CARD.format(

@@ -13,6 +13,7 @@ from tl_course import environment
 from tl_course.app import doctor
 from tl_course.app.doctor import BROKEN, GOOD, WARNING, Finding, examine, gflops, report
 from tl_course.assets import store
+from tl_course.models import zoo
 
 
 @pytest.fixture(autouse=True)
@@ -193,3 +194,53 @@ def test_the_report_aligns_and_puts_the_remedy_below():
     lines = report([Finding("a", GOOD, "fine"), Finding("longer", BROKEN, "bad", "mend it")]).splitlines()
     assert [line.index(text) for line, text in zip(lines, ("fine", "bad", "mend: mend it"), strict=True)] == [19] * 3
     assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("target", ["foo", "cifar10"])
+def test_a_target_that_cannot_be_is_not_called_ready(monkeypatch, target):
+    monkeypatch.setenv("TL_TARGET", target)
+    found = [one for one in examine() if one.subject in ("CIFAR-10", "target") and one.state == BROKEN]
+    assert len(found) == 1
+    assert f"TL_TARGET={target}" in found[0].text.replace("'", "")
+    assert "TL_TARGET" in found[0].remedy
+
+
+def test_a_chosen_target_is_said(monkeypatch):
+    monkeypatch.setenv("TL_TARGET", "mnist_m")
+    assert finding("target") == Finding("target", GOOD, "mnist_m, by TL_TARGET")
+
+
+@pytest.mark.parametrize("trouble", ["a folder", "below a file", "not writable"])
+def test_a_ledger_that_cannot_be_written_is_named(monkeypatch, tmp_path, trouble):
+    place = tmp_path / "ledger.jsonl"
+    if trouble == "a folder":
+        place.mkdir()
+    elif trouble == "below a file":
+        (tmp_path / "file").write_text("")
+        place = tmp_path / "file" / "ledger.jsonl"
+    else:
+        place.write_text("")
+        monkeypatch.setattr("os.access", lambda path, mode: path != place)
+    monkeypatch.setenv("TL_LEDGER", str(place))
+    assert finding("ledger").state == BROKEN
+    assert "ledger.jsonl" in finding("ledger").text
+    assert "TL_LEDGER" in finding("ledger").remedy
+
+
+def test_a_ledger_that_is_off_or_can_be_made_is_in_order(monkeypatch, tmp_path):
+    assert finding("ledger").state == GOOD
+    monkeypatch.setenv("TL_LEDGER", str(tmp_path / "new" / "ledger.jsonl"))
+    assert finding("ledger").state == GOOD
+    assert not (tmp_path / "new").exists()
+
+
+def test_small_weights_that_are_spoilt_or_gone_are_named(monkeypatch, tmp_path):
+    assert finding("small weights", deep=True).state == GOOD
+    shutil.copytree(zoo.WEIGHTS_FOLDER, tmp_path / "weights")
+    monkeypatch.setattr(zoo, "WEIGHTS_FOLDER", tmp_path / "weights")
+    spoilt, gone = sorted((tmp_path / "weights").glob("*.safetensors"))[:2]
+    spoilt.write_bytes(spoilt.read_bytes()[:-1] + b"?")
+    assert finding("small weights").state == GOOD
+    assert finding("small weights", deep=True).text == f"missing or damaged: {spoilt.name}"
+    gone.unlink()
+    assert finding("small weights").text == f"missing or damaged: {gone.name}"

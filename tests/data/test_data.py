@@ -440,6 +440,18 @@ def test_cifar10_is_decoded_once_and_again_when_the_copy_changes(tmp_path, pixel
     assert len(tl.data.load("cifar10", path=place).test) == 19
 
 
+def test_a_flipped_bit_of_the_decoded_pixels_is_found_when_asked(tmp_path, pixels):
+    cifar10.cifar10(path=form("two tars", tmp_path, pixels))
+    assert cifar10.damaged() is None
+    [file] = (tl.environment.cache_dir() / "decoded").iterdir()
+    content = bytearray(file.read_bytes())
+    content[-1000] ^= 4
+    file.write_bytes(content)
+    assert cifar10.damaged() == file
+    file.write_bytes(content[:-1])
+    assert cifar10.damaged() == file
+
+
 def test_cifar10_without_a_writable_cache_is_decoded_again(tmp_path, pixels, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("TL_CACHE", str(tmp_path / "file"))

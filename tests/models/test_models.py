@@ -3,6 +3,8 @@
 import copy
 import json
 import pickle
+import random
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -13,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from authoring.weights import write_sums
 from tl_course import assets, models
 from tl_course.data.preprocess import ImagePreprocess
 from tl_course.models import zoo
@@ -360,6 +363,7 @@ def test_shipped_half_precision_weights_are_read_as_float32(name, tmp_path, monk
     monkeypatch.setattr(zoo, "WEIGHTS_FOLDER", tmp_path)
     source = models.create(name, num_classes=37, seed=9)
     models.write_half(source, tmp_path / f"{name}-letters.safetensors")
+    write_sums(tmp_path)
     written = read_safetensors(tmp_path / f"{name}-letters.safetensors")
     assert {tensor.dtype for tensor in written.values()} == {torch.float32, torch.int64}
     model = models.create(name, weights="letters")
@@ -374,6 +378,29 @@ def test_shipped_half_precision_weights_are_read_as_float32(name, tmp_path, monk
     assert fewer.spec.num_classes == 10
     with pytest.raises(FileNotFoundError, match="imagenet_distilled"):
         models.create(name, weights="imagenet_distilled")
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+def test_shipped_weights_with_one_bit_changed_are_refused(seed, tmp_path, monkeypatch):
+    shutil.copytree(zoo.WEIGHTS_FOLDER, tmp_path / "weights")
+    monkeypatch.setattr(zoo, "WEIGHTS_FOLDER", tmp_path / "weights")
+    file = tmp_path / "weights" / "resnet_small-letters.safetensors"
+    before = models.create("resnet_small", weights="letters").state_dict()
+    content = bytearray(file.read_bytes())
+    draw = random.Random(seed)
+    content[draw.randrange(len(content) // 2, len(content))] ^= 1 << draw.randrange(8)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"resnet_small-letters\.safetensors is damaged.*install it again"):
+        models.create("resnet_small", weights="letters")
+    write_sums(file.parent)  # as the script does that trains them
+    after = models.create("resnet_small", weights="letters").state_dict()
+    assert sum(not torch.equal(before[name], after[name]) for name in before) <= 1
+
+
+def test_every_shipped_file_is_known_by_its_hash():
+    shipped = {path.name for path in zoo.WEIGHTS_FOLDER.glob("*.safetensors")}
+    assert {path.name for path in zoo.shipped_files()} == shipped
+    assert all(zoo.is_as_shipped(path) for path in zoo.shipped_files())
 
 
 def test_values_beyond_half_precision_are_refused(tmp_path):

@@ -53,7 +53,15 @@ def examine(*, deep: bool = False) -> list[Finding]:
     findings = [*_python(), *_packages()]
     try:
         env = environment.setup(quiet=True)
-        return [*findings, *_machine(env), *_cache(env), *_assets(env, deep), *_target()]
+        return [
+            *findings,
+            *_machine(env),
+            *_cache(env),
+            *_assets(env, deep),
+            *_shipped(deep),
+            *_target(deep),
+            *_ledger(),
+        ]
     except ValueError as error:
         return [*findings, Finding("settings", BROKEN, str(error), "unset the variable it names, or correct it")]
     except (ImportError, OSError) as error:  # a library is absent, or its own files are
@@ -179,7 +187,7 @@ def _cache(env: environment.Environment) -> Iterator[Finding]:
 def _writable(folder: Path) -> bool:
     while not os.path.exists(folder):
         folder = folder.parent
-    return os.access(folder, os.W_OK)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK)
 
 
 def _assets(env: environment.Environment, deep: bool) -> Iterator[Finding]:
@@ -194,15 +202,60 @@ def _assets(env: environment.Environment, deep: bool) -> Iterator[Finding]:
             )
 
 
-def _target() -> Iterator[Finding]:
+def _shipped(deep: bool) -> Iterator[Finding]:
+    """Look at the weights that come with the package; their hashes only when asked, since loading compares them."""
+    from tl_course.models import zoo
+
+    files = zoo.shipped_files()
+    spoilt = [path.name for path in files if not path.is_file() or (deep and not zoo.is_as_shipped(path))]
+    if spoilt:
+        remedy = "restore tl_course/weights from the repository, or install the package again"
+        yield Finding("small weights", BROKEN, f"missing or damaged: {', '.join(spoilt)}", remedy)
+    else:
+        yield Finding("small weights", GOOD, f"{len(files)} files of the package{', hashes right' * deep}")
+
+
+def _target(deep: bool) -> Iterator[Finding]:
+    from tl_course import data
     from tl_course.data import cifar10
 
     found = cifar10.describe()
+    chosen = os.environ.get("TL_TARGET")
     if cifar10.misplaced():
         yield Finding("CIFAR-10", BROKEN, found, "set TL_CIFAR10 to the folder or tar that holds a copy, or unset it")
+    elif deep and (spoilt := cifar10.damaged()):
+        place = environment.shorten_home(spoilt)
+        yield Finding("CIFAR-10", BROKEN, f"the decoded pixels in {place} are damaged", "delete that file")
+    elif chosen == "cifar10" and not found:
+        remedy = "tl-course fetch cifar10, or unset TL_TARGET"
+        yield Finding("CIFAR-10", BROKEN, "TL_TARGET=cifar10, and there is no copy here", remedy)
     else:
         none = "no copy here; the vision lessons run on MNIST-M (rebuilt)"
         yield Finding("CIFAR-10", GOOD, f"a copy {found}" if found else none)
+    if chosen:
+        try:
+            yield Finding("target", GOOD, f"{data.target()}, by TL_TARGET")
+        except ValueError as error:
+            yield Finding("target", BROKEN, str(error).removesuffix("."), "set TL_TARGET as it says, or unset it")
+
+
+def _ledger() -> Iterator[Finding]:
+    from tl_course.records import ledger
+
+    file = ledger.path()
+    if file is None:
+        yield Finding("ledger", GOOD, "off: neither your runs nor what you solved is kept (TL_LEDGER=off)")
+        return
+    place = environment.shorten_home(file.absolute())
+    remedy = "set TL_LEDGER to a file of your own, or to off"
+    if os.path.isdir(file):
+        yield Finding("ledger", BROKEN, f"{place} is a folder", remedy)
+    elif not (os.access(file, os.R_OK | os.W_OK) if os.path.exists(file) else _writable(file.absolute().parent)):
+        yield Finding(
+            "ledger", BROKEN, f"{place} cannot be written to, so neither your runs nor what you solved is kept", remedy
+        )
+    else:
+        yield Finding("ledger", GOOD, place)
 
 
 def report(findings: list[Finding]) -> str:

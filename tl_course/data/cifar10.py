@@ -22,7 +22,7 @@ from pathlib import Path
 from torch import Tensor
 
 from tl_course import assets, environment
-from tl_course.assets.local_cifar10 import CLASS_NAMES, FORMS, PUBLISHED, decoded, form_of, read
+from tl_course.assets.local_cifar10 import CLASS_NAMES, FORMS, PUBLISHED, decoded, form_of, pixels_digest, read
 from tl_course.assets.store import BROUGHT, brought, is_present
 from tl_course.data.task import Dataset, Split, check_classes
 
@@ -150,7 +150,7 @@ def _kept(source: Path) -> tuple[dict[str, Tensor], str]:
 
     if source.name == BROUGHT:
         return read(source)
-    file = environment.cache_dir() / "decoded" / "cifar10.safetensors"
+    file = _decoded_file()
     mark = _fingerprint(source)
     with contextlib.suppress(OSError, safetensors.SafetensorError), safetensors.safe_open(file, "pt") as kept:
         if kept.metadata()["source"] == mark:
@@ -161,12 +161,40 @@ def _kept(source: Path) -> tuple[dict[str, Tensor], str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(f".{os.getpid()}.part")
         try:
-            safetensors.torch.save_file(parts, temporary, metadata={"source": mark, "how": how})
+            safetensors.torch.save_file(
+                parts, temporary, metadata={"source": mark, "how": how, "sha256": pixels_digest(parts)}
+            )
             temporary.chmod(0o644)  # a cache may be shared by a class
             temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
     return parts, how
+
+
+def _decoded_file() -> Path:
+    return environment.cache_dir() / "decoded" / "cifar10.safetensors"
+
+
+def damaged() -> Path | None:
+    """Return the file of decoded pixels where its pixels are not those that were written into it.
+
+    It reads the whole file; loading CIFAR-10 does not, and would not notice a flipped bit.
+
+    >>> damaged() is None
+    True
+    """
+    import safetensors
+
+    file = _decoded_file()
+    if not file.is_file():
+        return None
+    try:
+        with safetensors.safe_open(file, "pt") as kept:
+            note = kept.metadata()
+            whole = pixels_digest({name: kept.get_tensor(name) for name in kept.keys()})  # noqa: SIM118
+        return None if whole == note.get("sha256", whole) else file  # older files have no hash
+    except (OSError, safetensors.SafetensorError):
+        return file
 
 
 def _fingerprint(source: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from tl_course.models.tensors import TensorsDoNotFitError, load_tensors, read_sa
 from tl_course.plain_numbers import whole_number
 
 WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
+SUMS = "SHA256SUMS"
 SHIPPED = ("letters", "imagenet_distilled")
 SMALL = ("vgg_small", "resnet_small", "resnet_tiny")
 LANGUAGE_MODEL = "language_model"
@@ -278,6 +281,8 @@ def weights_file(name: str, weights: str) -> Path:
     ------
     FileNotFoundError
         When a file that comes with the package is not there.
+    ValueError
+        When its bytes are not those that came with the package.
     tl_course.assets.AssetError
         When a file has to be fetched and cannot be.
     """
@@ -291,7 +296,40 @@ def weights_file(name: str, weights: str) -> Path:
             f"the weights {weights!r} of {name} are not in {WEIGHTS_FOLDER}; install the package again or choose other "
             "weights."
         )
+    if not is_as_shipped(path):
+        raise ValueError(f"{path} is damaged: its bytes are not those that came with the package; install it again.")
     return path
+
+
+def shipped_files() -> list[Path]:
+    """Return the files of the package's own weights folder whose hashes are known.
+
+    >>> "resnet_small-letters.safetensors" in {path.name for path in shipped_files()}
+    True
+    """
+    return [WEIGHTS_FOLDER / name for name in _sums(WEIGHTS_FOLDER)]
+
+
+def is_as_shipped(path: Path) -> bool:
+    """Tell whether a file of the weights folder has the sha256 that ``SHA256SUMS`` beside it gives.
+
+    >>> all(is_as_shipped(path) for path in shipped_files())
+    True
+    """
+    facts = path.stat()
+    return _hash(path, facts.st_size, facts.st_mtime_ns) == _sums(path.parent).get(path.name)
+
+
+@functools.lru_cache
+def _hash(path: Path, size: int, changed: int) -> str:
+    """Hash a file; again only when its size or its time is another."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def _read(path: Path) -> dict[str, Tensor]:
