@@ -235,3 +235,15 @@ def test_on_a_gpu(monkeypatch):
     environment.seed_everything(3)
     assert torch.equal(first, torch.rand(4, device="cuda"))
     assert environment.generator(1, "cuda").device.type == "cuda"
+
+
+def test_numpys_linear_algebra_gets_the_threads_of_pytorch():
+    """In a process of its own: the limit stays."""
+    code = (
+        "import os, numpy, threadpoolctl, tl_course as tl\n"
+        "tl.setup(threads=1, device='cpu', precision='fp32', quiet=True)\n"
+        "blas = [each['num_threads'] for each in threadpoolctl.threadpool_info() if each['user_api'] == 'blas']\n"
+        "assert blas and set(blas) == {1}, blas\n"
+    )
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=free)

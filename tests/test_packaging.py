@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -114,6 +115,12 @@ def test_what_is_installed_here_is_what_is_pinned():
             pytest.skip(f"this environment has {name} {installed}, not {version}: it was not made with constraints.txt")
 
 
+def of_make_course() -> str:
+    """What `make course` installs, extras included."""
+    rule = (ROOT / "Makefile").read_text().partition("$(VENV)/.installed:")[2]
+    return re.search(r'pip install -c constraints\.txt -e "(.+?)"', rule)[1]
+
+
 def test_environment_yml_is_python_pip_and_the_same_install_line():
     text = (ROOT / "environment.yml").read_text()
     content = yaml.safe_load(text)
@@ -121,7 +128,7 @@ def test_environment_yml_is_python_pip_and_the_same_install_line():
     python, pip, through_pip = content["dependencies"]
     assert python == f"python{pyproject()['requires-python']}"
     assert pip == "pip"
-    assert through_pip == {"pip": ["-c constraints.txt", "-e ."]}
+    assert through_pip == {"pip": ["-c constraints.txt", f"-e {of_make_course()}"]}
     assert "not been tried with conda" in text
 
 
@@ -187,3 +194,9 @@ def test_no_package_carries_a_machines_path():
         if pattern.search(line)
     ]
     assert found == []
+
+
+def test_the_hubs_client_tells_nobody_what_is_installed_here():
+    code = "import tl_course, huggingface_hub.constants as hub; assert hub.HF_HUB_DISABLE_TELEMETRY"
+    without = {name: value for name, value in os.environ.items() if name != "HF_HUB_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=without)

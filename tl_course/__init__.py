@@ -7,9 +7,14 @@ Modules are loaded when first used, so that ``import tl_course`` costs next to n
 ['adaptation', 'assets', ...]
 """
 
+import os
+
 import lazy_loader
 
 __version__ = "0.1.0"
+
+# The hub's client reads this when it is imported, and tells the hub what is installed here unless it is set.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,

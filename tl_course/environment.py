@@ -174,6 +174,7 @@ def _resolve(
     chosen_device = _device(device or os.environ.get("TL_DEVICE") or None)
     count = _positive_int("threads", threads, "TL_THREADS") or usable_cores()
     torch.set_num_threads(count)
+    _limit_blas(count)
     return Environment(
         profile=profile,
         device=chosen_device,
@@ -324,6 +325,17 @@ def usable_cores() -> int:
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
     return joblib.cpu_count(only_physical_cores=True)
+
+
+def _limit_blas(threads: int) -> None:
+    """Give NumPy's and SciPy's linear algebra as many threads as PyTorch has; it starts one for each core of the host.
+
+    It looks at what the machine has and not at a container's CPU quota, and then spends its time waiting.
+    """
+    import numpy  # noqa: F401 - only what is loaded can be limited
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=threads, user_api="blas")
 
 
 def device_name(device: torch.device) -> str:

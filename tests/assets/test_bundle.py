@@ -507,6 +507,16 @@ def test_packages_that_cannot_be_had_are_one_sentence_after_pips_own(tl, known, 
     assert not (tmp_path / "usb.zip").exists()
 
 
+def test_packages_are_not_downloaded_offline(tl, known, tmp_path, index, monkeypatch):
+    monkeypatch.setenv("TL_OFFLINE", "1")
+    code, _, err = tl("bundle", "a", "--wheels", "--out", tmp_path / "usb.zip")
+    assert code == 2
+    assert "TL_OFFLINE" in err
+    assert "--wheels" in err
+    assert not index.requests
+    assert not (tmp_path / "usb.zip").exists()
+
+
 def test_other_pins_make_another_folder(clone, monkeypatch):
     monkeypatch.setattr(subprocess, "call", lambda command: 0)
     (clone / "pyproject.toml").write_text(PROJECT)

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+from tl_course import environment
 from tl_course.app import course
 
 
@@ -31,8 +32,13 @@ def download(say: Callable[[str], object] = print) -> Path:
     Raises
     ------
     CourseError
-        When pip fails; what it said stands on the screen.
+        When downloads are forbidden (``TL_OFFLINE``), or pip fails; what it said stands on the screen.
     """
+    if environment.is_offline():
+        raise course.CourseError(
+            "The Python packages would have to be downloaded, and TL_OFFLINE or HF_HUB_OFFLINE forbids that: unset it, "
+            "or leave --wheels out."
+        )
     root = course.root()
     declared = (root / "pyproject.toml").read_text(encoding="utf-8")
     pins = (root / "constraints.txt").read_text(encoding="utf-8")
