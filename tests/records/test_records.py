@@ -554,7 +554,7 @@ def test_a_failed_write_leaves_the_old_record(grid, tmp_path):
 
 SCRIPT = """
 from authoring.records.common import product
-CELLS = product(["toy"], ["scratch"], [10], range(3))
+CELLS = product({targets}, ["scratch"], [10], range(3))
 CHEAP = {cheap}
 def measure(cell):
     return {value} + cell.seed / 10
@@ -574,9 +574,11 @@ def scripts(tmp_path, monkeypatch):
         monkeypatch.setitem(function.__kwdefaults__, "folder", tmp_path / "records")
     monkeypatch.setitem(run_grid.__kwdefaults__, "unfinished", tmp_path / "unfinished")
 
-    def write(name, value=0.5, cheap=True):
+    def write(name, value=0.5, cheap=True, target="toy", others=True):
         sys.modules.pop(f"authoring.records.{name}", None)
-        (folder / f"{name}.py").write_text(SCRIPT.format(value=value, cheap=cheap))
+        (folder / f"{name}.py").write_text(
+            SCRIPT.format(value=value, cheap=cheap, targets=sorted({target, "toy"} if others else {target}))
+        )
         sys.path_importer_cache.clear()
         return tmp_path / "records" / f"{name}.csv"
 
@@ -603,6 +605,28 @@ def test_the_command_makes_and_checks_records(scripts, capsys):
     assert cheap.read_bytes() == before
     assert command.main(["93_none"]) == 1
     assert "no record script '93_none'; there are: 91_cheap, 92_dear" in capsys.readouterr().err
+
+
+def test_without_cifar10_its_rows_stay_and_are_named(scripts, capsys, monkeypatch):
+    from tl_course.data import cifar10
+
+    both, only = scripts("91_both", target="cifar10"), scripts("92_only", target="cifar10", others=False)
+    monkeypatch.setattr(cifar10, "available", lambda: True)
+    assert command.main([]) == 0
+    assert "no copy" not in capsys.readouterr().out
+    before = both.read_text(), only.read_bytes()
+    scripts("91_both", value=0.7, target="cifar10")
+    scripts("92_only", value=0.7, target="cifar10", others=False)
+    monkeypatch.setattr(cifar10, "available", lambda: False)
+    assert command.main(["--check"]) == 1  # for the value of the other target
+    assert "cifar10 scratch" not in capsys.readouterr().err
+    assert command.main([]) == 0
+    said = capsys.readouterr().out
+    assert "no copy of CIFAR-10 here, so its rows were left as they are in 91_both, 92_only; " in said
+    assert only.read_bytes() == before[1]
+    kept = [line for line in before[0].splitlines() if "cifar10" in line]
+    assert [line for line in both.read_text().splitlines() if "cifar10" in line] == kept
+    assert both.read_text() != before[0]
 
 
 def test_each_record_of_the_course_has_its_script():
