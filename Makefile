@@ -1,5 +1,5 @@
 # make course   install, fetch, execute every lesson, site    make check      lint and unit tests, a few minutes
-# make test     every test, and every notebook with nbval     make notebooks  rebuild notebooks from authoring/
+# make test     most tests, and every notebook with nbval    make notebooks  rebuild notebooks from authoring/
 # make lab      open JupyterLab in your own workspace         make records    rerun the multi-seed experiments
 # make site     the lessons as offline HTML in build/site     make clean      delete what was built
 # make doctor   what this machine has, what is wrong          make instructor  notes, slides, timetables to teach with
@@ -29,7 +29,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/tl-course test --quick
 
 lab: $(VENV)/.installed
-	$(BIN)/tl-course start
+	$(BIN)/tl-course start$(if $(ALLOW_ROOT), -- --allow-root)
 
 site: $(VENV)/.installed
 	$(BIN)/python -m authoring.site

@@ -1,6 +1,7 @@
 """The commands as users type them: what they print, how they end, and what they leave alone."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -184,7 +185,7 @@ def test_doctor_deep_on_the_real_cache(tl):
 
     fetch(for_profile("mini"))
     code, out, _ = tl("doctor", "--deep")
-    assert out.count("hashes right") == 3, out
+    assert out.count("hashes right") == 4, out  # three assets, and the weights of the package
     assert code == ("broken  " in out)
 
 
@@ -350,6 +351,16 @@ def test_start_opens_jupyterlab_at_the_start_page(tl, clone, monkeypatch):
     assert f"--ServerApp.root_dir={clone / 'workspace'}" in command
     assert "--LabApp.default_url=/lab/tree/START.md" in command
     assert {"--no-browser", "--port=9999", "--KernelManager.transport_encryption=auto"} <= set(command)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_root_is_told_how_to_start_when_jupyterlab_refuses(tl, clone, monkeypatch, code):
+    monkeypatch.setattr(subprocess, "call", lambda command, *, env: code)
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    left, _, err = tl("start", "--no-browser")
+    assert left == code
+    assert ("make lab ALLOW_ROOT=1" in err) == bool(code)
+    assert "ALLOW_ROOT" not in tl("start", "--no-browser", "--", "--allow-root")[2]
 
 
 def test_start_in_a_folder_that_cannot_be_written(tl, clone, tmp_path):

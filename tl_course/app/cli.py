@@ -240,7 +240,14 @@ def start(
     # what is typed and shown goes to the kernel through a port that others on a shared machine could listen at
     command += ["--KernelManager.transport_encryption=auto"]
     command += ([] if browser else ["--no-browser"]) + (options or [])
-    raise typer.Exit(code=subprocess.call(command, env=startpage.jupyter_environment()))
+    code = subprocess.call(command, env=startpage.jupyter_environment())
+    if code and hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in command:
+        print(
+            "JupyterLab does not run as root unless it is told to. In a container that is yours alone: "
+            "`make lab ALLOW_ROOT=1`, or `tl-course start -- --allow-root`.",
+            file=sys.stderr,
+        )
+    raise typer.Exit(code=code)
 
 
 def _workspace(given: Path | None) -> Path:
