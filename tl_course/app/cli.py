@@ -277,6 +277,8 @@ def finetune(
     text: Annotated[str | None, typer.Option(help="CSV: the column with the texts.")] = None,
     label: Annotated[str | None, typer.Option(help="CSV: the column with the classes.")] = None,
     group: Annotated[str | None, typer.Option(help="CSV: the column with author, document …, kept together.")] = None,
+    test: Annotated[Path | None, typer.Option(help="CSV: another one, with the same columns, for the test.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="CSV: another one to choose the network by.")] = None,
     encoding: Annotated[str, typer.Option(help="CSV: its encoding, if not UTF-8: cp1252 …")] = "utf-8-sig",
     model: Annotated[str, typer.Option(help="A network by name; `auto` looks at the data.")] = "auto",
     weights: Annotated[str | None, typer.Option(help="What it was trained on before; `none` for random.")] = None,
@@ -297,6 +299,7 @@ def finetune(
     settings = recipes.Settings(
         out=out, force=force, model=model, weights=weights, size=size, steps=steps, epochs=epochs, seed=seed,
         on_error=on_error, flip=flip, fit=fit, text=text, label=label, group=group, encoding=encoding,
+        test=test, validation=validation,
     )  # fmt: skip
     command = shlex.join(["tl-course", *sys.argv[1:]])
     with _on_ctrl_c("there was no model yet, and nothing is kept. The same command begins again."):

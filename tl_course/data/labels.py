@@ -48,7 +48,7 @@ def number_or_text(labels: set[str]) -> type:
 
 
 def settle_labels(
-    written: Sequence[str], lines: Sequence[int], where: str, problems: Problems
+    written: Sequence[str], lines: Sequence[int | str], where: str, problems: Problems
 ) -> tuple[list[str | None], list[str]]:
     """Return the class of each row, and sentences on labels that were taken for one.
 
@@ -56,8 +56,8 @@ def settle_labels(
     ----------
     written : sequence of str
         The labels as they stand in the table.
-    lines : sequence of int
-        Where each stands.
+    lines : sequence of int or str
+        Where each stands: the number of a line, and what else tells it from others.
     where : str
         What messages call the column.
     problems : Problems

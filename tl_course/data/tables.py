@@ -206,6 +206,35 @@ def _encoding_of(file: Path, start: bytes, encoding: str) -> str:
     return encoding
 
 
+def utf8_despite(file: Path, encoding: str) -> str | None:
+    """Return "utf-8-sig" where a file is UTF-8 with letters beyond ASCII, and another encoding is named; else None.
+
+    Nearly every other encoding takes such a file, too, and makes nonsense of its letters.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "mine.csv"
+    ...     _ = file.write_text("café", encoding="utf-8")
+    ...     utf8_despite(file, "cp1252"), utf8_despite(file, "utf-8")
+    ('utf-8-sig', None)
+    """
+    try:
+        if codecs.lookup(encoding).name in UTF_8:
+            return None
+    except LookupError:
+        return None  # table_format says so
+    decoder, beyond = codecs.getincrementaldecoder("utf-8")(), False
+    try:
+        with file.open("rb") as stream:
+            while block := stream.read(2**20):
+                beyond |= not block.isascii()
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except (UnicodeError, OSError):
+        return None
+    return "utf-8-sig" if beyond else None
+
+
 def table_rows(table: TableFormat, columns: Sequence[str], *, may_be_blank: Sequence[str] = ()) -> Iterator[Row]:
     """Yield the rows of a table that are not blank lines, each with what is wrong with it.
 

@@ -44,6 +44,8 @@ class Settings:
         Columns of a table.
     encoding : str
         Of a table.
+    test, validation : path, optional
+        Tables that are the whole test, or the whole validation, with the columns of the first.
     """
 
     out: Path | None = None
@@ -61,6 +63,8 @@ class Settings:
     label: str | None = None
     group: str | None = None
     encoding: str = "utf-8-sig"
+    test: Path | None = None
+    validation: Path | None = None
 
 
 def finetune(
@@ -130,12 +134,28 @@ def _check(path: Path, settings: Settings) -> None:
         raise ValueError(f"{path} is a table: name its columns, --text COLUMN --label COLUMN.")
     if path.is_dir() and (settings.text or settings.label or settings.group):
         raise ValueError(f"{path} is a folder of images; --text, --label and --group are for tables.")
+    _check_tables(path, settings)
     if path.is_file() and settings.fit != "crop":
         raise ValueError(f"{path} is a table; --fit is for images.")
     if settings.steps is not None and settings.epochs is not None:
         raise ValueError("Give --steps or --epochs, one of the two.")
     if min(settings.steps or 0, settings.epochs or 0) < 0:
         raise ValueError("--steps and --epochs cannot be negative; --steps 0 trains the linear probe alone.")
+
+
+def _check_tables(path: Path, settings: Settings) -> None:
+    for option, table in (("--test", settings.test), ("--validation", settings.validation)):
+        if table is None:
+            continue
+        if path.is_dir():
+            raise ValueError(
+                f"{option} {table} is for tables, and {path} is a folder of images; put those into subfolders of it "
+                "that are called train, validation and test."
+            )
+        table = Path(table).expanduser()
+        if not table.is_file() or table.suffix.lower() not in TABLES:
+            found = "is no table" if table.exists() else "is not there"
+            raise ValueError(f"{option} {table} {found}; give a table (.csv, .tsv) with the columns of {path.name}.")
 
 
 def _claim_folder(path: Path, settings: Settings) -> Path:
@@ -186,11 +206,22 @@ def _prepare_images(path: Path, settings: Settings, say: Callable) -> tuple[Prep
 
 
 def _prepare_texts(path: Path, settings: Settings, say: Callable) -> tuple[Prepared, Plan, nn.Module]:
+    given = {
+        name: Path(table).expanduser()
+        for name, table in (("test", settings.test), ("validation", settings.validation))
+        if table is not None
+    }
     table = texts.look_over(
-        path, settings.text, settings.label, settings.group, encoding=settings.encoding, on_error=settings.on_error
+        path,
+        settings.text,
+        settings.label,
+        settings.group,
+        **given,
+        encoding=settings.encoding,
+        on_error=settings.on_error,
     )
     plan, model = plan_texts(model=settings.model, weights=settings.weights)
-    length = settings.size or texts.length_for(table.texts, model.preprocess)
+    length = settings.size or texts.length_for(table.to_learn_from, model.preprocess)
     plan = shortened(plan, model, length)
     return texts.read(table, model.preprocess, most_training=plan.passes, seed=settings.seed), plan, model
 

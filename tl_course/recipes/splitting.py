@@ -103,20 +103,23 @@ class SplitPositions:
     unused : dict of str to int
         How many examples a part has beyond those that are used.
     near : NearCopies
+    shared : list of int
+        Where the data came divided: those left out because their group stands in a part nearer to the test.
     """
 
     positions: dict[str, Tensor]
     settled: Settled
     unused: dict[str, int]
     near: NearCopies = field(default_factory=NearCopies)
+    shared: list[int] = field(default_factory=list)
 
 
 def split_examples(examples: Examples, *, most_training: int, seed: int = 0, title: str = "the data") -> SplitPositions:
     """Settle copies, split into three parts class by class, and cut parts that are larger than needed.
 
     A fifth is for the test, a fifth of the rest for validation, at least one of every class. What comes divided stays
-    as it is; what is missing of it is taken from training. Near copies stand on one side; where the data come divided,
-    on the one nearest to the test.
+    as it is; what is missing of it is taken from training. Near copies and groups stand on one side; where data come
+    divided, on the one nearest to the test.
 
     Parameters
     ----------
@@ -145,7 +148,9 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
     series = _series(examples.near, settled.kept)
     left_out = _across_ready_parts(examples, series)
     near = NearCopies(series, left_out)
-    kept = torch.tensor(sorted(set(settled.kept) - set(left_out)), dtype=torch.int64)
+    shared = _across_ready_parts(examples, _series(examples.groups, settled.kept))
+    kept = torch.tensor(sorted(set(settled.kept) - {*left_out, *shared}), dtype=torch.int64)
+    _check_left(examples, settled.kept, kept, title)
     found = _divided(examples, kept, series, seed, title)
     if series and (missing := _missing(examples, found)):
         whole = [[each for each in one if int(examples.labels[each]) not in missing] for one in series]
@@ -153,13 +158,28 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
         if apart := sorted(set(missing) - set(_missing(examples, again))):
             found, near = again, replace(near, apart=tuple(examples.class_names[number] for number in apart))
     if examples.groups is not None:
-        labels = {part: examples.labels[found[part]] for part in SPLITS}
+        came = set(examples.parts) - {"train"}  # a test that came as it is may lack a class
+        labels = {part: examples.labels[found[part]] for part in SPLITS if part not in came}
         check_every_class(labels, examples.class_names, title, option="--group")
     used = {part: cut(examples.labels, found[part], MOST.get(part, most_training), seed) for part in SPLITS}
     for part in SPLITS:
         if not len(used[part]):
             raise ValueError(f"Nothing of {title} is left for {part}; give more examples, or more groups.")
-    return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS}, near)
+    return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS}, near, shared)
+
+
+def _check_left(examples: Examples, before: list[int], kept: Tensor, title: str) -> None:
+    """Raise ValueError where what the test shares with training leaves a class too little to learn from."""
+    parts = torch.tensor([part == "train" for part in examples.parts])
+    at_least = 4 - len(set(examples.parts))
+    before = torch.tensor(before, dtype=torch.int64)
+    for number, name in enumerate(examples.class_names):
+        had, left = (int((parts[each] & (examples.labels[each] == number)).sum()) for each in (before, kept))
+        if left < at_least <= had:
+            raise ValueError(
+                f"Class {name!r} of {title} has {had:,} examples for training, and all but {left} share a group or a "
+                f"near copy with another part; add others (at least {at_least} are needed), or give the data undivided."
+            )
 
 
 def _divided(examples: Examples, kept: Tensor, series: list[list[int]], seed: int, title: str) -> dict[str, Tensor]:
@@ -184,7 +204,7 @@ def _divided(examples: Examples, kept: Tensor, series: list[list[int]], seed: in
 
 
 def _series(near: Sequence[Hashable] | None, kept: list[int]) -> list[list[int]]:
-    """Return the positions that are near copies of one another."""
+    """Return the positions of those with equal keys: near copies of one another, or a group."""
     equal = defaultdict(list)
     for position in kept if near is not None else []:
         equal[near[position]].append(position)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import unicodedata
 import warnings
 from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from torch import Tensor
 from tl_course.data.labels import holding_several, look, number_or_text, settle_labels
 from tl_course.data.own_texts import near_text_keys
 from tl_course.data.preprocess import TextPreprocess
-from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_format, table_rows
+from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_format, table_rows, utf8_despite
 from tl_course.data.task import SPLITS, Split, Task, check_classes
+from tl_course.recipes.languages import language_warnings
 from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
@@ -28,26 +29,27 @@ FEWEST = 3
 LENGTHS, MAY_BE_CUT = (32, 64, 128, 256), 0.05
 # So many texts are looked at for their lengths and their letters.
 LOOKED_AT = 2_000
-# From these shares on, a reader is told that the tokenizer does not know the language.
-MANY_UNKNOWN, MANY_FOREIGN = 0.05, 0.3
-# Unicode's classes of emoji, of what joins and colours them, and of those that are too new to have one.
-SYMBOLS = {"So", "Sk", "Sm", "Cf", "Cn", "Co", "Me"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a table that can be used.
+    """The rows that can be used, of a table or of one for each part.
 
     Attributes
     ----------
     file : Path
+        The table to learn from.
     texts : list of str
     lines : list of int
-        The line of the file on which each text ends.
+        The line of its file on which each text ends.
     examples : Examples
     facts, warnings : list of str
         As in :class:`~tl_course.recipes.prepared.Prepared`.
     problems : Skips
+    files : dict of str to Path
+        For each part that came as a table of its own, and for "train", the file.
+    others : list of tuple
+        For each text name and cell of the columns beside its own, the class and the group: an id for example.
     """
 
     file: Path
@@ -57,10 +59,42 @@ class Table:
     facts: list[str]
     warnings: list[str]
     problems: Skips
+    files: dict[str, Path]
+    others: list[tuple[tuple[str, str], ...]]
+
+    @property
+    def to_learn_from(self) -> list[str]:
+        """The texts of the table to learn from, without those of a test or validation table."""
+        return [text for text, part in zip(self.texts, self.examples.parts, strict=True) if part == "train"]
+
+    def told(self, positions: list[int]) -> str:
+        """Name the places of some texts."""
+        if len(self.files) == 1:
+            return "lines " + ", ".join(str(self.lines[position]) for position in positions)
+        return ", ".join(self.examples.names[position] for position in positions)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A row, and the table it stands in."""
+
+    row: Row
+    part: str
+    file: Path
+    place: str  # its line, with the table's name where there are several
+    others: tuple[str, ...]
 
 
 def look_over(
-    file: Path, text: str, label: str, group: str | None = None, *, encoding: str = "utf-8-sig", on_error: str = "raise"
+    file: Path,
+    text: str,
+    label: str,
+    group: str | None = None,
+    *,
+    test: Path | None = None,
+    validation: Path | None = None,
+    encoding: str = "utf-8-sig",
+    on_error: str = "raise",
 ) -> Table:
     """Read a table; rows without text or label are left out and counted.
 
@@ -70,9 +104,14 @@ def look_over(
         Separated by commas, semicolons or tabs: by the one that gives the columns.
     text, label, group : str
         Names of columns.
+    test, validation : Path, optional
+        Tables with the same columns that are the whole test, or validation; each may be separated and written in its
+        own way.
     encoding : str
+        Of the tables; of several, those that are UTF-8 are read as such in any case.
     on_error : {"raise", "skip"}
-        What to do with rows of more cells than the header, and with classes that are too small to be divided.
+        What to do with rows of more cells than the header, with classes that are too small to be divided, and with
+        classes of the test or validation that training does not have.
 
     Raises
     ------
@@ -82,9 +121,52 @@ def look_over(
     columns = list(dict.fromkeys([text, label, *([group] if group else [])]))
     if len({text, label, group}) < 3:
         raise ValueError(f"--text {text} and --label {label} (and --group) must be different columns.")
+    files = {part: given for part, given in (("train", file), ("validation", validation), ("test", test)) if given}
+    _check_different(files)
+    problems, facts, found, left_out = Skips(on_error), [], [], ""
+    for part in files:
+        rows, told, empty = _read(part, files, columns, encoding, problems)
+        found += rows
+        facts += [*told, *empty]
+        if part == "train":
+            left_out = "".join(f" ({sentence.rstrip('.')})" for sentence in empty)
+    warnings = []
+    if broken := problems.notes:
+        warnings.append(f"{counted(len(broken), 'row')} left out as broken. The first: {broken[0]}")
+    class_names, labels, found, told = _classes(found, label, files, problems, left_out)
+    texts = [each.row.values[text].strip() for each in found]
+    groups = _groups(found, group, facts) if group else None
+    names = [f"line {each.place}" for each in found]
+    parts = [each.part for each in found]
+    near = near_text_keys(texts)
+    examples = Examples(labels, class_names, texts, parts, groups, near=near, names=names)
+    lines = [each.row.line for each in found]
+    others = [tuple(zip(each.others, each.row.others, strict=True)) for each in found]
+    return Table(file, texts, lines, examples, facts, warnings + told, problems, files, others)
+
+
+def _check_different(files: dict[str, Path]) -> None:
+    for part, file in files.items():
+        for other in list(files)[: list(files).index(part)]:
+            if file.samefile(files[other]):
+                usual = {"train": "to learn from", "validation": "to choose by", "test": "for the test"}
+                raise ValueError(
+                    f"--{part} {file} is the very table {usual[other]}; give another one, or leave --{part} out."
+                )
+
+
+def _read(
+    part: str, files: dict[str, Path], columns: list[str], encoding: str, problems: Skips
+) -> tuple[list[_Found], list[str], list[str]]:
+    """Return the rows of a part's table that are whole, and sentences on the table and on its empty rows."""
+    file, (text, label, *group), facts = files[part], columns, []
+    several = len(files) > 1
+    if several and (own := utf8_despite(file, encoding)):
+        facts.append(f"{file.name} is written in UTF-8 and was read so, not as {encoding}.")
+        encoding = own
     table = table_format(file, columns, encoding=encoding)
-    problems, rows, empty = Skips(on_error), [], []
-    for row in table_rows(table, columns, may_be_blank=(group,) if group else ()):
+    rows, empty, before = [], [], len(problems.notes)
+    for row in table_rows(table, columns, may_be_blank=group):
         if row.fault is None:
             rows.append(row)
         elif row.fault.kind == "empty":
@@ -92,22 +174,17 @@ def look_over(
         else:
             tell_fault(file, row, table.encoding, problems)
     rows = _whole(rows, table, text, label, problems)
-    broken, warnings = problems.notes, []
-    if broken:
-        warnings.append(f"{counted(len(broken), 'row')} left out as broken. The first: {broken[0]}")
     separated = DELIMITERS.get(table.delimiter, repr(table.delimiter))
-    count = counted(len(rows) + len(empty) + len(broken), "row")
-    facts = [f"The table is separated by {separated} and has {count}."]
-    if empty:
-        facts.append(f"{counted(len(empty), 'row')} left out for having no text or no label ({lines_told(empty)}).")
-    left = f" ({facts[-1].rstrip('.')})" if empty else ""
-    class_names, labels, rows, told = _classes(rows, label, file, problems, left)
-    texts = [row.values[text].strip() for row in rows]
-    groups = _groups(rows, group, facts) if group else None
-    names = [f"line {row.line}" for row in rows]
-    near = near_text_keys(texts)
-    examples = Examples(labels, class_names, texts, ["train"] * len(rows), groups, near=near, names=names)
-    return Table(file, texts, [row.line for row in rows], examples, facts, warnings + told, problems)
+    count = counted(len(rows) + len(empty) + len(problems.notes) - before, "row")
+    use = {"train": "", "validation": " to choose by", "test": " for the test"}[part]
+    facts.append(f"{file.name if several else 'The table'} is separated by {separated} and has {count}{use}.")
+    of = f" of {file.name}" * several
+    told = f"{counted(len(empty), 'row')}{of} left out for having no text or no label ({lines_told(empty)})."
+    if several and not rows:
+        raise ValueError(f"{file.name} has no row with a text and a label; give a table with some.")
+    others = table.other_columns(columns)
+    rows = [_Found(row, part, file, f"{row.line}{of}", others) for row in rows]
+    return rows, facts, [told] if empty else []
 
 
 def _whole(rows: list[Row], table: TableFormat, text: str, label: str, problems: Skips) -> list[Row]:
@@ -145,7 +222,7 @@ def tell_fault(file: Path, row: Row, encoding: str, problems: Skips) -> None:
     problems.add(f"{file.name}, line {row.line}, {row.fault.sentence}", "correct the row")
 
 
-def lines_told(lines: list[int], most: int = 5) -> str:
+def lines_told(lines: Sequence[int | str], most: int = 5) -> str:
     """Name lines, the first few of them.
 
     >>> lines_told([3]), lines_told([3, 8], most=1)
@@ -155,49 +232,82 @@ def lines_told(lines: list[int], most: int = 5) -> str:
     return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:most]))}{more}"
 
 
-def _groups(rows: list[Row], group: str, facts: list[str]) -> list[str | int]:
-    """Return the group of each row, spelt in any case; a blank cell is a group of its own, the number of its line."""
-    blank = [row.line for row in rows if is_blank(row.values[group])]
-    found = [row.line if is_blank(row.values[group]) else look(row.values[group]).casefold() for row in rows]
+def _groups(found: list[_Found], group: str, facts: list[str]) -> list[Hashable]:
+    """Return the group of each row, spelt in any case; a blank cell is a group of its own, the place of its row."""
+    blank = [each.place for each in found if is_blank(each.row.values[group])]
+    groups = [
+        (each.place,) if is_blank(each.row.values[group]) else look(each.row.values[group]).casefold() for each in found
+    ]
     facts.append(
-        f"Texts with the same {group!r} stand on one side: {counted(len(set(found)) - len(blank), 'group')}"
+        f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)) - len(blank), 'group')}"
         + (f", and {counted(len(blank), 'text')} without one, each by itself ({lines_told(blank)})." if blank else ".")
     )
-    return found
+    return groups
 
 
 def _classes(
-    rows: list[Row], label: str, file: Path, problems: Skips, left: str = ""
-) -> tuple[tuple[str, ...], Tensor, list[Row], list[str]]:
+    found: list[_Found], label: str, files: dict[str, Path], problems: Skips, left_out: str = ""
+) -> tuple[tuple[str, ...], Tensor, list[_Found], list[str]]:
     """Return class names, labels and rows of the classes that are large enough, and what to know of them."""
-    where = f"column {label!r} of {file.name}"
-    written = [row.values[label] for row in rows]
-    looks = set(map(look, written))
+    where = f"column {label!r} of {files['train'].name}" if len(files) == 1 else f"column {label!r}"
+    written = [each.row.values[label] for each in found]
+    to_learn = [text for text, each in zip(written, found, strict=True) if each.part == "train"]
+    looks = set(map(look, to_learn))
     different = len(looks) - len(holding_several(looks)) if len(looks) > MOST_CLASSES else len(looks)
-    if different > max(MOST_CLASSES, len(rows) / 4):
+    if different > max(MOST_CLASSES, len(to_learn) / 4):
         raise ValueError(
-            f"C{where[1:]} has {different:,} different values in {len(rows):,} rows, which is no set of classes; name "
-            "the column with the classes in --label."
+            f"C{where[1:]} has {different:,} different values in {len(to_learn):,} rows, which is no set of classes; "
+            "name the column with the classes in --label."
         )
     before = problems.notes
-    classes, told = settle_labels(written, [row.line for row in rows], where, problems)
+    classes, told = settle_labels(written, [each.place for each in found], where, problems)
     told += [f"Left out: {note}" for note in problems.notes[len(before) :]]
-    counts = Counter(name for name in classes if name is not None)
+    counts = Counter(
+        name for name, each in zip(classes, found, strict=True) if name is not None and each.part == "train"
+    )
+    fewest = FEWEST + 1 - len(files)
     before = problems.notes
     for name in sorted(counts, key=number_or_text(set(counts))):
-        if counts[name] < FEWEST:
+        if counts[name] < fewest:
             problems.add(
-                f"The class {name!r} in column {label!r} has only {counted(counts[name], 'text')}, and {FEWEST} are "
+                f"The class {name!r} in column {label!r} has only {counted(counts[name], 'text')}, and {fewest} are "
                 "the fewest that can be divided",
                 "add some or correct the label",
             )
     if small := len(problems.notes) - len(before):
         told.append(f"{counted(small, 'class')} left out as too small.")
-    class_names = tuple(name for name in sorted(counts, key=number_or_text(set(counts))) if counts[name] >= FEWEST)
-    kept = [(row, class_names.index(name)) for row, name in zip(rows, classes, strict=True) if name in class_names]
+    class_names = tuple(name for name in sorted(counts, key=number_or_text(set(counts))) if counts[name] >= fewest)
+    told += _unknown(found, classes, class_names, files, problems)
+    kept = [(each, class_names.index(name)) for each, name in zip(found, classes, strict=True) if name in class_names]
     labels = torch.tensor([number for _, number in kept], dtype=torch.int64)
-    check_classes(labels, class_names, f"{where}{left}")
-    return class_names, labels, [row for row, _ in kept], told
+    title = f"column {label!r} of {files['train'].name}{left_out}"
+    check_classes(labels[[each.part == "train" for each, _ in kept]], class_names, title)
+    for part in files:
+        if not any(each.part == part for each, _ in kept):
+            raise ValueError(f"No row of {files[part].name} is of a class that is learned; give some of each.")
+    return class_names, labels, [each for each, _ in kept], told
+
+
+def _unknown(
+    found: list[_Found], classes: list[str | None], known: tuple[str, ...], files: dict[str, Path], problems: Skips
+) -> list[str]:
+    """Settle rows of the test or validation whose class is not learned: no answer of any model could be right."""
+    told = []
+    for part, file in files.items():
+        rows = [
+            (each, name) for each, name in zip(found, classes, strict=True) if each.part == part and name is not None
+        ]
+        lost = Counter(name for _, name in rows if name not in known)
+        for name, count in lost.items():
+            first = next(each.row.line for each, own in rows if own == name)
+            what = (
+                f"{counted(count, 'row')} of {file.name} with the class {name!r} (first in line {first}), which "
+                f"{files['train'].name} does not teach"
+            )
+            if part != "train":
+                problems.add(what, "correct the label, or add such rows there")
+                told.append(f"Left out: {what}.")
+    return told
 
 
 def length_for(texts: list[str], preprocess: TextPreprocess) -> int:
@@ -219,34 +329,42 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
     ValueError
         When a class has too few different texts, or the groups too few documents.
     """
-    title = f"the file {table.file.name}"
+    title = " and ".join(f"the file {file.name}" for file in table.files.values())
     split = split_examples(table.examples, most_training=most_training, seed=seed, title=title)
     parts, names = {}, {}
     for part in SPLITS:
         positions = split.positions[part].tolist()
         parts[part] = Split([table.texts[position] for position in positions], table.examples.labels[positions])
-        names[part] = [f"line\N{NO-BREAK SPACE}{table.lines[position]}" for position in positions]
+        names[part] = [_unbroken(table.examples.names[position]) for position in positions]
     task = Task(
         "csv_text",
         table.file.stem,
         "text",
         table.examples.class_names,
         **parts,
-        source=f"the reader's own texts, file {table.file.name}",
+        source=f"the reader's own texts, {title.removeprefix('the ')}",
     )
     prepared = Prepared(task, names, facts=list(table.facts), warnings=list(table.warnings))
     tell_unused(prepared, split)
+    _warn_of_shared_groups(prepared, table, split)
     _warn_of_one_group(prepared, table)
     if cut := share_above(token_counts(spread(table.texts), preprocess), preprocess.max_length):
         about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
         shortened = counted(round(cut * len(table.texts)), "text")
         prepared.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
     alike = "but for case, punctuation, spaces or the form of letters"
-    lines = [f"line\N{NO-BREAK SPACE}{line}" for line in table.lines]
-    tell_near_copies(prepared, split, table.examples.labels.tolist(), "text", alike, lines)
+    places = list(map(_unbroken, table.examples.names))
+    tell_near_copies(prepared, split, table.examples.labels.tolist(), "text", alike, places)
     _warn_of_copies(prepared, table, split)
-    _warn_of_language(prepared, table, preprocess)
+    sentences, strange = language_warnings(table.texts, preprocess, spread(table.texts))
+    prepared.warnings.extend(sentences)
+    if strange:
+        prepared.lists["In another script"] = [table.told(strange)]
     return prepared
+
+
+def _unbroken(place: str) -> str:
+    return place.replace("line ", "line\N{NO-BREAK SPACE}", 1)
 
 
 def token_counts(texts: list[str], preprocess: TextPreprocess) -> list[int]:
@@ -265,10 +383,22 @@ def share_above(counts: list[int], length: int) -> float:
     return sum(count > length for count in counts) / len(counts)
 
 
+def _warn_of_shared_groups(prepared: Prepared, table: Table, split: SplitPositions) -> None:
+    """Say what left training because its author or document stands in the table for the test, too."""
+    if split.shared:
+        groups = list(dict.fromkeys(table.examples.groups[position] for position in split.shared))
+        prepared.leakage.append(
+            f"{counted(len(groups), 'group')} stand in more than one table, {groups[0]!r} for example: "
+            f"{counted(len(split.shared), 'text')} of theirs left out of training or validation, so that the test "
+            "knows none of them."
+        )
+        prepared.lists["Left out for a group of the test"] = [table.told(split.shared)]
+
+
 def _warn_of_one_group(prepared: Prepared, table: Table) -> None:
     """Say so where one author or document outweighs all others, and the parts cannot have their usual sizes."""
-    [(name, most)] = Counter(table.examples.groups or table.lines).most_common(1)
-    if most > len(table.texts) / 2:
+    [(name, most)] = Counter(table.examples.groups or table.examples.names).most_common(1)
+    if most > len(table.texts) / 2 and len(table.files) == 1:
         task = prepared.task
         prepared.warnings.append(
             f"One group, {name!r}, holds {most:,} of {counted(len(table.texts), 'text')} and stands on one side, so "
@@ -281,76 +411,18 @@ def _warn_of_copies(prepared: Prepared, table: Table, split: SplitPositions) -> 
     if settled.copies:
         prepared.facts.append(
             f"{counted(settled.copies, 'text')} left out as a copy of another with the same label, so that no text is "
-            "both learned from and tested on."
+            "both learned from and tested on"
+            + (
+                "; where copies stood in two tables, the one on the side of the test was kept."
+                if settled.across
+                else "."
+            )
         )
     if settled.disputed:
         prepared.warnings.append(
             f"{counted(len(settled.disputed), 'text')} stood in the table with different labels; used once, with the "
             "label that most copies have, and not at all where none leads."
         )
-        prepared.lists["The same text with several labels"] = [
-            "lines " + ", ".join(str(table.lines[position]) for position in members) for members in settled.disputed
-        ]
+        prepared.lists["The same text with several labels"] = list(map(table.told, settled.disputed))
     if table.problems.notes:
         prepared.lists["Skipped"] = list(table.problems.notes)
-
-
-def _warn_of_language(prepared: Prepared, table: Table, preprocess: TextPreprocess) -> None:
-    sample = spread(table.texts)
-    lettered = [without_symbols(text) for text in sample]
-    unknown, foreign = unknown_share(lettered, preprocess), foreign_share(sample)
-    symbols = unknown_share(sample, preprocess) if lettered != sample else 0.0
-    if symbols - unknown >= MANY_UNKNOWN:
-        prepared.warnings.append(
-            f"About {symbols - unknown:.0%} of the tokens are emoji, symbols or styled letters, which the tokenizer "
-            "does not know; what they say is not seen."
-        )
-    if unknown >= MANY_UNKNOWN or foreign >= MANY_FOREIGN:
-        prepared.warnings.append(
-            f"The network and its tokenizer are English, and {foreign:.0%} of the letters are of another script "
-            f"({unknown:.0%} of the tokens are unknown to it); expect little, and take a multilingual network instead."
-        )
-        return
-    strange = [line for line, text in zip(table.lines, table.texts, strict=True) if foreign_share([text]) > 0.5]
-    if strange:
-        prepared.warnings.append(
-            f"{counted(len(strange), 'text')} mostly in another script, which the English tokenizer hardly reads; "
-            "expect little of them."
-        )
-        prepared.lists["In another script"] = ["lines " + ", ".join(map(str, strange))]
-
-
-def unknown_share(texts: list[str], preprocess: TextPreprocess) -> float:
-    """Return which share of tokens the tokenizer does not know."""
-    tokenizer = preprocess.tokenizer
-    ids = [token for each in tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] for token in each]
-    return sum(token == tokenizer.unk_token_id for token in ids) / max(len(ids), 1)
-
-
-def foreign_share(texts: list[str]) -> float:
-    """Return which share of the letters is not Latin; emoji and styled letters are not counted.
-
-    >>> [foreign_share([text]) for text in ("good", "хорошо", "ab 好", "\u2139 \U0001d41a")]
-    [0.0, 1.0, 0.3333333333333333, 0.0]
-    """
-    letters = Counter(letter for text in texts for letter in text if letter.isalpha())
-    letters = Counter({letter: count for letter, count in letters.items() if not _is_symbol(letter)})
-    foreign = sum(count for letter, count in letters.items() if "LATIN" not in unicodedata.name(letter, ""))
-    return foreign / max(letters.total(), 1)
-
-
-def without_symbols(text: str) -> str:
-    """Put spaces for emoji, symbols and styled letters.
-
-    >>> without_symbols("so good \U0001f600!"), without_symbols("хорошо")
-    ('so good  !', 'хорошо')
-    """
-    return text if text.isascii() else "".join(" " if _is_symbol(letter) else letter for letter in text)
-
-
-def _is_symbol(letter: str) -> bool:
-    """Say whether a letter is an emoji or a part of one, a symbol, or a Latin letter in disguise (bold, circled)."""
-    if letter.isascii():
-        return False
-    styled = letter.isalpha() and unicodedata.normalize("NFKC", letter).isascii()
-    return styled or unicodedata.category(letter) in SYMBOLS or letter in "\ufe0e\ufe0f"
