@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 import tl_course as tl
 from tl_course.data import image_files
-from tl_course.data.image_files import Rescaled, Unreadable, image_size, read_image
+from tl_course.data.image_files import Rescaled, Unreadable, image_header, read_image
 
 RAMP = numpy.tile(numpy.linspace(0, 4095, 60), (40, 1))
 
@@ -197,7 +197,7 @@ def read_mutants(whole_files: dict[str, bytes], folder: Path, count: int, seed: 
             file.write_bytes(content)
             try:
                 image = read_image(file, random.choice([None, 8]))
-                image_size(file)
+                image_header(file)
             except BaseException as error:
                 raise AssertionError(f"{name}, mutant {number} of seed {seed}: {content[:200]!r}") from error
             if isinstance(image, Unreadable):

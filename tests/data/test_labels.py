@@ -38,7 +38,7 @@ def test_labels_that_look_alike_are_one_class_and_named(tmp_path, one, other):
     look = texts.look_over(file, "what", "mood")
     assert set(look.examples.class_names) == {one, "else"}
     assert look.examples.labels.bincount().tolist() in ([18, 6], [6, 18])
-    [told] = look.warnings
+    [told] = look.findings.warnings
     said = f"Taken for one class: {one!r} (12 rows), {other!r} (6 rows, first in line 4) in column 'mood' of mine.csv."
     assert told == said
     with pytest.warns(UserWarning, match="Taken for one class"):
@@ -95,7 +95,7 @@ def test_cells_with_several_classes_are_named_or_left_out(tmp_path, labels, firs
         assert repr(first) in str(caught.value)
     look = texts.look_over(file, "what", "mood", on_error="skip")
     assert set(look.examples.class_names) == set(labels) - set(several)
-    assert look.warnings == [f"Left out: {look.problems.notes[0]}"]
+    assert look.findings.warnings == (f"Left out: {look.problems.notes[0]}",)
 
 
 def test_many_combinations_are_several_classes_and_no_wrong_column(tmp_path):

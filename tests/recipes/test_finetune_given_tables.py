@@ -56,7 +56,7 @@ def test_each_table_may_be_written_in_its_own_way(tmp_path, named, encoding, del
     assert made.task.test.inputs == found[20:]
     assert made.names["test"][:2] == ["line\N{NO-BREAK SPACE}2 of held.csv", "line\N{NO-BREAK SPACE}3 of held.csv"]
     assert sorted([*made.task.train.inputs, *made.task.validation.inputs]) == sorted(found[:20])
-    assert any("held.csv is separated by" in fact and "10 rows for the test" in fact for fact in made.facts)
+    assert any("held.csv is separated by" in fact and "10 rows for the test" in fact for fact in made.findings.facts)
 
 
 @pytest.mark.parametrize("seed", seeds(3))
@@ -82,9 +82,9 @@ def test_what_the_test_shares_leaves_training(tmp_path, seed):
     assert sorted(kept) == sorted(
         text for text, _, who in lines[:60] if who not in shared and plain_form(text) not in known
     )
-    assert any("stand in more than one table" in sentence for sentence in made.leakage)
-    assert any("near copies" in sentence for sentence in made.leakage)
-    assert any("copies stood in two tables" in fact for fact in made.facts)
+    assert any("stand in more than one table" in sentence for sentence in made.findings.leakage)
+    assert any("near copies" in sentence for sentence in made.findings.leakage)
+    assert any("copies stood in two tables" in fact for fact in made.findings.facts)
 
 
 def test_a_table_for_validation_is_the_whole_validation(tmp_path):
@@ -105,7 +105,7 @@ def test_labels_are_settled_over_all_tables(tmp_path):
     test = write(tmp_path / "held.csv", [[text, f"{label}.0"] for text, label in labelled(found[20:])])
     table = texts.look_over(main, "review", "stars", test=test)
     assert table.examples.class_names == ("1", "5")
-    assert any("first in line 2 of held.csv" in sentence for sentence in table.warnings)
+    assert any("first in line 2 of held.csv" in sentence for sentence in table.findings.warnings)
 
 
 def test_a_class_that_training_lacks_is_named_or_left_out(tmp_path):
@@ -117,7 +117,7 @@ def test_a_class_that_training_lacks_is_named_or_left_out(tmp_path):
     made = prepared(texts.look_over(main, "review", "stars", test=test, on_error="skip"))
     assert made.task.class_names == ("1", "5")
     assert made.task.test.inputs == found[20:28]
-    assert any("2 rows of held.csv with the class '3'" in sentence for sentence in made.warnings)
+    assert any("2 rows of held.csv with the class '3'" in sentence for sentence in made.findings.warnings)
 
 
 def test_a_test_without_a_class_is_a_test(tmp_path):

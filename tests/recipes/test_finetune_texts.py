@@ -98,7 +98,7 @@ def test_a_column_that_is_called_encoding_may_have_empty_rows(tmp_path):
     file = write(tmp_path / "mine.csv", lines, head=("encoding", "stars"))
     table = texts.look_over(file, "encoding", "stars")
     assert len(table.texts) == 10
-    assert "2 rows left out for having no text or no label (lines 12, 13)." in table.facts
+    assert "2 rows left out for having no text or no label (lines 12, 13)." in table.findings.facts
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_groups_stay_together(tl, tmp_path):
         {author[text] for text in getattr(prepared.task, part).inputs} for part in ("train", "validation", "test")
     ]
     assert sum(map(len, authors)) == len(set.union(*authors)) == 20
-    assert "Texts with the same 'who' stand on one side: 20 groups." in prepared.facts
+    assert "Texts with the same 'who' stand on one side: 20 groups." in prepared.findings.facts
 
 
 def test_blank_groups_are_groups_of_their_own_and_one_large_group_is_told(tmp_path):
@@ -137,13 +137,13 @@ def test_blank_groups_are_groups_of_their_own_and_one_large_group_is_told(tmp_pa
     assert len(table.texts) == 96
     assert (
         "Texts with the same 'who' stand on one side: 2 groups, and 12 texts without one, each by itself "
-        "(lines 82, 83, 84, 86, 87 and 7 more)." in table.facts
+        "(lines 82, 83, 84, 86, 87 and 7 more)." in table.findings.facts
     )
     prepared = texts.read(table, tiny_bert().preprocess, most_training=1000)
     for part in ("train", "validation", "test"):
         assert getattr(prepared.task, part).labels.bincount().min() > 0
     assert not set(prepared.task.test.inputs) & {line[0] for line in lines[:80]}
-    [told] = [warning for warning in prepared.warnings if "One group" in warning]
+    [told] = [warning for warning in prepared.findings.warnings if "One group" in warning]
     assert told.startswith("One group, 'ann', holds 80 of 96 texts and stands on one side, so there are")
 
 
@@ -172,18 +172,18 @@ def test_another_script_is_told_and_a_long_text_is_cut_and_counted(tmp_path):
     plan = planning.shortened(planning.Plan("minilm", None, "", 128, 1e9, 100), model, 256)
     assert (plan.macs, model.preprocess.max_length) == (2e9, 256)
     prepared = texts.read(table, model.preprocess, most_training=1000)
-    assert "Texts are cut at 256 tokens, which shortens 20 texts." in prepared.facts
-    assert not prepared.warnings
+    assert "Texts are cut at 256 tokens, which shortens 20 texts." in prepared.findings.facts
+    assert not prepared.findings.warnings
 
     few = [*rows(60, 60), ["очень хороший фильм", "5"], ["très bien joué", "5"]]
     table = texts.look_over(write(tmp_path / "few.csv", few), "review", "stars")
     prepared = texts.read(table, preprocess, most_training=1000)
-    assert [warning for warning in prepared.warnings if warning.startswith("1 text mostly in another script")]
+    assert [warning for warning in prepared.findings.warnings if warning.startswith("1 text mostly in another script")]
     assert prepared.lists["In another script"] == ["lines 122"]
 
     lines = [[f"фильм номер {number}", "1" if number % 2 else "5"] for number in range(30)]
     table = texts.look_over(write(tmp_path / "russian.csv", lines), "review", "stars")
-    [warning] = texts.read(table, preprocess, most_training=1000).warnings
+    [warning] = texts.read(table, preprocess, most_training=1000).findings.warnings
     assert "are English, and 100% of the letters are of another script" in warning
 
 
@@ -203,12 +203,12 @@ def test_emoji_and_styled_letters_are_no_foreign_script(tmp_path, mark):
     file = write(tmp_path / "mine.csv", [[f"{text} {mark}", label] for text, label in rows()])
     [warning] = texts.read(
         texts.look_over(file, "review", "stars"), tiny_bert().preprocess, most_training=1000
-    ).warnings
+    ).findings.warnings
     assert "of the tokens are emoji, symbols or styled letters, which the tokenizer does not know" in warning
     assert warning.startswith("About 1")
     few = [[f"{text} {mark if number == 7 else ''}", label] for number, (text, label) in enumerate(rows())]
     table = texts.look_over(write(tmp_path / "few.csv", few), "review", "stars")
-    assert not texts.read(table, tiny_bert().preprocess, most_training=1000).warnings
+    assert not texts.read(table, tiny_bert().preprocess, most_training=1000).findings.warnings
 
 
 def test_another_language_is_told_beside_emoji(tmp_path):
@@ -216,7 +216,7 @@ def test_another_language_is_told_beside_emoji(tmp_path):
     table = texts.look_over(write(tmp_path / "mine.csv", lines), "review", "stars")
     assert (
         "are English, and 100% of the letters"
-        in texts.read(table, tiny_bert().preprocess, most_training=1000).warnings[-1]
+        in texts.read(table, tiny_bert().preprocess, most_training=1000).findings.warnings[-1]
     )
 
 
@@ -231,7 +231,7 @@ def test_rows_swallowed_by_a_quotation_mark_are_told(tmp_path):
         texts.look_over(file, "review", "stars")
     table = texts.look_over(file, "review", "stars", on_error="skip")
     assert len(table.texts) == 15
-    assert table.warnings[0].startswith("1 row left out as broken. The first: mine.csv, line 6, begins")
+    assert table.findings.warnings[0].startswith("1 row left out as broken. The first: mine.csv, line 6, begins")
 
 
 def test_a_text_of_several_lines_is_whole(tmp_path):

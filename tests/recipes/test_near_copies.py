@@ -109,7 +109,7 @@ def test_copies_saved_again_stand_on_one_side_and_are_told_first(tl, tmp_path, s
     said = (
         "24 images are near copies of one another (saved again, resized, lighter or darker), in 12 series; each series"
     )
-    assert out.splitlines()[2].startswith(said)
+    assert out.split("\n\n")[2].startswith("Near copies!  " + said)
     page = Page((tmp_path / "mine-finetuned" / "report.html").read_text(encoding="utf-8"))
     assert page.text.split("Read this first")[1].strip().startswith(said)
     assert "a/00 copy.png = a/00.png" in page.text or "a/00.png = a/00 copy.png" in page.text
@@ -131,7 +131,7 @@ def test_in_a_folder_that_came_divided_the_copy_in_training_is_left_out(tmp_path
     prepared = images.read(images.look_over(root), size=32, most_training=1000)
     assert "test/a/00.png" in prepared.names["test"]
     assert not [name for part in SPLITS for name in prepared.names[part] if "leaked" in name]
-    assert "so 1 of them are left out of training or validation" in prepared.leakage[0]
+    assert "so 1 of them are left out of training or validation" in prepared.findings.leakage[0]
     assert len(prepared.task.test) == 8
 
 
@@ -141,7 +141,10 @@ def test_a_class_that_is_one_series_is_divided_and_told(tmp_path):
         saved_again(scene(0), str(95 - number)).save(root / "a" / f"{number:02}.png")
     prepared = images.read(images.look_over(root), size=32, most_training=1000)
     assert all(set(getattr(prepared.task, part).labels.tolist()) == {0, 1} for part in SPLITS)
-    assert "Not so in 'a': nearly all of it is one series, stands on both sides and flatters" in prepared.leakage[0]
+    assert (
+        "Not so in 'a': nearly all of it is one series, stands on both sides and flatters"
+        in prepared.findings.leakage[0]
+    )
 
 
 # --- texts -------------------------------------------------------------------------------------------------------
@@ -200,7 +203,9 @@ def test_texts_that_differ_in_case_or_a_full_stop_stand_on_one_side(tmp_path, se
         for text in split.inputs:
             assert homes.setdefault(plain_form(text), part) == part
     assert len(homes) == 60
-    assert prepared.leakage[0].startswith("40 texts are near copies of one another (but for case, punctuation, spaces")
+    assert prepared.findings.leakage[0].startswith(
+        "40 texts are near copies of one another (but for case, punctuation, spaces"
+    )
     assert len(prepared.lists["Near copies"]) == 20
 
 
@@ -209,7 +214,7 @@ def test_near_copies_with_other_labels_are_counted(tmp_path):
     lines.append([f"{lines[0][0]}!", "1"])
     table = texts.look_over(write(tmp_path / "mine.csv", lines), "review", "stars")
     prepared = texts.read(table, tiny_bert().preprocess, most_training=1000)
-    assert prepared.leakage[0].endswith("In 1 of the series the labels differ.")
+    assert prepared.findings.leakage[0].endswith("In 1 of the series the labels differ.")
 
 
 @pytest.mark.parametrize("seed", seeds(3))

@@ -292,6 +292,9 @@ def finetune(
         str, typer.Option(help="Images that are no squares: crop the middle, pad with bars, or squish into one.")
     ] = "crop",
     force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
+    only_look: Annotated[
+        bool, typer.Option("--only-look", help="Show what was found in the data, and stop: train and write nothing.")
+    ] = False,
 ) -> None:
     """Train a classifier on your own images or texts; leaves a model and a report with all you should know of it."""
     from tl_course import recipes
@@ -301,6 +304,10 @@ def finetune(
         on_error=on_error, flip=flip, fit=fit, text=text, label=label, group=group, encoding=encoding,
         test=test, validation=validation,
     )  # fmt: skip
+    if only_look:
+        with _on_ctrl_c("nothing was written."):
+            recipes.examine(data, settings, say=lambda line: print(line, flush=True))
+        return
     command = shlex.join(["tl-course", *sys.argv[1:]])
     with _on_ctrl_c("there was no model yet, and nothing is kept. The same command begins again."):
         finished = recipes.finetune(data, settings, command=command, say=lambda line: print(line, flush=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +20,11 @@ SIXTEEN, INTEGERS, FLOATS = "16 bits a pixel", "integers of more than 8 bits", "
 # The upper eight of 16 bits a colour, all below this: 14 bits or fewer are used, and hardly anything is left to see.
 DARK = 64
 PLAIN = "save it as JPEG or PNG"
+# Modes of Pillow that say more than colours of 8 bits.
+SPECIAL = {
+    "1": "in black and white", "L": "in grey", "LA": "in grey with transparency", "RGBA": "with transparency",
+    "PA": "with transparency", "CMYK": "in CMYK",
+}  # fmt: skip
 # Raw files are built like TIFF, and Pillow would give the small preview in them.
 RAW = {".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw"}
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -166,17 +172,33 @@ def _squared(image, size: int, fit: str, fill: tuple[int, int, int]):
     return square
 
 
-def image_size(file: Path) -> tuple[int, int] | None:
-    """Return width and height in pixels from a file's header, or None when there are none to be read.
+class Header(NamedTuple):
+    """What a file's first bytes say of the image in it.
 
-    >>> image_size(Path("nowhere.png")) is None
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height in pixels.
+    kind : str
+        Format and what is special about the pixels: "JPEG", "PNG with transparency", "TIFF of more than 8 bits".
+    """
+
+    size: tuple[int, int]
+    kind: str
+
+
+def image_header(file: Path) -> Header | None:
+    """Return size and kind of an image from its header, or None when there is none to be read.
+
+    >>> image_header(Path("nowhere.png")) is None
     True
     """
     from PIL import Image
 
     try:
         with Image.open(file) as image:
-            return image.size
+            special = "of more than 8 bits" if image.mode.startswith(("I", "F")) else SPECIAL.get(image.mode, "")
+            return Header(image.size, f"{image.format} {special}".strip())
     except Exception:  # as in read_image, which says what is wrong
         return None
 

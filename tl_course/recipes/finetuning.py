@@ -11,12 +11,15 @@ from torch import nn
 
 from tl_course import models
 from tl_course.recipes import images, recipe, report, texts
+from tl_course.recipes.examination import as_text
 from tl_course.recipes.planning import Plan, plan_images, plan_texts, shortened
 from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.results import Finished
 
 TABLES = {".csv", ".tsv", ".txt"}
 REPORT = "report.html"
+# So many of what was left out are named where there is no report to name all.
+LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -100,16 +103,7 @@ def finetune(
     out = _claim_folder(path, settings)
     began = time.perf_counter()
     try:
-        prepared, plan, model = (_prepare_images if path.is_dir() else _prepare_texts)(path, settings, say)
-        if plan.weights is None and settings.weights is None:
-            prepared.warnings.append(
-                f"{models.MODELS[plan.model].title} has no trained weights and begins with random ones: nothing is "
-                "transferred. Another network will do better on few examples."
-            )
-        say(f"{prepared.task}.")
-        for sentence in (*prepared.leakage, *prepared.warnings, *prepared.facts):
-            say(sentence)
-        say(f"Network: {_named(plan, model)}: {plan.why}.")
+        prepared, plan, model = _examined(path, settings, say)
         outcome = recipe.learn(
             model, prepared.task, plan, steps=settings.steps, epochs=settings.epochs, seed=settings.seed, say=say
         )
@@ -123,6 +117,49 @@ def finetune(
         raise
     _tell(finished, say)
     return finished
+
+
+def examine(path: str | Path, settings: Settings | None = None, *, say: Callable[[str], None] = print) -> Prepared:
+    """Look at one's own images or texts as :func:`finetune` does first, and stop there: nothing is written.
+
+    Parameters
+    ----------
+    path, settings, say
+        As in :func:`finetune`.
+
+    Returns
+    -------
+    Prepared
+        The task that would be learned, what was found (``findings``) and what was left out (``lists``).
+
+    Raises
+    ------
+    ValueError, tl_course.assets.AssetError
+        As :func:`finetune`.
+    """
+    settings = settings or Settings()
+    path = Path(path).expanduser()
+    _check(path, settings)
+    prepared, _, _ = _examined(path, settings, say)
+    for heading, lines in prepared.lists.items():
+        say(f"{heading}: " + "; ".join(lines[:LISTED]) + f"; and {len(lines) - LISTED:,} more" * (len(lines) > LISTED))
+    say("That is all that was asked for: nothing was trained or written.")
+    return prepared
+
+
+def _examined(path: Path, settings: Settings, say: Callable[[str], None]) -> tuple[Prepared, Plan, nn.Module]:
+    """Read and divide the data, choose a network, and show what was found before anything is trained."""
+    prepared, plan, model = (_prepare_images if path.is_dir() else _prepare_texts)(path, settings, say)
+    if plan.weights is None and settings.weights is None:
+        prepared.findings.tell(
+            "Network",
+            f"{models.MODELS[plan.model].title} has no trained weights and begins with random ones: nothing is "
+            "transferred. Another network will do better on few examples.",
+            "warning",
+        )
+    say(f"{prepared.task}.\n\n{as_text(prepared)}\n")
+    say(f"Network: {_named(plan, model)}: {plan.why}.")
+    return prepared, plan, model
 
 
 def _check(path: Path, settings: Settings) -> None:
@@ -240,7 +277,7 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
     if finished.outcome.uneven:
         ours, largest = finished.macro_f1
         say(f"Test macro F1: {ours:.3f}; always answering {name!r} would give {largest:.3f}.")
-    own = {*finished.prepared.leakage, *finished.prepared.warnings}
+    own = {*finished.prepared.findings.leakage, *finished.prepared.findings.warnings}
     for sentence in finished.warnings:
         if sentence not in own:  # those were told at once
             say(f"Note: {sentence}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean, median_low
 
@@ -27,17 +28,19 @@ from tl_course.data.class_folders import (
     split_folders,
     subfolders,
 )
-from tl_course.data.image_files import Rescaled, Unreadable, image_size, read_image
+from tl_course.data.image_files import Header, Rescaled, Unreadable, image_header, read_image
 from tl_course.data.own_images import LIMIT
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.near_copies import near_pictures
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_tied, tell_unused
 from tl_course.recipes.splitting import Examples, NearCopies, SplitPositions, split_examples
 
 # As many files are opened to learn how large the images are.
 LOOKED_AT = 200
 # From these shares of an image outside of the middle square on, it is told, and told as a warning.
 SOME_OUTSIDE, MUCH_OUTSIDE = 0.05, 0.2
+# So many kinds of files are listed; a class says something about its kind from so many files on.
+MOST_KINDS, FEWEST_OF_A_KIND = 4, 5
 # Decoded images are passed on in blocks, so that Ctrl-C need not wait for a whole folder.
 BLOCK = 256
 
@@ -52,19 +55,26 @@ class ImageFolder:
     files : list of Path
     examples : Examples
         Labels, copies and ready parts of the files.
-    side : int
-        Median of the images' shorter sides in pixels.
     problems : Skips
-    outside : float
-        Share of an image that lies outside of its middle square, on average.
+    headers : dict of int to Header
+        Size and kind of some of the files, by their position.
     """
 
     root: Path
     files: list[Path]
     examples: Examples
-    side: int
     problems: Skips
-    outside: float = 0.0
+    headers: dict[int, Header]
+
+    @property
+    def side(self) -> int:
+        """Median of the images' shorter sides in pixels, 0 if none opens."""
+        return median_low([min(header.size) for header in self.headers.values()] or [0])
+
+    @property
+    def outside(self) -> float:
+        """Share of an image that lies outside of its middle square, on average."""
+        return 1 - fmean([min(size) / max(size) for size, _ in self.headers.values()] or [1])
 
 
 def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
@@ -98,8 +108,9 @@ def look_over(root: Path, on_error: str = "raise") -> ImageFolder:
     check_classes(labels, class_names, f"the folder {root}")
     names = [file.relative_to(root).as_posix() for file in files]
     examples = Examples(labels, class_names, _keys(files), [part for part, _, _ in found], names=names)
-    side, outside = _measured(files)
-    return ImageFolder(root, files, examples, side, problems, outside)
+    step = -(-len(files) // LOOKED_AT)
+    headers = {place: header for place in range(0, len(files), step) if (header := image_header(files[place]))}
+    return ImageFolder(root, files, examples, problems, headers)
 
 
 def _check_tables(root: Path) -> None:
@@ -138,15 +149,6 @@ def _keys(files: list[Path]) -> list[tuple]:
         (size, hashlib.sha256(file.read_bytes()).digest() if size in alike and size is not None else number)
         for number, (file, size) in enumerate(zip(files, sizes, strict=True))
     ]
-
-
-def _measured(files: list[Path]) -> tuple[int, float]:
-    """Return the median of some images' shorter sides, and what their middle squares leave out; 0 if none opens."""
-    found = map(image_size, files[:: -(-len(files) // LOOKED_AT)])
-    sizes = [size for size in found if size]
-    if not sizes:
-        return 0, 0.0
-    return median_low(map(min, sizes)), 1 - fmean(min(size) / max(size) for size in sizes)
 
 
 def read(
@@ -205,6 +207,7 @@ def read(
         augment=("flip", "crop") if flip else ("crop",),
     )
     prepared = _prepared(task, names, folder, split, rescaled)
+    _tell_looks(prepared, folder)
     _tell_fit(prepared, folder, fit)
     return prepared
 
@@ -228,7 +231,8 @@ def _without_near_copies(
     given = Examples(examples.labels[used], examples.class_names, range(len(used)), parts, near=near)
     again = split_examples(given, most_training=most_training, seed=seed, title=f"{title} (near copies kept together)")
     series = [[positions[number] for number in members] for members in again.near.series]
-    found = NearCopies(series, [positions[number] for number in again.near.left_out], again.near.apart)
+    left_out, tied = ([positions[number] for number in some] for some in (again.near.left_out, again.near.tied))
+    found = NearCopies(series, left_out, again.near.apart, tied)
     unused = {part: split.unused[part] + again.unused[part] for part in SPLITS}
     return SplitPositions({part: used[again.positions[part]] for part in SPLITS}, split.settled, unused, found)
 
@@ -271,60 +275,103 @@ def _name(folder: ImageFolder, position: int) -> str:
     return folder.files[position].relative_to(folder.root).as_posix()
 
 
+def _tell_looks(prepared: Prepared, folder: ImageFolder) -> None:
+    """Say which sizes and kinds of files there are, where they differ, and whether these alone tell classes apart."""
+    of = f" (of {len(folder.headers):,} looked at)" if len(folder.files) > LOOKED_AT else ""
+    sizes = sorted({header.size for header in folder.headers.values()}, key=lambda size: size[0] * size[1])
+    if len(sizes) > 1:
+        least, most = ("×".join(map(str, size)) for size in (sizes[0], sizes[-1]))
+        said = f"From {least} to {most} pixels, the shorter side {folder.side} as a rule{of}."
+        prepared.findings.tell("Sizes", said)
+    kinds = Counter(header.kind for header in folder.headers.values())
+    if len(kinds) < 2:
+        return
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(MOST_KINDS))
+    more = f" and {len(kinds) - MOST_KINDS} more kinds" if len(kinds) > MOST_KINDS else ""
+    prepared.findings.tell("Kinds", f"{listed}{more}{of}.")
+    of_class = defaultdict(Counter)
+    for place, header in folder.headers.items():
+        of_class[int(folder.examples.labels[place])][header.kind] += 1
+    known = {number: found for number, found in of_class.items() if found.total() >= FEWEST_OF_A_KIND}
+    for (one, mine), (other, theirs) in combinations(sorted(known.items()), 2):
+        if not mine.keys() & theirs.keys():
+            names = [folder.examples.class_names[number] for number in (one, other)]
+            kinds = [found.most_common(1)[0][0] for found in (mine, theirs)]
+            prepared.findings.tell(
+                "Kinds",
+                f"How files were saved tells classes apart: {names[0]!r} is {kinds[0]} and {names[1]!r} is {kinds[1]}"
+                f"{of}. A network may learn that and nothing else; save all in one way, from sources that are alike.",
+                "leakage",
+            )
+            return
+
+
 def _tell_fit(prepared: Prepared, folder: ImageFolder, fit: str) -> None:
     """Say how images became squares, and what of them is not seen."""
     if fit == "pad":
-        prepared.facts.append("Each image is shown whole, between bars where it is no square (--fit pad).")
+        prepared.findings.tell("Shape", "Each image is shown whole, between bars where it is no square (--fit pad).")
     elif fit == "squish":
-        prepared.facts.append("Each image is squeezed into a square, whole but out of proportion (--fit squish).")
+        prepared.findings.tell(
+            "Shape", "Each image is squeezed into a square, whole but out of proportion (--fit squish)."
+        )
     else:
         said = "Each image is cut to its middle square (--fit crop)"
         if folder.outside >= SOME_OUTSIDE:
             said += (
                 f", so {folder.outside:.0%} of an average image is not seen; --fit pad or --fit squish shows all of it"
             )
-        (prepared.warnings if folder.outside >= MUCH_OUTSIDE else prepared.facts).append(f"{said}.")
+        prepared.findings.tell("Shape", f"{said}.", "warning" if folder.outside >= MUCH_OUTSIDE else "fact")
 
 
 def _prepared(
     task: Task, in_parts: dict[str, list[str]], folder: ImageFolder, split: SplitPositions, rescaled: Rescaled
 ) -> Prepared:
     settled = split.settled
-    prepared = Prepared(task, in_parts)
+    counts = folder.examples.labels.bincount(minlength=task.num_classes).tolist()
+    prepared = Prepared(task, in_parts, found=tuple(counts))
     tell_unused(prepared, split)
     names = [_name(folder, position) for position in range(len(folder.files))]
     alike = "saved again, resized, lighter or darker"
     tell_near_copies(prepared, split, folder.examples.labels.tolist(), "image", alike, names)
+    tell_tied(prepared, split, "image")
     if "test" not in folder.examples.parts:
-        prepared.leakage.append(
+        prepared.findings.tell(
+            "Relatives",
             "Pictures of one series that differ more, and cuts of one photograph, are not found: they may stand on "
-            "both sides and flatter the accuracy, unless you divide them yourself into the subfolders train and test."
+            "both sides and flatter the accuracy, unless you divide them yourself into the subfolders train and test.",
+            "leakage",
         )
     if len(set(folder.examples.parts)) > 1:
         taken = ", ".join(f"{path.name} for {part}" for part, path in split_folders(folder.root).items())
-        prepared.facts.append(f"The folder came divided, and its parts were kept as they are: {taken}.")
+        prepared.findings.tell("Parts", f"The folder came divided, and its parts were kept as they are: {taken}.")
     if settled.copies:
-        prepared.facts.append(
+        prepared.findings.tell(
+            "Copies",
             f"{counted(settled.copies, 'image')} left out as an exact copy (byte for byte) of another of the same class"
             + (
                 f"; {settled.across} stood in two parts, and the one on the side of the test was kept."
                 * bool(settled.across)
                 or "."
-            )
+            ),
         )
     if settled.disputed:
-        prepared.warnings.append(
+        prepared.findings.tell(
+            "Copies",
             f"{counted(len(settled.disputed), 'image')} stood in several classes; used once, in the class of most "
-            "of its copies, and not at all where none leads."
+            "of its copies, and not at all where none leads.",
+            "warning",
         )
         prepared.lists["The same image in several classes"] = [
             " = ".join(_name(folder, position) for position in members) for members in settled.disputed
         ]
-    prepared.warnings.extend(rescaled.sentences(folder.root))
+    for sentence in rescaled.sentences(folder.root):
+        prepared.findings.tell("Brightness", sentence, "warning")
     if folder.problems.notes:
-        prepared.warnings.append(
-            f"{counted(len(folder.problems.notes), 'problem')} passed over; see the list of what was skipped. "
-            f"The first: {folder.problems.notes[0]}"
+        prepared.findings.tell(
+            "Left out",
+            f"{counted(len(folder.problems.notes), 'problem')} passed over; the report lists what was skipped. "
+            f"The first: {folder.problems.notes[0]}",
+            "warning",
         )
         prepared.lists["Skipped"] = [note.replace(f"{folder.root}{os.sep}", "") for note in folder.problems.notes]
     return prepared

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from tl_course.data.task import Problems, Task
+from tl_course.recipes.findings import Findings
 from tl_course.recipes.splitting import SplitPositions
 
 
@@ -18,21 +19,18 @@ class Prepared:
     task : Task
     names : dict of str to list of str
         For each part what its examples are called: a file below the folder, or a line of the table.
-    leakage : list of str
-        What may stand on both sides of the split, or was kept from it: told before all else.
-    facts : list of str
-        Sentences for the section "Data".
-    warnings : list of str
-        Sentences that belong at the top of the report.
+    findings : Findings
+        What there is to say of the data.
+    found : tuple of int
+        For each class how many examples were found, before copies and broken ones were left out.
     lists : dict of str to list of str
         Longer lists under a heading each, for example the files that were skipped.
     """
 
     task: Task
     names: dict[str, list[str]]
-    leakage: list[str] = field(default_factory=list)
-    facts: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+    found: tuple[int, ...] = ()
     lists: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -101,7 +99,7 @@ def tell_near_copies(
     mixed = sum(len({int(labels[position]) for position in members}) > 1 for members in near.series)
     if mixed:
         sentence += f" In {mixed:,} of the series the labels differ."
-    prepared.leakage.append(sentence)
+    prepared.findings.tell("Near copies", sentence, "leakage")
     prepared.lists["Near copies"] = [" = ".join(names[position] for position in members) for members in near.series]
 
 
@@ -110,6 +108,40 @@ def tell_unused(prepared: Prepared, split: SplitPositions) -> None:
     for part, count in split.unused.items():
         if count:
             total = count + len(split.positions[part])
-            prepared.facts.append(
-                f"Of {counted(total, 'example')} for {part}, {total - count:,} are used, to stay within some minutes."
+            prepared.findings.tell(
+                "Not used",
+                f"Of {counted(total, 'example')} for {part}, {total - count:,} are used, to stay within some minutes.",
             )
+
+
+def tell_tied(prepared: Prepared, split: SplitPositions, thing: str, groups: Sequence[Hashable] | None = None) -> None:
+    """Say so where one set that stays together is so large that the parts cannot have their usual sizes.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    split : SplitPositions
+    thing : str
+        What an example is called, "image" or "text".
+    groups : sequence, optional
+        The group of each example, as in :class:`~tl_course.recipes.splitting.Examples`.
+    """
+    tied, task = split.near.tied, prepared.task
+    total = sum(len(positions) for positions in split.positions.values()) + sum(split.unused.values())
+    if len(tied) <= total / 2:
+        return
+    names = list(dict.fromkeys(groups[position] for position in tied)) if groups else []
+    names = [name for name in names if isinstance(name, str)]  # a text without a group is one by itself
+    if len(names) == 1:
+        what = f"One group, {names[0]!r}, holds"
+    elif names:
+        what = f"Near copies tie {counted(len(names), 'group')} together ({names[0]!r}, {names[1]!r} …), which hold"
+    else:
+        what = "One series of near copies holds"
+    stands = "stands" if len(names) < 2 else "stand"
+    prepared.findings.tell(
+        "Groups" if names else "Near copies",
+        f"{what} {len(tied):,} of {counted(total, thing)} and {stands} on one side, so there are "
+        f"{counted(len(task.test), thing)} to test and {len(task.validation):,} to choose by.",
+        "warning",
+    )

@@ -18,6 +18,7 @@ from torch import Tensor
 from tl_course import __version__, environment, figures, metrics, models
 from tl_course.data.image_files import read_image
 from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
+from tl_course.recipes.examination import HEAD, class_rows
 from tl_course.recipes.prepared import counted
 from tl_course.recipes.results import Finished
 
@@ -297,17 +298,15 @@ def _curves(finished: Finished) -> str:
 
 
 def _data(finished: Finished) -> str:
-    prepared, task = finished.prepared, finished.prepared.task
-    counts = [
-        getattr(task, part).labels.bincount(minlength=task.num_classes).tolist()
-        for part in ("train", "validation", "test")
-    ]
-    rows = [[name, *(f"{count[number]:,}" for count in counts)] for number, name in enumerate(task.class_names)]
-    rows.append(["all", *(f"{sum(count):,}" for count in counts)])
+    prepared = finished.prepared
+    counts = class_rows(prepared)
+    counts.append(("all", *(sum(column) for column in list(zip(*counts, strict=True))[1:])))
+    rows = [[name, *(f"{count:,}" for count in each)] for name, *each in counts]
+    found = [[topic, sentence] for topic, sentence, _ in prepared.findings.by_weight()]
     parts = [
         "<h2>Data</h2>",
-        _table("Examples used.", ["Class", "Training", "Validation", "Test"], rows),
-        _items(prepared.facts),
+        _table("Examples found, and those that each part uses.", HEAD, rows),
+        _table("What was found, as it was told before training.", ["About", "Found"], found) if found else "",
         _seen(finished),
     ]
     for heading, lines in prepared.lists.items():

@@ -106,7 +106,7 @@ class Finished:
         what there is to know of single examples.
         """
         task, outcome, score = self.prepared.task, self.outcome, self.accuracy
-        found = self.prepared.leakage + self.collapse + outcome.notes
+        found = [*self.prepared.findings.leakage, *self.collapse, *outcome.notes]
         if outcome.interrupted:
             found.append("Training was interrupted; this is the best model until then.")
         name, share = self.majority
@@ -125,4 +125,4 @@ class Finished:
                 "The classes are uneven: training weighted them, and macro F1, in which every class counts the same, "
                 "decided; accuracy alone says little."
             )
-        return found + self.prepared.warnings
+        return [*found, *self.prepared.findings.warnings]

@@ -84,11 +84,15 @@ class NearCopies:
         Where the data came divided: those that stood in another part than the one nearest to the test.
     apart : tuple of str
         Classes that would be missing on a side if their series stayed together, and so are divided without regard.
+    tied : list of int
+        Where the data did not come divided: positions of the largest set that stays together: one group or series, or
+        several that have examples in common.
     """
 
     series: list[list[int]] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)
     apart: tuple[str, ...] = ()
+    tied: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,10 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
         whole = [[each for each in one if int(examples.labels[each]) not in missing] for one in series]
         again = _divided(examples, kept, whole, seed, title)
         if apart := sorted(set(missing) - set(_missing(examples, again))):
-            found, near = again, replace(near, apart=tuple(examples.class_names[number] for number in apart))
+            found, series = again, whole
+            near = replace(near, apart=tuple(examples.class_names[number] for number in apart))
+    if set(examples.parts) == {"train"}:
+        near = replace(near, tied=_largest(examples.groups, series, kept.tolist()))
     if examples.groups is not None:
         came = set(examples.parts) - {"train"}  # a test that came as it is may lack a class
         labels = {part: examples.labels[found[part]] for part in SPLITS if part not in came}
@@ -246,6 +253,15 @@ def _joined(groups: Sequence[Hashable] | None, series: list[list[int]]) -> dict[
             low, high = sorted((find(one), find(other)))
             leader[high] = low
     return {position: find(position) for position in sorted(leader)}
+
+
+def _largest(groups: Sequence[Hashable] | None, series: list[list[int]], kept: list[int]) -> list[int]:
+    """Return the kept positions of the largest set that stays together."""
+    together, members = _joined(groups, series), defaultdict(list)
+    for position in kept:
+        if position in together:
+            members[together[position]].append(position)
+    return max(members.values(), key=len, default=[])
 
 
 def _hold_out_whole(

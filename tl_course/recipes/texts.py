@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 
 import torch
 from torch import Tensor
@@ -17,8 +18,9 @@ from tl_course.data.own_texts import near_text_keys
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_format, table_rows, utf8_despite
 from tl_course.data.task import SPLITS, Split, Task, check_classes
+from tl_course.recipes.findings import Findings
 from tl_course.recipes.languages import language_warnings
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_tied, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
 # More different labels than this, and than a quarter of the rows, are no classes.
@@ -43,8 +45,8 @@ class Table:
     lines : list of int
         The line of its file on which each text ends.
     examples : Examples
-    facts, warnings : list of str
-        As in :class:`~tl_course.recipes.prepared.Prepared`.
+    findings : Findings
+        What there is to say of the tables.
     problems : Skips
     files : dict of str to Path
         For each part that came as a table of its own, and for "train", the file.
@@ -56,8 +58,7 @@ class Table:
     texts: list[str]
     lines: list[int]
     examples: Examples
-    facts: list[str]
-    warnings: list[str]
+    findings: Findings
     problems: Skips
     files: dict[str, Path]
     others: list[tuple[tuple[str, str], ...]]
@@ -123,26 +124,30 @@ def look_over(
         raise ValueError(f"--text {text} and --label {label} (and --group) must be different columns.")
     files = {part: given for part, given in (("train", file), ("validation", validation), ("test", test)) if given}
     _check_different(files)
-    problems, facts, found, left_out = Skips(on_error), [], [], ""
+    problems, findings, found, left_out = Skips(on_error), Findings(), [], ""
     for part in files:
         rows, told, empty = _read(part, files, columns, encoding, problems)
         found += rows
-        facts += [*told, *empty]
+        for topic, sentences in (("Table", told), ("Left out", empty)):
+            for sentence in sentences:
+                findings.tell(topic, sentence)
         if part == "train":
             left_out = "".join(f" ({sentence.rstrip('.')})" for sentence in empty)
-    warnings = []
     if broken := problems.notes:
-        warnings.append(f"{counted(len(broken), 'row')} left out as broken. The first: {broken[0]}")
+        said = f"{counted(len(broken), 'row')} left out as broken. The first: {broken[0]}"
+        findings.tell("Left out", said, "warning")
     class_names, labels, found, told = _classes(found, label, files, problems, left_out)
+    for sentence in told:
+        findings.tell("Labels", sentence, "warning")
     texts = [each.row.values[text].strip() for each in found]
-    groups = _groups(found, group, facts) if group else None
+    groups = _groups(found, group, findings) if group else None
     names = [f"line {each.place}" for each in found]
     parts = [each.part for each in found]
     near = near_text_keys(texts)
     examples = Examples(labels, class_names, texts, parts, groups, near=near, names=names)
     lines = [each.row.line for each in found]
     others = [tuple(zip(each.others, each.row.others, strict=True)) for each in found]
-    return Table(file, texts, lines, examples, facts, warnings + told, problems, files, others)
+    return Table(file, texts, lines, examples, findings, problems, files, others)
 
 
 def _check_different(files: dict[str, Path]) -> None:
@@ -232,15 +237,16 @@ def lines_told(lines: Sequence[int | str], most: int = 5) -> str:
     return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:most]))}{more}"
 
 
-def _groups(found: list[_Found], group: str, facts: list[str]) -> list[Hashable]:
+def _groups(found: list[_Found], group: str, findings: Findings) -> list[Hashable]:
     """Return the group of each row, spelt in any case; a blank cell is a group of its own, the place of its row."""
     blank = [each.place for each in found if is_blank(each.row.values[group])]
     groups = [
         (each.place,) if is_blank(each.row.values[group]) else look(each.row.values[group]).casefold() for each in found
     ]
-    facts.append(
+    findings.tell(
+        "Groups",
         f"Texts with the same {group!r} stand on one side: {counted(len(set(groups)) - len(blank), 'group')}"
-        + (f", and {counted(len(blank), 'text')} without one, each by itself ({lines_told(blank)})." if blank else ".")
+        + (f", and {counted(len(blank), 'text')} without one, each by itself ({lines_told(blank)})." if blank else "."),
     )
     return groups
 
@@ -344,20 +350,19 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         **parts,
         source=f"the reader's own texts, {title.removeprefix('the ')}",
     )
-    prepared = Prepared(task, names, facts=list(table.facts), warnings=list(table.warnings))
+    found = tuple(table.examples.labels.bincount(minlength=task.num_classes).tolist())
+    prepared = Prepared(task, names, table.findings.copy(), found)
     tell_unused(prepared, split)
     _warn_of_shared_groups(prepared, table, split)
-    _warn_of_one_group(prepared, table)
-    if cut := share_above(token_counts(spread(table.texts), preprocess), preprocess.max_length):
-        about = f" (estimated from {LOOKED_AT:,})" if len(table.texts) > LOOKED_AT else ""
-        shortened = counted(round(cut * len(table.texts)), "text")
-        prepared.facts.append(f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}.")
+    tell_tied(prepared, split, "text", table.examples.groups)
+    _tell_lengths(prepared, table, preprocess)
     alike = "but for case, punctuation, spaces or the form of letters"
     places = list(map(_unbroken, table.examples.names))
     tell_near_copies(prepared, split, table.examples.labels.tolist(), "text", alike, places)
     _warn_of_copies(prepared, table, split)
     sentences, strange = language_warnings(table.texts, preprocess, spread(table.texts))
-    prepared.warnings.extend(sentences)
+    for sentence in sentences:
+        prepared.findings.tell("Language", sentence, "warning")
     if strange:
         prepared.lists["In another script"] = [table.told(strange)]
     return prepared
@@ -387,41 +392,48 @@ def _warn_of_shared_groups(prepared: Prepared, table: Table, split: SplitPositio
     """Say what left training because its author or document stands in the table for the test, too."""
     if split.shared:
         groups = list(dict.fromkeys(table.examples.groups[position] for position in split.shared))
-        prepared.leakage.append(
+        prepared.findings.tell(
+            "Groups",
             f"{counted(len(groups), 'group')} stand in more than one table, {groups[0]!r} for example: "
             f"{counted(len(split.shared), 'text')} of theirs left out of training or validation, so that the test "
-            "knows none of them."
+            "knows none of them.",
+            "leakage",
         )
         prepared.lists["Left out for a group of the test"] = [table.told(split.shared)]
 
 
-def _warn_of_one_group(prepared: Prepared, table: Table) -> None:
-    """Say so where one author or document outweighs all others, and the parts cannot have their usual sizes."""
-    [(name, most)] = Counter(table.examples.groups or table.examples.names).most_common(1)
-    if most > len(table.texts) / 2 and len(table.files) == 1:
-        task = prepared.task
-        prepared.warnings.append(
-            f"One group, {name!r}, holds {most:,} of {counted(len(table.texts), 'text')} and stands on one side, so "
-            f"there are {counted(len(task.test), 'text')} to test and {len(task.validation):,} to choose by."
-        )
+def _tell_lengths(prepared: Prepared, table: Table, preprocess: TextPreprocess) -> None:
+    counts = token_counts(spread(table.texts), preprocess)
+    of = f" (of {len(counts):,} looked at)" if len(counts) < len(table.texts) else ""
+    if min(counts) < max(counts):
+        said = f"Texts have {min(counts):,} to {max(counts):,} tokens, half of them {median_low(counts):,} at most{of}."
+        prepared.findings.tell("Lengths", said)
+    if cut := share_above(counts, preprocess.max_length):
+        about = f" (estimated from {len(counts):,})" if of else ""
+        shortened = counted(round(cut * len(table.texts)), "text")
+        said = f"Texts are cut at {preprocess.max_length} tokens, which shortens {shortened}{about}."
+        prepared.findings.tell("Lengths", said)
 
 
 def _warn_of_copies(prepared: Prepared, table: Table, split: SplitPositions) -> None:
     settled = split.settled
     if settled.copies:
-        prepared.facts.append(
+        prepared.findings.tell(
+            "Copies",
             f"{counted(settled.copies, 'text')} left out as a copy of another with the same label, so that no text is "
             "both learned from and tested on"
             + (
                 "; where copies stood in two tables, the one on the side of the test was kept."
                 if settled.across
                 else "."
-            )
+            ),
         )
     if settled.disputed:
-        prepared.warnings.append(
+        prepared.findings.tell(
+            "Copies",
             f"{counted(len(settled.disputed), 'text')} stood in the table with different labels; used once, with the "
-            "label that most copies have, and not at all where none leads."
+            "label that most copies have, and not at all where none leads.",
+            "warning",
         )
         prepared.lists["The same text with several labels"] = list(map(table.told, settled.disputed))
     if table.problems.notes:
