@@ -30,6 +30,8 @@ OTHER_TEXTS = {
     rb"version https://git-lfs": ("a Git LFS pointer that stands for the table", "fetch the table with git lfs pull"),
     rb"[\[{]\s*[\[{\"]": ("JSON", "save it as CSV, for example with pandas: read_json(...).to_csv(...)"),
 }
+# What stands in a cell that holds no value: pandas writes the first, spreadsheets the others.
+BLANKS = {"nan", "#n/a", "#name?", "#ref!", "#value!", "#div/0!", "#null!", "#num!"}
 UTF_8 = {"utf-8", "utf-8-sig"}
 # UTF-32 first: its mark begins like that of UTF-16.
 MARKS = {
@@ -46,8 +48,8 @@ class RowFault(NamedTuple):
     Attributes
     ----------
     kind : str
-        ``"empty"`` (a value is missing), ``"encoding"`` (its bytes do not fit the encoding) or ``"cells"`` (it has more
-        cells than the header, or ends before a column that is needed).
+        ``"empty"`` (a value is missing), ``"encoding"`` (its bytes do not fit the encoding), ``"cells"`` (it has more
+        cells than the header, or ends before a column that is needed) or ``"header"`` (it is the header once more).
     sentence : str
         The same in words, without a subject.
     """
@@ -306,6 +308,8 @@ def _row(
             f"has no value in column {missing!r}: it has {count} (a text with a line break must stand in quotation "
             "marks)",
         )
+    if width > 1 and tuple(map(plain, cells)) == table.header:
+        fault = RowFault("header", "repeats the header, as where one table was put below another")
     rest = tuple(cells[place] if place < len(cells) else "" for place in others)
     return Row(line, values, rest, fault)
 
@@ -345,11 +349,11 @@ def wrong_with(values: dict[str, str | None]) -> RowFault | None:
 
 
 def is_blank(value: str | None) -> bool:
-    """Say whether a cell holds nothing: spaces and invisible letters only, or the "nan" that pandas writes.
+    """Say whether a cell holds nothing: spaces and invisible letters only, pandas's "nan", or a spreadsheet's error.
 
-    >>> is_blank(" \\u200b"), is_blank("NaN"), is_blank("0")
-    (True, True, False)
+    >>> is_blank(" \\u200b"), is_blank("NaN"), is_blank("#NAME?"), is_blank("0")
+    (True, True, True, False)
     """
-    if value is None or value.strip().lower() == "nan":
+    if value is None or value.strip().lower() in BLANKS:
         return True
     return all(letter.isspace() or unicodedata.category(letter) == "Cf" for letter in value)

@@ -32,7 +32,7 @@ from tl_course.data.image_files import Header, Rescaled, Unreadable, image_heade
 from tl_course.data.own_images import LIMIT
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.near_copies import near_pictures
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_tied, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_absent, tell_near_copies, tell_tied, tell_unused
 from tl_course.recipes.splitting import Examples, NearCopies, SplitPositions, split_examples
 
 # As many files are opened to learn how large the images are.
@@ -334,6 +334,7 @@ def _prepared(
     alike = "saved again, resized, lighter or darker"
     tell_near_copies(prepared, split, folder.examples.labels.tolist(), "image", alike, names)
     tell_tied(prepared, split, "image")
+    tell_absent(prepared)
     if "test" not in folder.examples.parts:
         prepared.findings.tell(
             "Relatives",

@@ -145,3 +145,12 @@ def tell_tied(prepared: Prepared, split: SplitPositions, thing: str, groups: Seq
         f"{counted(len(task.test), thing)} to test and {len(task.validation):,} to choose by.",
         "warning",
     )
+
+
+def tell_absent(prepared: Prepared) -> None:
+    """Say which classes have no test example, where the data came divided so."""
+    task = prepared.task
+    absent = [name for number, name in enumerate(task.class_names) if not (task.test.labels == number).any()]
+    if absent:
+        said = f"No test example of {', '.join(absent)}: nothing is known about how well that is recognised."
+        prepared.findings.tell("Parts", said, "warning")

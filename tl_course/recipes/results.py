@@ -105,7 +105,7 @@ class Finished:
         That is: what may stand on both sides of the split; training that failed; a score that says little; and then
         what there is to know of single examples.
         """
-        task, outcome, score = self.prepared.task, self.outcome, self.accuracy
+        outcome, score = self.outcome, self.accuracy
         found = [*self.prepared.findings.leakage, *self.collapse, *outcome.notes]
         if outcome.interrupted:
             found.append("Training was interrupted; this is the best model until then.")
@@ -117,9 +117,6 @@ class Finished:
                 f"Only {counted(score.n, 'test example')}: the true accuracy may lie anywhere from {score.low:.0%} to "
                 f"{score.high:.0%}."
             )
-        absent = [name for number, name in enumerate(task.class_names) if not (task.test.labels == number).any()]
-        if absent:
-            found.append(f"No test example of {', '.join(absent)}: nothing is known about how well that is recognised.")
         if outcome.uneven:
             found.append(
                 "The classes are uneven: training weighted them, and macro F1, in which every class counts the same, "

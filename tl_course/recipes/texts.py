@@ -20,7 +20,7 @@ from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.findings import Findings
 from tl_course.recipes.languages import language_warnings
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_near_copies, tell_tied, tell_unused
+from tl_course.recipes.prepared import Prepared, Skips, counted, tell_absent, tell_near_copies, tell_tied, tell_unused
 from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
 
 # More different labels than this, and than a quarter of the rows, are no classes.
@@ -31,6 +31,8 @@ FEWEST = 3
 LENGTHS, MAY_BE_CUT = (32, 64, 128, 256), 0.05
 # So many texts are looked at for their lengths and their letters.
 LOOKED_AT = 2_000
+# Of each so many letters, thousands of tokens.
+LETTERS_LOOKED_AT = 50_000
 
 
 @dataclass(frozen=True)
@@ -355,12 +357,15 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
     tell_unused(prepared, split)
     _warn_of_shared_groups(prepared, table, split)
     tell_tied(prepared, split, "text", table.examples.groups)
+    tell_absent(prepared)
     _tell_lengths(prepared, table, preprocess)
     alike = "but for case, punctuation, spaces or the form of letters"
     places = list(map(_unbroken, table.examples.names))
     tell_near_copies(prepared, split, table.examples.labels.tolist(), "text", alike, places)
     _warn_of_copies(prepared, table, split)
-    sentences, strange = language_warnings(table.texts, preprocess, spread(table.texts))
+    sentences, strange = language_warnings(
+        table.texts, preprocess, [text[:LETTERS_LOOKED_AT] for text in spread(table.texts)]
+    )
     for sentence in sentences:
         prepared.findings.tell("Language", sentence, "warning")
     if strange:
@@ -373,10 +378,14 @@ def _unbroken(place: str) -> str:
 
 
 def token_counts(texts: list[str], preprocess: TextPreprocess) -> list[int]:
-    """Count the tokens of texts, uncut."""
+    """Count the tokens of texts, uncut; of a very long one, from its first letters, since that takes seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tokenizer warns of texts that are longer than the network can read
-        return [len(ids) for ids in preprocess.tokenizer(texts, verbose=False)["input_ids"]]
+        counted_of = [text[:LETTERS_LOOKED_AT] for text in texts]
+        ids = preprocess.tokenizer(counted_of, verbose=False)["input_ids"]
+        return [
+            round(len(found) * max(len(text) / LETTERS_LOOKED_AT, 1)) for found, text in zip(ids, texts, strict=True)
+        ]
 
 
 def share_above(counts: list[int], length: int) -> float:
