@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import os
+import re
 import shlex
 
 import numpy
@@ -417,6 +418,80 @@ def test_within_the_folder_itself_the_results_go_beside_it(tl, folder, tmp_path,
     assert (tmp_path / "noise-finetuned" / "report.html").is_file()
 
 
+# --- how it is trained -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("given", [False, True])
+def test_rate_and_batch_reach_the_training_and_the_report(tl, folder, tmp_path, monkeypatch, given):
+    seen, whole = [], training.fit
+    monkeypatch.setattr(
+        training, "fit", lambda model, task, **options: seen.append(options) or whole(model, task, **options)
+    )
+    options = ("--lr", "3e-5", "--batch-size", "5") if given else ()
+    assert tl("finetune", folder, *SMALL, *options)[0] == 0
+    asked = {name: seen[-1][name] for name in ("lr", "head_lr", "batch_size")}
+    usual = {"lr": recipe.BACKBONE_RATE["image"], "head_lr": recipe.HEAD_RATE["image"], "batch_size": 16}
+    assert asked == pytest.approx({"lr": 3e-5, "head_lr": 1e-4, "batch_size": 5} if given else usual)
+    text = Page((tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")).text
+    said = (
+        "in batches of {batch_size}; the highest learning rate was {lr:g} for the backbone and {head_lr:g} for the head"
+    )
+    assert text.count(said.format(**asked)) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("choice", "dark", "weighted"),
+    [("auto", 40, True), ("balanced", 8, True), ("none", 40, False), ("none", 8, False), ("auto", 8, False)],
+)
+def test_class_weights_by_choice(tl, tmp_path, choice, dark, weighted):
+    for number in range(dark):
+        photograph(tmp_path / "some" / "dark" / f"{number}.png", 0, number)
+    for number in range(6):
+        photograph(tmp_path / "some" / "bright" / f"{number}.png", 180, 100 + number)
+    options = () if choice == "auto" else ("--class-weights", choice)
+    code, out, _ = tl("finetune", "some", *SMALL[:-1], "0", *options)
+    assert code == 0
+    page = Page((tmp_path / "some-finetuned" / "report.html").read_text(encoding="utf-8")).text
+    said = "Class weights: none; every example weighs the same, and accuracy decides."
+    if weighted:
+        said = (
+            r"Class weights: an example of 'bright' weighs [\d.]+ times as much as one of 'dark', and macro F1 decides."
+        )
+    assert len(re.findall(said, page)) == 1
+    assert len(re.findall(said, out)) == (weighted or choice != "auto")
+    assert ("Test macro F1: " in out) == weighted
+    assert ("macro F1 chose" in page) == weighted
+    assert ("The classes are uneven: training weighted them" in out) == (weighted and dark == 40)
+    assert ("The classes are uneven and were not weighted, as you chose" in out) == (not weighted and dark == 40)
+
+
+def test_the_help_names_the_usual_rates_and_its_parts(tl, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    out = tl("finetune", "--help")[1]
+    rates = (f"{recipe.BACKBONE_RATE[kind]:.0e}".replace("e-0", "e-") for kind in ("image", "text"))
+    assert "{} for images, {} for texts".format(*rates) in out
+    for part in ("Your data", "The network", "How it is trained", "What is written"):
+        assert part in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--class-weights", "some"), "--class-weights some is unknown; give auto, balanced, none."),
+        (("--lr", "0"), "--lr 0 is no learning rate; give a number above 0, such as 1e-4."),
+        (("--lr", "-1"), "--lr -1 is no learning rate"),
+        (("--lr", "nan"), "--lr=nan is not possible"),
+        (("--batch-size", "0"), "--batch-size 0 is not a number of examples; give at least 1."),
+    ],
+)
+def test_impossible_numbers_are_refused_before_anything_is_read(tl, folder, options, message):
+    code, _, err = tl("finetune", folder, *SMALL, *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err
+
+
 # --- Ctrl-C ------------------------------------------------------------------------------------------------------
 
 
@@ -445,7 +520,8 @@ def test_ctrl_c_keeps_what_was_trained(tl, folder, tmp_path, monkeypatch, kind):
     code, out, err = tl("finetune", folder, *SMALL)
     assert code == 130
     assert "Training was interrupted; this is the best model until then." in out
-    assert err.endswith("Stopped; the best model until then is kept in noise-finetuned, with a report that says so.\n")
+    kept = "Stopped; the best model until then is kept in noise-finetuned, with a report that says so."
+    assert err.endswith(f"{kept} The same command goes on from there.\n")
     assert ("Fine-tuning:" in out) == (kind == "image")
     assert "Training was interrupted" in (tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")
     assert tl("predict", tmp_path / "noise-finetuned", folder / "dark" / "00.png")[0] == 0

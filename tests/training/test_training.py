@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tl_course import data, environment, losses, metrics, models, training
 from tl_course.models.heads import seeded
 from tl_course.training import fit
+from tl_course.training.history import History
 
 QUIET = {"progress": False}
 
@@ -363,6 +364,32 @@ def test_macro_f1_decides_where_it_is_monitored(seed):
     assert "validation_macro_f1" not in fit(tasks.mlp(seed), task, steps=3, patience=2, **settings).metrics
 
 
+# --- a limit in seconds -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", seeds(3))
+def test_when_the_time_is_over_the_run_ends_whole(seed, monkeypatch, tmp_path):
+    """A clock on which a step takes a second: after seven and a half the eighth is the last, seen and evaluated."""
+    monkeypatch.setattr(History, "elapsed", property(lambda history: float(history.run.steps)))
+    task, settings = tasks.points(seed, noise=3.0), {"batch_size": 8, "lr": 0.1, "evaluate_every": 3, **QUIET}
+    ours, theirs, best = tasks.mlp(seed), tasks.mlp(seed), tasks.mlp(seed)
+    run = fit(ours, task, steps=12, seconds=7.5, schedule="constant", **settings)
+    fit(theirs, task, steps=8, schedule="constant", **settings)
+    assert_same(ours, theirs)
+    assert run.steps == run.history[-1]["step"] == 8
+    assert run.history[-1]["validation_accuracy"] == float(run.evaluate("validation"))
+    run = fit(best, task, steps=12, seconds=7.5, patience=9, **settings)
+    accuracies = {entry["step"]: entry["validation_accuracy"] for entry in run.history}
+    seen = {step: accuracy for step, accuracy in accuracies.items() if accuracy is not None}
+    assert run.best_step == max(seen, key=seen.__getitem__)
+    assert max(seen) == 8
+    whole, resumed = tasks.mlp(seed), tasks.mlp(seed)
+    fit(whole, task, steps=12, **settings)
+    fit(resumed, task, steps=12, seconds=7.5, checkpoint=tmp_path / "run.pt", **settings)
+    fit(resumed, task, steps=12, seconds=99.0, checkpoint=tmp_path / "run.pt", **settings)
+    assert_same(whole, resumed)
+
+
 # --- what breaks ------------------------------------------------------------------------------------------------------
 
 
@@ -478,6 +505,8 @@ def frozen(model: nn.Module) -> nn.Module:
         ({"unfreeze": {400: ["0"]}}, "unfreeze names step 400"),
         ({"unfreeze": {1: ["layer9"]}}, "has no part 'layer9'"),
         ({"patience": 0}, "patience=0"),
+        ({"seconds": 0}, "seconds=0.0 leaves no time"),
+        ({"seconds": math.nan}, "seconds=nan is not possible"),
         (
             {"patience": 2, "monitor": "loss"},
             "monitor='loss' is no score that fit knows",

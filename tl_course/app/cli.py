@@ -266,53 +266,149 @@ def reset(
     print(course.reset(_workspace(workspace), lesson, folder="exercises" if exercise else "notebooks"))
 
 
+# How `tl-course finetune --help` is divided.
+DATA, NETWORK, TRAINING, RESULTS = "Your data", "The network", "How it is trained", "What is written"
+
+
 @app.command()
 def finetune(
     data: Annotated[
         Path, typer.Argument(help="A folder with a subfolder of images for each class, or a CSV of texts.")
     ],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for model and report.", show_default="NAME-finetuned")
+    text: Annotated[str | None, typer.Option(help="CSV: the column with the texts.", rich_help_panel=DATA)] = None,
+    label: Annotated[str | None, typer.Option(help="CSV: the column with the classes.", rich_help_panel=DATA)] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(help="CSV: the column with author, document …, kept together.", rich_help_panel=DATA),
     ] = None,
-    text: Annotated[str | None, typer.Option(help="CSV: the column with the texts.")] = None,
-    label: Annotated[str | None, typer.Option(help="CSV: the column with the classes.")] = None,
-    group: Annotated[str | None, typer.Option(help="CSV: the column with author, document …, kept together.")] = None,
-    test: Annotated[Path | None, typer.Option(help="CSV: another one, with the same columns, for the test.")] = None,
-    validation: Annotated[Path | None, typer.Option(help="CSV: another one to choose the network by.")] = None,
-    encoding: Annotated[str, typer.Option(help="CSV: its encoding, if not UTF-8: cp1252 …")] = "utf-8-sig",
-    model: Annotated[str, typer.Option(help="A network by name; `auto` looks at the data.")] = "auto",
-    weights: Annotated[str | None, typer.Option(help="What it was trained on before; `none` for random.")] = None,
-    size: Annotated[int | None, typer.Option(min=3, help="Pixels of a side, or tokens of a text.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps of fine-tuning; 0 for the linear probe alone.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="The same in passes over the training examples.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the choice of validation, order and augmentation.")] = 0,
-    on_error: Annotated[str, typer.Option(help="With broken images and rows, tiny classes: raise or skip.")] = "raise",
-    flip: Annotated[bool, typer.Option(help="Mirror training images (not for letters, arrows …).")] = True,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="CSV: another one, with the same columns, for the test.", rich_help_panel=DATA),
+    ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="CSV: another one to choose the network by.", rich_help_panel=DATA)
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="CSV: its encoding, if not UTF-8: cp1252 …", rich_help_panel=DATA)
+    ] = "utf-8-sig",
+    on_error: Annotated[
+        str,
+        typer.Option(help="With broken images and rows, tiny classes: raise or skip.", rich_help_panel=DATA),
+    ] = "raise",
     fit: Annotated[
-        str, typer.Option(help="Images that are no squares: crop the middle, pad with bars, or squish into one.")
+        str,
+        typer.Option(
+            help="Images that are no squares: crop the middle, pad with bars, or squish into one.", rich_help_panel=DATA
+        ),
     ] = "crop",
-    force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
+    flip: Annotated[
+        bool, typer.Option(help="Mirror training images (not for letters, arrows …).", rich_help_panel=DATA)
+    ] = True,
     only_look: Annotated[
-        bool, typer.Option("--only-look", help="Show what was found in the data, and stop: train and write nothing.")
+        bool,
+        typer.Option(
+            "--only-look",
+            help="Show what was found in the data, and stop: train and write nothing.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="A network by name; `auto` looks at the data.", rich_help_panel=NETWORK)
+    ] = "auto",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="What it was trained on before; `none` for random.", rich_help_panel=NETWORK),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=3, help="Pixels of a side, or tokens of a text.", rich_help_panel=NETWORK)
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="What all may take, reading and report included; as many examples and steps as fit are used. With "
+            "--steps or --epochs, the shorter holds.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Steps of fine-tuning at most; 0 for the linear probe alone.", rich_help_panel=TRAINING),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="The same in passes over the training examples.", rich_help_panel=TRAINING),
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            help="Highest learning rate of the backbone; the head's follows.",
+            metavar="RATE",
+            show_default="3e-4 for images, 1e-4 for texts",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Examples in a step of fine-tuning.",
+            show_default="32; 16 where there are few",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    class_weights: Annotated[
+        str,
+        typer.Option(
+            help="Rare classes weigh more, and macro F1 decides: balanced, none, or auto (where classes are uneven).",
+            rich_help_panel=TRAINING,
+        ),
+    ] = "auto",
+    seed: Annotated[
+        int,
+        typer.Option(help="Of the choice of validation, order and augmentation.", rich_help_panel=TRAINING),
+    ] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            help="Fine-tune so often, with a seed each; the report shows how far their test accuracies lie apart.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for model and report.", show_default="NAME-finetuned", rich_help_panel=RESULTS),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Write over results that are there.", rich_help_panel=RESULTS),
     ] = False,
 ) -> None:
-    """Train a classifier on your own images or texts; leaves a model and a report with all you should know of it."""
+    """Train a classifier on your own images or texts; leaves a model and a report with all you should know of it.
+
+    After Ctrl-C, or a kill, the same command goes on where it stopped.
+    """
     from tl_course import recipes
 
     settings = recipes.Settings(
         out=out, force=force, model=model, weights=weights, size=size, steps=steps, epochs=epochs, seed=seed,
         on_error=on_error, flip=flip, fit=fit, text=text, label=label, group=group, encoding=encoding,
-        test=test, validation=validation,
+        test=test, validation=validation, minutes=minutes, lr=lr, batch_size=batch_size,
+        class_weights=class_weights, seeds=seeds,
     )  # fmt: skip
     if only_look:
         with _on_ctrl_c("nothing was written."):
             recipes.examine(data, settings, say=lambda line: print(line, flush=True))
         return
     command = shlex.join(["tl-course", *sys.argv[1:]])
-    with _on_ctrl_c("there was no model yet, and nothing is kept. The same command begins again."):
+    try:
         finished = recipes.finetune(data, settings, command=command, say=lambda line: print(line, flush=True))
+    except KeyboardInterrupt as stop:
+        nothing = "there was no model yet, and nothing is kept. The same command begins again."
+        raise Stopped(f"Stopped; {getattr(stop, 'kept', nothing)}") from None
     if finished.outcome.interrupted:
-        raise Stopped(f"Stopped; the best model until then is kept in {finished.out}, with a report that says so.")
+        raise Stopped(
+            f"Stopped; {finished.outcome.until_then} is kept in {finished.out}, with a report that says so. The same "
+            "command goes on from there."
+        )
 
 
 @app.command()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,8 +33,17 @@ from tl_course.data.image_files import Header, Rescaled, Unreadable, image_heade
 from tl_course.data.own_images import LIMIT
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.near_copies import near_pictures
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_absent, tell_near_copies, tell_tied, tell_unused
-from tl_course.recipes.splitting import Examples, NearCopies, SplitPositions, split_examples
+from tl_course.recipes.prepared import (
+    USUALLY,
+    Prepared,
+    Skips,
+    counted,
+    tell_absent,
+    tell_near_copies,
+    tell_tied,
+    tell_unused,
+)
+from tl_course.recipes.splitting import MOST, Examples, NearCopies, SplitPositions, split_examples
 
 # As many files are opened to learn how large the images are.
 LOOKED_AT = 200
@@ -151,11 +161,34 @@ def _keys(files: list[Path]) -> list[tuple]:
     ]
 
 
+def sample(folder: ImageFolder, count: int, reader: Callable) -> tuple[Task, float]:
+    """Return some of a folder's images, from all over it, as a task, and the seconds that each took to be read.
+
+    Raises
+    ------
+    ValueError
+        When none of them can be read.
+    """
+    positions = torch.arange(0, len(folder.files), max(1, len(folder.files) // count))[:count]
+    began = time.perf_counter()
+    blocks = _in_blocks([folder.files[position] for position in positions.tolist()], reader)
+    found = [image for _, images in blocks for image in images]
+    each = (time.perf_counter() - began) / len(found)
+    good = [number for number, image in enumerate(found) if not isinstance(image, Unreadable)]
+    if not good:
+        raise ValueError(f"{found[0]}, nor are {len(found) - 1:,} others; give a folder of images that can be read.")
+    some = Split(torch.stack([found[number] for number in good]), folder.examples.labels[positions[good]])
+    names = folder.examples.class_names
+    return Task("image_folder", folder.root.name, "image", names, some, some, some, "a sample", ("flip", "crop")), each
+
+
 def read(
     folder: ImageFolder,
     *,
     size: int,
     most_training: int,
+    most_held: Mapping[str, int] = MOST,
+    why: str = USUALLY,
     seed: int = 0,
     flip: bool = True,
     fit: str = "crop",
@@ -163,7 +196,8 @@ def read(
 ) -> Prepared:
     """Divide a folder's images and decode those that are used, squares of ``size`` pixels.
 
-    ``fit`` and ``fill`` say how they become squares, as in :class:`~tl_course.data.ImagePreprocess`.
+    ``fit`` and ``fill`` say how they become squares, as in :class:`~tl_course.data.ImagePreprocess`; ``why`` says why
+    not all are used, where that is so.
 
     Raises
     ------
@@ -172,7 +206,8 @@ def read(
         kind is left out.
     """
     title = f"the folder {folder.root.name}"
-    split = split_examples(folder.examples, most_training=most_training, seed=seed, title=title)
+    most = {"most_training": most_training, "most_held": most_held}
+    split = split_examples(folder.examples, **most, seed=seed, title=title)
     wanted = sum(len(positions) for positions in split.positions.values())
     if wanted * 3 * size * size > LIMIT:
         raise ValueError(
@@ -185,7 +220,7 @@ def read(
         reader = partial(read_image, size=size, fit=fit, fill=fill, rescaled=rescaled)
         pixels, good = _decoded(files, size, reader, folder.problems, bar)
     used = chosen[good]
-    split = _without_near_copies(folder, split, used, near_pictures(pixels), most_training, seed, title)
+    split = _without_near_copies(folder, split, used, near_pictures(pixels), most, seed, title)
     place = torch.empty(len(folder.files), dtype=torch.int64)
     place[used] = torch.arange(len(used))
     readable = torch.zeros(len(folder.files), dtype=torch.bool)
@@ -206,7 +241,7 @@ def read(
         source=f"the reader's own images, folder {folder.root.name}",
         augment=("flip", "crop") if flip else ("crop",),
     )
-    prepared = _prepared(task, names, folder, split, rescaled)
+    prepared = _prepared(task, names, folder, split, rescaled, why)
     _tell_looks(prepared, folder)
     _tell_fit(prepared, folder, fit)
     return prepared
@@ -217,7 +252,7 @@ def _without_near_copies(
     split: SplitPositions,
     used: Tensor,
     near: list[int],
-    most_training: int,
+    most: Mapping,
     seed: int,
     title: str,
 ) -> SplitPositions:
@@ -229,7 +264,7 @@ def _without_near_copies(
     examples, positions = folder.examples, used.tolist()
     parts = [examples.parts[position] for position in positions]
     given = Examples(examples.labels[used], examples.class_names, range(len(used)), parts, near=near)
-    again = split_examples(given, most_training=most_training, seed=seed, title=f"{title} (near copies kept together)")
+    again = split_examples(given, **most, seed=seed, title=f"{title} (near copies kept together)")
     series = [[positions[number] for number in members] for members in again.near.series]
     left_out, tied = ([positions[number] for number in some] for some in (again.near.left_out, again.near.tied))
     found = NearCopies(series, left_out, again.near.apart, tied)
@@ -324,12 +359,17 @@ def _tell_fit(prepared: Prepared, folder: ImageFolder, fit: str) -> None:
 
 
 def _prepared(
-    task: Task, in_parts: dict[str, list[str]], folder: ImageFolder, split: SplitPositions, rescaled: Rescaled
+    task: Task,
+    in_parts: dict[str, list[str]],
+    folder: ImageFolder,
+    split: SplitPositions,
+    rescaled: Rescaled,
+    why: str,
 ) -> Prepared:
     settled = split.settled
     counts = folder.examples.labels.bincount(minlength=task.num_classes).tolist()
     prepared = Prepared(task, in_parts, found=tuple(counts))
-    tell_unused(prepared, split)
+    tell_unused(prepared, split, why)
     names = [_name(folder, position) for position in range(len(folder.files))]
     alike = "saved again, resized, lighter or darker"
     tell_near_copies(prepared, split, folder.examples.labels.tolist(), "image", alike, names)

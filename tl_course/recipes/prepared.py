@@ -103,14 +103,18 @@ def tell_near_copies(
     prepared.lists["Near copies"] = [" = ".join(names[position] for position in members) for members in near.series]
 
 
-def tell_unused(prepared: Prepared, split: SplitPositions) -> None:
+# Why some of the data are not used, where no budget in minutes was given.
+USUALLY = "to stay within some minutes; with --minutes you decide on the time, and more are used"
+
+
+def tell_unused(prepared: Prepared, split: SplitPositions, why: str = USUALLY) -> None:
     """Note how many examples are not used because more would cost more time than they are worth."""
     for part, count in split.unused.items():
         if count:
             total = count + len(split.positions[part])
             prepared.findings.tell(
                 "Not used",
-                f"Of {counted(total, 'example')} for {part}, {total - count:,} are used, to stay within some minutes.",
+                f"Of {counted(total, 'example')} for {part}, {total - count:,} are used, {why}.",
             )
 
 

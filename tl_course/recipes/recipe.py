@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from tl_course import data, environment, metrics, models, training
+from tl_course import data, environment, models, training
 from tl_course.data.task import SPLITS, Split, Task
+from tl_course.recipes.budget import Budget
+from tl_course.recipes.candidates import Candidate, Outcome, score, told
 from tl_course.recipes.planning import FORWARD_AND_BACK, Plan
+from tl_course.recipes.unfinished import Unfinished
+from tl_course.recipes.weighting import class_weighting, weighted
 from tl_course.training.run import autocast, in_eval
 
-# Classes this uneven (largest to smallest) are weighted, and judged by macro F1.
-UNEVEN = 3.0
 PROBE_STEPS, PROBE_RATE = 300, 1e-2
 # How strongly the probe's weights are held small, as scikit-learn's LogisticRegression(C=0.01) on standardised features
 # holds them: it was best on 4 to 100 labels a class of CIFAR-10, and better by some points than hardly holding them.
@@ -34,79 +35,6 @@ HEAD_RATE = {"image": 1e-3, "text": 5e-4}
 LOOKS, FEWEST_LOOKS, LOOKING_SHARE, PATIENCE_SHARE = 20, 4, 0.25, 0.4
 
 
-@dataclass
-class Candidate:
-    """One way of training: what it says about validation and test, and what it cost.
-
-    Attributes
-    ----------
-    method : str
-        "linear_probe" or "fine_tune".
-    logits : dict of str to Tensor
-        float32 N×C for "validation" and "test".
-    seconds : float
-    trained : int
-        Numbers that were trained.
-    history : list of dict
-    steps : int
-        Those that were done.
-    planned : int or None
-        As many as were planned; None for the probe, which keeps its last weights.
-    best_step : int or None
-        After which step the weights were those that answered; None for the last.
-    """
-
-    method: str
-    logits: dict[str, Tensor]
-    seconds: float
-    trained: int
-    history: list[dict]
-    steps: int
-    planned: int | None = None
-    best_step: int | None = None
-
-    @property
-    def kept_weights(self) -> str:
-        """Where in the training the weights come from, and whether it ended early: one sentence; "" for the probe."""
-        if self.planned is None or not self.steps:
-            return ""
-        best = self.steps if self.best_step is None else self.best_step
-        said = f"The weights after step {best:,} of {self.planned:,} were best on validation"
-        if self.best_step is None:  # it ended before the first look
-            said = f"The weights after step {best:,} of {self.planned:,} are the last"
-        if self.steps < self.planned:
-            said += f"; training ended after step {self.steps:,}"
-        return f"{said}."
-
-
-@dataclass
-class Outcome:
-    """What the recipe gives: the trained model and how it came about.
-
-    Attributes
-    ----------
-    model : nn.Module
-    candidates : list of Candidate
-    kept : Candidate
-        The one that ``model`` is; chosen by validation.
-    uneven : bool
-        Whether classes were weighted and macro F1 decided.
-    interrupted : bool
-    notes : list of str
-        What went wrong.
-    remark : str
-        What else there is to say of how the choice was made.
-    """
-
-    model: nn.Module
-    candidates: list[Candidate]
-    kept: Candidate
-    uneven: bool
-    interrupted: bool = False
-    notes: list[str] = field(default_factory=list)
-    remark: str = ""
-
-
 def learn(
     model: nn.Module,
     task: Task,
@@ -114,7 +42,13 @@ def learn(
     *,
     steps: int | None = None,
     epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    class_weights: str = "auto",
     seed: int = 0,
+    seeds: int = 1,
+    budget: Budget | None = None,
+    keep: Unfinished | None = None,
     say: Callable[[str], None] = print,
 ) -> Outcome:
     """Train a probe, fine-tune, and keep the one that is better on validation (the probe when they tie).
@@ -130,7 +64,19 @@ def learn(
     plan : Plan
     steps, epochs : int, optional
         Length of fine-tuning, by default as the plan's budget allows; 0 steps for the probe alone.
+    lr : float, optional
+        Peak learning rate of the backbone in fine-tuning; the head's keeps its proportion to it.
+    batch_size : int, optional
+    class_weights : {"auto", "balanced", "none"}
+        Whether each class weighs the same in training however rare, and macro F1 decides, where it does the same; else
+        each example weighs the same, and accuracy decides. "auto": where classes are uneven.
     seed : int
+    seeds : int
+        How often to fine-tune, from the same probe, with this seed and the next ones.
+    budget : Budget, optional
+        Minutes, in place of the plan's budget; where steps or epochs are given as well, the shorter holds.
+    keep : Unfinished, optional
+        Where to write what is done, and to go on from.
     say : callable
         Is told each result in a line.
 
@@ -139,64 +85,125 @@ def learn(
     Outcome
         After Ctrl-C, too, as soon as there is a probe.
     """
-    counts = torch.bincount(task.train.labels, minlength=task.num_classes)
-    uneven = bool(counts.max() >= UNEVEN * counts.min())
-    loss = weighted(len(task.train) / (task.num_classes * counts)) if uneven else weighted(torch.ones(task.num_classes))
+    keep = Unfinished(None, {}) if keep is None else keep
+    uneven, weights, weighing = class_weighting(task, class_weights)
+    loss = weighted(weights)
+    if uneven or class_weights != "auto":
+        say(weighing)
     _new_head(model, task.num_classes, seed)
     model.to(environment.current().device)
-    probe, interrupted = _probe(model, task, loss, seed)
-    outcome = Outcome(model, [probe], probe, uneven, interrupted)
-    say(_told(probe, task, uneven))
-    length = _length(task, plan, steps, epochs)
-    if interrupted or not length["steps"]:
+    probe, interrupted = _probe_kept(model, keep) or _probe(model, task, loss, seed, budget)
+    if not interrupted and not keep.get("probe"):
+        keep.put("start", model.state_dict())
+        keep.save(probe=probe, **({"used": budget.used, "speeds": budget.speeds} if budget else {}))
+    outcome = Outcome(model, [probe], probe, uneven, interrupted, facts=[weighing])
+    say(told(probe, task, uneven))
+    if interrupted:
+        return outcome
+    length = keep.get("length") or _length(task, plan, steps, epochs, batch_size, budget, seeds)
+    if not length["steps"]:
+        if steps != 0:
+            outcome.remark = f"No time of the {budget.minutes:g} minutes was left to fine-tune, and the probe was kept."
+            say(outcome.remark)
         return outcome
     if steps is None and epochs is None and score(probe, task, uneven) == 1:
         outcome.remark = "The probe made no mistake on validation, so nothing could be better, and it was kept."
         say(outcome.remark)
         return outcome
-    before = copy.deepcopy(model.state_dict())
-    if task.kind == "text":  # a BERT's first token says little before it is fine-tuned, and a head made for it misleads
-        _new_head(model, task.num_classes, seed)
-    try:
-        monitor = "macro_f1" if uneven else "accuracy"
-        tuned, outcome.interrupted = _fine_tune(model, task, loss, seed, monitor=monitor, **length)
-    except training.NonFiniteError as error:
-        outcome.notes.append(f"Fine-tuning failed, and the probe was kept: {error}")
-        model.load_state_dict(before)
-        return outcome
-    except KeyboardInterrupt:  # while the fine-tuned network was put to the test, say: the probe is there
-        outcome.interrupted = True
-        model.load_state_dict(before)
-        return outcome
-    say(_told(tuned, task, uneven))
-    say(tuned.kept_weights)
-    outcome.candidates.append(tuned)
-    if score(tuned, task, uneven) > score(probe, task, uneven):
-        outcome.kept = tuned
-    else:
-        model.load_state_dict(before)
+    pace = rates(task.kind, lr)
+    outcome.facts.append(
+        f"Fine-tuned by AdamW in batches of {length['batch_size']:,}; the highest learning rate was {pace['lr']:g} for "
+        f"the backbone and {pace['head_lr']:g} for the head, and it rose and fell along a cosine."
+    )
+    if budget:
+        say(_planned(task, budget, seeds, **length))
+    keep.save(length=length)
+    settings = {**pace, **length, "monitor": "macro_f1" if uneven else "accuracy"}
+    _fine_tune_each(outcome, task, loss, range(seed, seed + seeds), settings, budget, keep, say)
     return outcome
+
+
+def _fine_tune_each(
+    outcome: Outcome,
+    task: Task,
+    loss: Callable,
+    numbers: range,
+    settings: dict,
+    budget: Budget | None,
+    keep: Unfinished,
+    say: Callable[[str], None],
+) -> None:
+    """Fine-tune once for each seed, from the same start, and leave the best of all candidates in the model."""
+    model, uneven = outcome.model, outcome.uneven
+    fresh, holding = True, None  # whether the model has the weights of the start, and of which candidate
+    done = [Candidate(**each) for each in keep.get("tuned") or []]
+    with tqdm(total=settings["steps"] * len(numbers), desc="fine-tuning", unit="step", leave=False) as bar:
+        for number, seed in enumerate(numbers):
+            if number < len(done):
+                tuned = done[number]
+                bar.update(tuned.planned)
+            else:
+                if not fresh:
+                    model.load_state_dict(keep.fetch("start"))
+                if task.kind == "text":  # a BERT's first token says little before, and a head made for it misleads
+                    _new_head(model, task.num_classes, seed)
+                fresh, holding = False, None
+                limit = _limit(task, budget, keep, number, len(numbers))
+                begun = bar.n
+                try:
+                    where = {"progress": bar, "checkpoint": keep.checkpoint(seed), "limit": limit, "budget": budget}
+                    tuned, outcome.interrupted = _fine_tune(model, task, loss, seed, **where, **settings)
+                except training.NonFiniteError as error:
+                    what = f" with seed {seed} failed" if len(numbers) > 1 else " failed, and the probe was kept"
+                    outcome.notes.append(f"Fine-tuning{what}: {error}")
+                    continue
+                except KeyboardInterrupt:  # while the fine-tuned network was put to the test, say
+                    outcome.interrupted = outcome.unanswered = True
+                    break
+                bar.update(begun + settings["steps"] - bar.n)
+                tuned = holding = replace(tuned, seed=seed if len(numbers) > 1 else None)
+            say(told(tuned, task, uneven))
+            say(tuned.kept_weights)
+            outcome.candidates.append(tuned)
+            if score(tuned, task, uneven) > score(outcome.kept, task, uneven):
+                outcome.kept = tuned
+                if tuned is holding and not outcome.interrupted:
+                    keep.put("best", model.state_dict())
+            if outcome.interrupted:
+                break
+            if number >= len(done):
+                done.append(tuned)
+                keep.save(tuned=done)
+                keep.forget(seed)
+    kept = outcome.kept
+    if kept.method == "linear_probe":
+        model.load_state_dict(keep.fetch("start"))
+    elif kept is not holding:
+        model.load_state_dict(keep.fetch("best"))
+
+
+def _limit(task: Task, budget: Budget | None, keep: Unfinished, number: int, repeats: int) -> float | None:
+    """Return how many seconds a training may take, in all its parts: what was said when it began."""
+    if budget is None:
+        return None
+    limit = keep.get("limit")
+    if limit is None or limit["number"] != number:
+        limit = {"number": number, "seconds": max(1.0, budget.training(task, repeats - number))}
+        keep.save(limit=limit, used=budget.used)
+    return limit["seconds"]
+
+
+def _probe_kept(model: nn.Module, keep: Unfinished) -> tuple[Candidate, bool] | None:
+    """Return the probe of a fine-tuning that was stopped after it, with its weights in the model."""
+    if not keep.get("probe"):
+        return None
+    model.load_state_dict(keep.fetch("start"))
+    return Candidate(**keep.get("probe")), False
 
 
 def _new_head(model: nn.Module, num_classes: int, seed: int) -> None:
     std = getattr(getattr(model, "config", None), "initializer_range", None)  # BERTs say how theirs is to be drawn
     models.replace_head(model, num_classes, seed=seed, std=std)
-
-
-def weighted(weights: Tensor) -> Callable:
-    """Make cross-entropy for the loop in which class c counts ``weights[c]`` times; a mean over the batch.
-
-    >>> from types import SimpleNamespace
-    >>> batch = SimpleNamespace(inputs=torch.zeros(3, 8), labels=torch.tensor([0, 0, 1]))
-    >>> round(weighted(torch.tensor([0.75, 1.5]))(nn.Linear(8, 2, bias=False), batch)["cross_entropy"].item(), 4)
-    0.6931
-    """
-
-    def loss(model: nn.Module, batch: data.Batch) -> dict[str, Tensor]:
-        logits = models.logits(model, batch.inputs)
-        return {"cross_entropy": F.cross_entropy(logits, batch.labels, weights.to(logits))}
-
-    return loss
 
 
 def held_small(loss: Callable, strength: float) -> Callable:
@@ -207,25 +214,24 @@ def held_small(loss: Callable, strength: float) -> Callable:
     return lambda model, batch: {**loss(model, batch), "ridge": strength * model.weight.square().sum()}
 
 
-def score(candidate: Candidate, task: Task, uneven: bool) -> float:
-    """Return what decides between candidates: validation accuracy, or macro F1 where classes are uneven."""
-    labels, logits = task.validation.labels, candidate.logits["validation"]
-    if uneven:
-        return metrics.precision_recall_f1(labels, logits, class_names=task.class_names).macro.f1
-    return metrics.accuracy(labels, logits).value
+def _planned(task: Task, budget: Budget, repeats: int, *, steps: int, batch_size: int) -> str:
+    passes = steps * batch_size / len(task.train)
+    seconds = budget.training(task, repeats)
+    each = f", for each of {repeats} seeds" if repeats > 1 else ""
+    return (
+        f"Fine-tuning: {steps:,} steps of {batch_size} examples, {passes:.1f} passes, in the {seconds / 60:.1f} "
+        f"minutes that are left for it of {budget.minutes:g}{each}."
+    )
 
 
-def _told(candidate: Candidate, task: Task, uneven: bool) -> str:
-    name = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuning"}[candidate.method]
-    accuracy = metrics.accuracy(task.validation.labels, candidate.logits["validation"])
-    also = f", macro F1 {score(candidate, task, True):.2f}" if uneven else ""
-    return f"{name}: {accuracy.value:.1%} right on {accuracy.n:,} validation examples{also}, {candidate.seconds:.0f} s."
-
-
-def _probe(model: nn.Module, task: Task, loss: Callable, seed: int) -> tuple[Candidate, bool]:
+def _probe(
+    model: nn.Module, task: Task, loss: Callable, seed: int, budget: Budget | None = None
+) -> tuple[Candidate, bool]:
     """Train a new head on standardised features, and put it into the model with the scaling folded in."""
     began = time.perf_counter()
     features = embedded(model, task)
+    if budget and budget.speeds:
+        budget.learned_speed(sum(len(getattr(task, part)) for part in SPLITS), time.perf_counter() - began)
     mean, std = features.train.inputs.mean(0), features.train.inputs.std(0, correction=0).clamp(min=1e-6)
     scaled = {part: _scaled(getattr(features, part), mean, std) for part in SPLITS}
     points = Task(task.name, task.title, "features", task.class_names, source=task.source, **scaled)
@@ -278,49 +284,102 @@ def embedded(model: nn.Module, task: Task, *, batch_size: int = 64) -> Task:
     return Task(task.name, task.title, "features", task.class_names, source=task.source, **splits)
 
 
-def _length(task: Task, plan: Plan, steps: int | None, epochs: int | None) -> dict[str, int]:
+def usual_batch(count: int) -> int:
+    """Return the size of a batch for so many training examples."""
+    return 16 if count < 200 else 32
+
+
+def _length(
+    task: Task,
+    plan: Plan,
+    steps: int | None,
+    epochs: int | None,
+    batch_size: int | None = None,
+    budget: Budget | None = None,
+    repeats: int = 1,
+) -> dict[str, int]:
     """Return batch size and steps of fine-tuning."""
     count = len(task.train)
-    batch_size = 16 if count < 200 else 32
+    batch_size = batch_size or usual_batch(count)
     fewest, most = EPOCHS[task.kind]
     if steps is None:
-        wanted = min(max(WANTED_PASSES[task.kind] / count, fewest), most) if epochs is None else epochs
-        passes = wanted * count if epochs is not None else min(wanted * count, plan.passes)
+        if epochs is not None or budget:
+            passes = (most if epochs is None else epochs) * count
+        else:
+            passes = min(min(max(WANTED_PASSES[task.kind] / count, fewest), most) * count, plan.passes)
         steps = max(1, round(passes / batch_size))
+    if budget:
+        steps = min(steps, budget.steps(task, batch_size, LOOKING_SHARE, repeats))
     return {"batch_size": batch_size, "steps": steps}
 
 
+def rates(kind: str, lr: float | None = None) -> dict[str, float]:
+    """Return the peak rates of backbone and head; where the first is given, the second keeps its proportion.
+
+    >>> rates("text"), rates("image", 3e-5)
+    ({'lr': 0.0001, 'head_lr': 0.0005}, {'lr': 3e-05, 'head_lr': 0.0001})
+    """
+    backbone, head = BACKBONE_RATE[kind], HEAD_RATE[kind]
+    return (
+        {"lr": backbone, "head_lr": head} if lr is None else {"lr": lr, "head_lr": float(f"{lr * head / backbone:g}")}
+    )
+
+
 def looks(task: Task, steps: int, batch_size: int) -> dict[str, int]:
-    """Return how often fine-tuning looks at validation, and after how many looks without a better one it stops.
+    """Return when to write history and look at validation, and after how many looks without a better one to stop.
 
     >>> from tl_course.data import Split
     >>> part, few = (Split(torch.zeros(count, 2), torch.zeros(count).long()) for count in (1_000, 9))
     >>> looks(Task("toy", "Toy", "features", ("a",), part, few, few, "made up"), 300, 32)
-    {'evaluate_every': 15, 'patience': 8}
+    {'log_every': 15, 'evaluate_every': 15, 'patience': 8}
     >>> looks(Task("toy", "Toy", "features", ("a",), part, part, few, "made up"), 300, 32)
-    {'evaluate_every': 43, 'patience': 3}
+    {'log_every': 15, 'evaluate_every': 45, 'patience': 3}
     """
     affordable = int(LOOKING_SHARE * FORWARD_AND_BACK * steps * batch_size / max(len(task.validation), 1))
     count = min(max(affordable, FEWEST_LOOKS), LOOKS, steps)
-    return {"evaluate_every": -(-steps // count), "patience": max(2, round(PATIENCE_SHARE * count))}
+    log_every = -(-steps // LOOKS)  # with each entry a checkpoint is written, so there are few
+    entries = -(-steps // log_every)
+    evaluate_every = log_every * -(-entries // count)
+    return {
+        "log_every": log_every,
+        "evaluate_every": evaluate_every,
+        "patience": max(2, round(PATIENCE_SHARE * count)),
+    }
 
 
 def _fine_tune(
-    model: nn.Module, task: Task, loss: Callable, seed: int, *, steps: int, batch_size: int, monitor: str
+    model: nn.Module,
+    task: Task,
+    loss: Callable,
+    seed: int,
+    *,
+    steps: int,
+    batch_size: int,
+    lr: float,
+    head_lr: float,
+    monitor: str,
+    limit: float | None = None,
+    progress: bool | tqdm = True,
+    checkpoint: Path | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Candidate, bool]:
     """Train the whole network, and keep its best weights; BatchNorm's statistics stay those of the source."""
     began = time.perf_counter()
     normalising = [name for name, part in model.named_modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     if normalising:
         models.freeze(model, parts=normalising)
-    settings = {"lr": BACKBONE_RATE[task.kind], "head_lr": HEAD_RATE[task.kind], "monitor": monitor}
+    settings = {"lr": lr, "head_lr": head_lr, "monitor": monitor}
     settings |= {"steps": steps, "batch_size": batch_size, **looks(task, steps, batch_size)}
+    settings |= {"seconds": limit, "progress": progress, "checkpoint": checkpoint}
     try:
         run = _whole_or_interrupted(model, task, loss=loss, seed=seed, **settings)
     finally:
         models.unfreeze(model)
+    earlier = max(0.0, run.seconds - (time.perf_counter() - began))  # of a training that went on
+    if budget:
+        budget.spend(earlier)
     logits = {part: run.logits(part) for part in ("validation", "test")}
-    seconds = time.perf_counter() - began
-    trained = run.parameters.trainable
-    candidate = Candidate("fine_tune", logits, seconds, trained, run.history, run.steps, steps, run.best_step)
+    seconds = earlier + time.perf_counter() - began
+    trained, late = run.parameters.trainable, limit is not None and run.seconds >= limit
+    candidate = Candidate("fine_tune", logits, seconds, trained, run.history, run.steps, steps, run.best_step, late)
     return candidate, run.interrupted

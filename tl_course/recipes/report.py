@@ -18,6 +18,7 @@ from torch import Tensor
 from tl_course import __version__, environment, figures, metrics, models
 from tl_course.data.image_files import read_image
 from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
+from tl_course.recipes.candidates import Candidate
 from tl_course.recipes.examination import HEAD, class_rows
 from tl_course.recipes.prepared import counted
 from tl_course.recipes.results import Finished
@@ -115,6 +116,14 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def _named(each: Candidate) -> str:
+    return METHODS[each.method] + (f", seed {each.seed}" if each.seed is not None else "")
+
+
+def _seeded(each: Candidate, finished: Finished) -> str:
+    return f"{_named(each)}{f', seed {finished.seed}' * (each.seed is None)}"
+
+
 # --- sections -----------------------------------------------------------------------------------------------------
 
 
@@ -151,13 +160,13 @@ def _results(finished: Finished) -> str:
         kept = "kept" if each is outcome.kept else ""
         interval = f"{right.low:.1%} to {right.high:.1%}"
         rows.append(
-            [METHODS[each.method], f"{valid.value:.1%}", f"{right.value:.1%}", interval, f"{report.macro.f1:.3f}", kept]
+            [_named(each), f"{valid.value:.1%}", f"{right.value:.1%}", interval, f"{report.macro.f1:.3f}", kept]
         )
     by = "macro F1" if outcome.uneven else "accuracy"
     head = ["Method", "Validation accuracy", "Test accuracy", "95% interval of it", "Macro F1 on test", "Chosen"]
     caption = f"Validation {by} chose the method; the test was looked at afterwards."
-    remarks = [f"{METHODS[each.method]}: {each.kept_weights}" for each in outcome.candidates if each.kept_weights]
-    said = "".join(f"\n<p>{_text(remark)}</p>" for remark in (*remarks, outcome.remark) if remark)
+    remarks = [f"{_named(each)}: {each.kept_weights}" for each in outcome.candidates if each.kept_weights]
+    said = "".join(f"\n<p>{_text(remark)}</p>" for remark in (*remarks, outcome.spread(task), outcome.remark) if remark)
     return f"<h2>Results</h2>\n{_table(caption, head, rows)}{said}"
 
 
@@ -291,9 +300,7 @@ def _curves(finished: Finished) -> str:
         return ""
     parts = ["<h2>Learning curves</h2>"]
     for each in shown:
-        parts.append(
-            figures.learning_curves(each.history, title=f"{METHODS[each.method]}, seed {finished.seed}")._repr_html_()
-        )
+        parts.append(figures.learning_curves(each.history, title=_seeded(each, finished))._repr_html_())
     return "\n".join(parts)
 
 
@@ -321,8 +328,7 @@ def _cost(finished: Finished) -> str:
     outcome, plan = finished.outcome, finished.plan
     env = environment.current()
     rows = [
-        [METHODS[each.method], f"{each.seconds:.1f}", f"{each.steps:,}", f"{each.trained:,}"]
-        for each in outcome.candidates
+        [_named(each), f"{each.seconds:.1f}", f"{each.steps:,}", f"{each.trained:,}"] for each in outcome.candidates
     ]
     unit = "pixels" if finished.prepared.task.kind == "image" else "tokens"
     total = models.count_parameters(outcome.model).total
@@ -349,6 +355,13 @@ def _augmented(names: Sequence[str]) -> str:
     return f"Training images were {done} at random." if names else ""
 
 
+def _runs(finished: Finished) -> str:
+    count = sum(each.method == "fine_tune" for each in finished.outcome.candidates)
+    if count > 1:
+        return f"The network was fine-tuned {count} times, from the same probe and split, with a seed each."
+    return "This is one run: another seed would give somewhat other numbers, and --seeds 3 shows how much others."
+
+
 def _making(finished: Finished) -> str:
     plan, task = finished.plan, finished.prepared.task
     weights = f"the weights {plan.weights!r}" if plan.weights else "random weights"
@@ -356,9 +369,9 @@ def _making(finished: Finished) -> str:
         f"{models.MODELS[plan.model].title} with {weights}: {plan.why}.",
         "A linear probe was trained on features of the frozen network, then the whole network was fine-tuned, the "
         f"backbone more slowly than the head{_start(task.kind)}; validation chose between the two.",
+        *finished.outcome.facts,
         _augmented(task.augment),
-        f"Seed {finished.seed}; the test examples are the same for every seed. This is one run: another seed would "
-        "give somewhat other numbers.",
+        f"Seed {finished.seed}; the test examples are the same for every seed. {_runs(finished)}",
         f"tl_course {__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
     ]

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from tl_course import metrics
+from tl_course.recipes.candidates import Outcome
 from tl_course.recipes.planning import Plan
 from tl_course.recipes.prepared import Prepared, counted
-from tl_course.recipes.recipe import Outcome
+from tl_course.recipes.weighting import UNEVEN, unevenness
 from tl_course.training.collapse import collapsed_answers, grown_loss
 
 # Below so many test examples an accuracy is little more than a hint.
@@ -94,8 +95,7 @@ class Finished:
         answered = logits.argmax(1).bincount(minlength=logits.shape[1]).tolist()
         found = collapsed_answers(task.test.labels, answered, task.class_names, "test")
         for each in self.outcome.candidates:
-            name = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuning"}[each.method]
-            found += [f"{name}: {sentence}" for sentence in grown_loss(each.history, task.num_classes)]
+            found += [f"{each.name}: {sentence}" for sentence in grown_loss(each.history, task.num_classes)]
         return found
 
     @property
@@ -108,7 +108,7 @@ class Finished:
         outcome, score = self.outcome, self.accuracy
         found = [*self.prepared.findings.leakage, *self.collapse, *outcome.notes]
         if outcome.interrupted:
-            found.append("Training was interrupted; this is the best model until then.")
+            found.append(f"Training was interrupted; this is {outcome.until_then}. The same command goes on with it.")
         name, share = self.majority
         if score.low <= share:
             found.append(f"Not shown to be better than always answering {name!r}, which is right for {share:.0%}.")
@@ -117,7 +117,12 @@ class Finished:
                 f"Only {counted(score.n, 'test example')}: the true accuracy may lie anywhere from {score.low:.0%} to "
                 f"{score.high:.0%}."
             )
-        if outcome.uneven:
+        task = self.prepared.task
+        if unevenness(task) >= UNEVEN and not outcome.uneven:
+            found.append(
+                "The classes are uneven and were not weighted, as you chose: accuracy hides what happens to rare ones."
+            )
+        elif unevenness(task) >= UNEVEN:
             found.append(
                 "The classes are uneven: training weighted them, and macro F1, in which every class counts the same, "
                 "decided; accuracy alone says little."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -118,7 +118,14 @@ class SplitPositions:
     shared: list[int] = field(default_factory=list)
 
 
-def split_examples(examples: Examples, *, most_training: int, seed: int = 0, title: str = "the data") -> SplitPositions:
+def split_examples(
+    examples: Examples,
+    *,
+    most_training: int,
+    most_held: Mapping[str, int] = MOST,
+    seed: int = 0,
+    title: str = "the data",
+) -> SplitPositions:
     """Settle copies, split into three parts class by class, and cut parts that are larger than needed.
 
     A fifth is for the test, a fifth of the rest for validation, at least one of every class. What comes divided stays
@@ -130,6 +137,8 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
     examples : Examples
     most_training : int
         Training examples used at most.
+    most_held : dict of str to int
+        Those for "validation" and "test".
     seed : int
         Of the choice of validation; the test does not depend on it.
     title : str
@@ -168,7 +177,8 @@ def split_examples(examples: Examples, *, most_training: int, seed: int = 0, tit
         came = set(examples.parts) - {"train"}  # a test that came as it is may lack a class
         labels = {part: examples.labels[found[part]] for part in SPLITS if part not in came}
         check_every_class(labels, examples.class_names, title, option="--group")
-    used = {part: cut(examples.labels, found[part], MOST.get(part, most_training), seed) for part in SPLITS}
+    most = {"train": most_training, **most_held}
+    used = {part: cut(examples.labels, found[part], most[part], seed) for part in SPLITS}
     for part in SPLITS:
         if not len(used[part]):
             raise ValueError(f"Nothing of {title} is left for {part}; give more examples, or more groups.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
@@ -20,8 +20,17 @@ from tl_course.data.tables import DELIMITERS, Row, TableFormat, is_blank, table_
 from tl_course.data.task import SPLITS, Split, Task, check_classes
 from tl_course.recipes.findings import Findings
 from tl_course.recipes.languages import language_warnings
-from tl_course.recipes.prepared import Prepared, Skips, counted, tell_absent, tell_near_copies, tell_tied, tell_unused
-from tl_course.recipes.splitting import Examples, SplitPositions, split_examples
+from tl_course.recipes.prepared import (
+    USUALLY,
+    Prepared,
+    Skips,
+    counted,
+    tell_absent,
+    tell_near_copies,
+    tell_tied,
+    tell_unused,
+)
+from tl_course.recipes.splitting import MOST, Examples, SplitPositions, split_examples
 
 # More different labels than this, and than a quarter of the rows, are no classes.
 MOST_CLASSES = 20
@@ -329,8 +338,25 @@ def spread(texts: list[str]) -> list[str]:
     return texts[:: -(-len(texts) // LOOKED_AT)]
 
 
-def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: int = 0) -> Prepared:
+def sample(table: Table, count: int) -> Task:
+    """Return some of a table's texts, from all over it, as a task whose training split they are."""
+    positions = torch.arange(0, len(table.texts), max(1, len(table.texts) // count))[:count]
+    some = Split([table.texts[position] for position in positions.tolist()], table.examples.labels[positions])
+    return Task("csv_text", table.file.stem, "text", table.examples.class_names, some, some, some, "a sample")
+
+
+def read(
+    table: Table,
+    preprocess: TextPreprocess,
+    *,
+    most_training: int,
+    most_held: Mapping[str, int] = MOST,
+    why: str = USUALLY,
+    seed: int = 0,
+) -> Prepared:
     """Divide a table's texts, and say what a reader should know of them.
+
+    ``why`` says why not all examples are used, where that is so.
 
     Raises
     ------
@@ -338,7 +364,8 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
         When a class has too few different texts, or the groups too few documents.
     """
     title = " and ".join(f"the file {file.name}" for file in table.files.values())
-    split = split_examples(table.examples, most_training=most_training, seed=seed, title=title)
+    most = {"most_training": most_training, "most_held": most_held}
+    split = split_examples(table.examples, **most, seed=seed, title=title)
     parts, names = {}, {}
     for part in SPLITS:
         positions = split.positions[part].tolist()
@@ -354,7 +381,7 @@ def read(table: Table, preprocess: TextPreprocess, *, most_training: int, seed: 
     )
     found = tuple(table.examples.labels.bincount(minlength=task.num_classes).tolist())
     prepared = Prepared(task, names, table.findings.copy(), found)
-    tell_unused(prepared, split)
+    tell_unused(prepared, split, why)
     _warn_of_shared_groups(prepared, table, split)
     tell_tied(prepared, split, "text", table.examples.groups)
     tell_absent(prepared)

@@ -17,6 +17,8 @@ from tl_course.training.run import Run
 from tl_course.training.workers import Workers
 
 FORMAT = 1
+# What a run may be resumed with another value of.
+BESIDE = ("checkpoint", "progress", "seconds")
 
 
 class CheckpointError(ValueError):
@@ -166,7 +168,7 @@ def settings_of(given: Mapping[str, Any], workers: Workers) -> dict[str, Any]:
         "loss": getattr(loss, "__qualname__", type(loss).__qualname__),
         "processes": workers.count,
     }
-    others = {key: value for key, value in given.items() if key not in (*settings, "checkpoint", "progress")}
+    others = {key: value for key, value in given.items() if key not in (*settings, *BESIDE)}
     return settings | {key: _written(value) for key, value in others.items()}
 
 

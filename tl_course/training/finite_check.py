@@ -59,12 +59,20 @@ class Snapshot:
 
     def take(self) -> None:
         """Remember how things are now."""
-        self.copies = [tensor.clone() for tensor in self.tensors]
+        if [_form(copy) for copy in self.copies] == [_form(tensor) for tensor in self.tensors]:
+            for copy, tensor in zip(self.copies, self.tensors, strict=True):  # in place: two sets of copies are many
+                copy.copy_(tensor)
+        else:
+            self.copies = [tensor.clone() for tensor in self.tensors]
 
     def restore(self) -> None:
         """Put back what was remembered; nothing if nothing was."""
         for tensor, copy in zip(self.tensors, self.copies, strict=False):
             tensor.copy_(copy)
+
+
+def _form(tensor: Tensor) -> tuple:
+    return tensor.shape, tensor.dtype, tensor.device
 
 
 class FiniteCheck:

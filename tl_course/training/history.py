@@ -65,9 +65,14 @@ class History:
         self.run.history[-1] |= {f"validation_{name}": value for name, value in scores.items()}
         self._tell()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start, of all parts of a resumed run."""
+        return time.perf_counter() - self._began
+
     def stop_clock(self) -> None:
         """Take down how long the run took."""
-        self.run.seconds = time.perf_counter() - self._began
+        self.run.seconds = self.elapsed
 
     def _tell(self) -> None:
         self.stop_clock()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from tl_course import losses
 from tl_course.data import Task
@@ -37,12 +38,13 @@ def fit(
     unfreeze: UnfreezeAt | None = None,
     patience: int | None = None,
     monitor: str | None = None,
+    seconds: float | None = None,
     augment: Sequence[str] | None = None,
     checkpoint: str | Path | None = None,
     log_every: int | None = None,
     evaluate_every: int | None = None,
     seed: int = 0,
-    progress: bool = True,
+    progress: bool | tqdm = True,
 ) -> Run:
     """Train what is trainable in a model, in place, and return a :class:`Run`.
 
@@ -89,6 +91,9 @@ def fit(
         scores the first is the best.
     monitor : {"accuracy", "macro_f1"}, optional
         With ``patience``: the score, accuracy unless given. Macro F1 is in the history, too.
+    seconds : float, optional
+        Stop after the step in which so much time has passed, that of evaluations and of all parts of a resumed run
+        included; the schedule remains that of all steps. A run that is resumed may be given another limit.
     augment : tuple of str, optional
         Of ("flip", "crop"); what the task says if left out.
     checkpoint : path, optional
@@ -99,8 +104,8 @@ def fit(
         and evaluations as often but not more than once an epoch.
     seed : int
         Of order, augmentation and dropout. Random numbers outside of the run are not touched.
-    progress : bool
-        Show a bar while training.
+    progress : bool or tqdm
+        Show a bar while training; a bar of yours goes on with each step and is left open.
 
     Returns
     -------
@@ -136,7 +141,7 @@ def fit(
     run, workers, optimizer, interrupts = ready.run, ready.workers, ready.optimizer, ready.interrupts
     with interrupts, own_randomness(ready.seed, workers.device), training_mode(model, loss):
         ready.resume()
-        with ready.bar, interrupts.kept_in_order(ready.finite, ready.saved, ready.close):
+        with ready.showing, interrupts.kept_in_order(ready.finite, ready.saved, ready.close):
             for step, batch in ready.steps_left():
                 ready.begin_step(step)  # with the learning rate of the schedule, and what is unfrozen now
                 mine, share = workers.part(batch)  # all of it, unless several processes train together
@@ -150,9 +155,9 @@ def fit(
                 with interrupts.whole_update(step + 1):
                     optimizer.step()
                 ready.bar.update()
-                if ready.when.log(run.steps):
+                if ready.out_of_time() or ready.when.log(run.steps):
                     ready.look()  # the first time since the last entry that anything is read
-                if ready.stopping.stopped:
+                if ready.ended:
                     break
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -29,7 +30,7 @@ from tl_course.training.unfreezing import plain_steps, plan_unfreezing
 from tl_course.training.workers import Workers
 
 WHOLE = ("steps", "epochs", "batch_size", "patience", "log_every", "evaluate_every", "seed")
-REAL = ("lr", "head_lr", "layer_decay", "weight_decay", "warmup")
+REAL = ("lr", "head_lr", "layer_decay", "weight_decay", "warmup", "seconds")
 WRAPPERS = ("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel")
 
 
@@ -79,7 +80,7 @@ class ReadyRun:
         self.optimizer = make_optimizer(given["optimizer"], self._groups(), given["weight_decay"])
 
         self.run = Run(model, task, size, models.count_parameters(self.bare))
-        self._peak = given["lr"]
+        self._peak, self._limit = given["lr"], time_limit(given["seconds"])
         self.finite = FiniteCheck(self.bare, movable, self._batch_at, self._rate_at, self.workers)
         self.stopping = EarlyStopping(given["patience"], movable, self.held, given["monitor"])
         self.answers = Answers(task)
@@ -91,7 +92,7 @@ class ReadyRun:
         self.interrupts = Interrupts(self.run, start, alone=self.workers.count == 1)
         self.seed = given["seed"] + self.workers.rank  # of dropout: several processes each draw their own masks
         self.bar = tqdm(disable=True)
-        self._shown = given["progress"] and self.workers.main
+        self._shown = given["progress"] if self.workers.main else False
 
     def _batch_at(self, step: int) -> Batch:
         return next(stream(self.train, step))
@@ -103,7 +104,12 @@ class ReadyRun:
         """Begin where the checkpoint ends, if there is one."""
         self.saved.resume(self.later, self.unfreeze)
         self.finite.begin(self.run.steps)
-        self.bar = tqdm(total=self.when.steps, initial=self.run.steps, leave=False, disable=not self._shown)
+        if isinstance(self._shown, bool):
+            bar = tqdm(total=self.when.steps, initial=self.run.steps, leave=False, disable=not self._shown)
+            self.bar = self.showing = bar
+        else:
+            self.bar, self.showing = self._shown, contextlib.nullcontext()
+            self.bar.update(self.run.steps)
         self.history = History(self.run, self.when, self.optimizer, self.bar)
 
     def steps_left(self) -> Iterator[tuple[int, Batch]]:
@@ -126,6 +132,21 @@ class ReadyRun:
         models.unfreeze(self.bare, parts=names)
         admit(self.optimizer, self._groups())
         self.model.train()
+
+    def out_of_time(self) -> bool:
+        """Whether the time is over; the last step that was done is then the run's last."""
+        if self._limit is None or self.ended:
+            return False
+        over = torch.tensor(float(self.history.elapsed >= self._limit), device=self.workers.device)
+        if not self.workers.mean(over):  # where one of several processes is late, all stop
+            return False
+        self.when = self.history.when = replace(self.when, steps=self.run.steps)
+        return True
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.stopping.stopped or self.run.steps >= self.when.steps
 
     def look(self) -> None:
         """Read the losses since the last look, write an entry of the history, evaluate where it is due, and save."""
@@ -175,6 +196,18 @@ def plain_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     if plain.get("unfreeze") is not None:
         plain["unfreeze"] = plain_steps(plain["unfreeze"])
     return plain
+
+
+def time_limit(seconds: float | None) -> float | None:
+    """Return a limit in seconds, or say what is allowed.
+
+    >>> time_limit(0)
+    Traceback (most recent call last):
+    ValueError: seconds=0 leaves no time to train; give a number above 0, or None for no limit.
+    """
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"seconds={seconds} leaves no time to train; give a number above 0, or None for no limit.")
+    return seconds
 
 
 def without_compile(model: nn.Module) -> nn.Module:
