@@ -581,6 +581,24 @@ def test_ready_splits_are_kept(tmp_path):
     assert tl.data.image_folder(tmp_path, train_per_class=5).train.labels.bincount().tolist() == [4, 4]
 
 
+@pytest.mark.parametrize(("fit", "seen"), [("crop", [0, 0]), ("pad", [255, 255]), ("squish", [255, 255])])
+def test_a_folder_of_wide_images_is_cut_padded_or_squeezed(tmp_path, fit, seen):
+    """The library cut the middle square, whatever the ends showed; only the command had a choice."""
+    for number in range(5):
+        for name, colour in (("a", (255, 0, 0)), ("b", (0, 255, 0))):
+            image = Image.new("RGB", (64, 16), (0, 0, 10 * number))
+            image.paste(colour, (0, 0, 16, 16))
+            (tmp_path / name).mkdir(exist_ok=True)
+            image.save(tmp_path / name / f"{number}.png")
+    task = tl.data.image_folder(tmp_path, size=16, fit=fit)
+    assert [int(task.train.inputs[task.train.labels == label][0, label].max()) for label in (0, 1)] == seen
+    if fit == "pad":
+        assert not task.train.inputs[:, :, :5].any()
+    for wrong in ({"fit": "cut", "size": 16}, {"fit": "pad"}):
+        with pytest.raises(ValueError, match="give a size and one of crop, pad, squish"):
+            tl.data.image_folder(tmp_path, **wrong)
+
+
 def test_images_of_other_modes_and_sizes_become_rgb_squares(tmp_path):
     write_pictures(tmp_path, {"a": 3, "b": 3})
     Image.new("L", (50, 30), 90).save(tmp_path / "a" / "grey.png")

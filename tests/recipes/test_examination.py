@@ -13,6 +13,8 @@ from test_finetune import Page
 from test_finetune_texts import phrases, write
 from test_near_copies import folder_of, saved_again, scene
 
+from tl_course.data.own_texts import plain_form
+from tl_course.data.task import SPLITS
 from tl_course.recipes import images, recipe, texts
 from tl_course.recipes.examination import as_text, class_rows
 from tl_course.recipes.findings import Findings
@@ -103,8 +105,8 @@ def test_texts_have_lengths_groups_and_labels_in_the_table(tmp_path):
 
 
 @pytest.mark.parametrize("seed", seeds(3))
-def test_groups_that_near_copies_tie_into_one_large_set_are_told(tmp_path, seed):
-    """Ten authors quote one another: they become one set, and next to nothing was left to test, without a word."""
+def test_groups_that_near_copies_tie_into_one_large_set_are_divided_alone(tmp_path, seed):
+    """Ten authors quote one another: they became one set, and next to nothing was left to test, without a word."""
     good, bad = (phrases(60, seed, word) for word in ("good", "bad"))
     rows = [[text, "np"[number % 2], f"w{number // 6}"] for number, text in enumerate(good)]
     rows += [[good[6 * number].upper(), "n", f"w{number + 1}"] for number in range(9)]
@@ -112,11 +114,18 @@ def test_groups_that_near_copies_tie_into_one_large_set_are_told(tmp_path, seed)
     write(tmp_path / "mine.csv", rows, head=("what", "mood", "who"))
     table = texts.look_over(tmp_path / "mine.csv", "what", "mood", "who")
     prepared = texts.read(table, tiny_bert().preprocess, most_training=1000, seed=seed)
-    [told] = [sentence for sentence in prepared.findings.warnings if "tie" in sentence]
-    assert told.startswith(
-        "Near copies tie 10 groups together ('w0', 'w1' …), which hold 69 of 93 texts and stand on one"
-    )
-    assert f"there are {len(prepared.task.test)} texts to test and {len(prepared.task.validation)} to choose by" in told
+    told = prepared.findings.leakage[0]
+    assert "would tie 10 groups into one set of most texts, so groups alone were divided" in told
+    assert len(prepared.task.test) >= 0.15 * len(table.texts)
+    home, writers = {}, {}
+    places = {name.replace("\N{NO-BREAK SPACE}", " "): part for part in SPLITS for name in prepared.names[part]}
+    for text, place, writer in zip(table.texts, table.examples.names, table.examples.groups, strict=True):
+        if place in places:
+            assert home.setdefault(plain_form(text), places[place]) == places[place]
+            assert writers.setdefault(writer, places[place]) == places[place]
+    lost = len(table.texts) - len(places)
+    assert 0 < lost <= 9
+    assert f"and {lost} of the near copies are left out" in told
 
 
 def test_one_long_series_of_pictures_is_told(tmp_path):

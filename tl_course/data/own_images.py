@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from tl_course.data.class_folders import check_images, classes_of, listed_images, pass_over_beside, split_folders
 from tl_course.data.image_files import Rescaled, Unreadable, read_image
+from tl_course.data.preprocess import FITS
 from tl_course.data.task import Dataset, Problems, Split, Task, check_classes
 from tl_course.plain_numbers import whole_number
 
@@ -25,6 +27,7 @@ def image_folder(
     path: str | os.PathLike,
     *,
     size: int | None = None,
+    fit: str = "crop",
     train_per_class: int | None = None,
     validation: float = 0.2,
     test: float | int | None = None,
@@ -44,7 +47,10 @@ def image_folder(
     ----------
     path : path
     size : int, optional
-        Resize the shorter side to this many pixels and cut the middle square. Needed when sizes differ.
+        Make squares of this many pixels a side. Needed when sizes differ.
+    fit : {"crop", "pad", "squish"}
+        How: resize the shorter side and cut the middle square, resize the longer one and put black bars beside, or
+        resize both, out of proportion.
     train_per_class, validation, seed, augment
         As in :func:`tl_course.data.load`.
     test : float or int, optional
@@ -78,20 +84,27 @@ def image_folder(
     ...     print(image_folder(f"{folder}/flags", size=16))
     flags: 6 train, 2 validation, 2 test images 16×16, 2 classes
     """
-    dataset = read_image_folder(path, size=size, on_error=on_error)
+    dataset = read_image_folder(path, size=size, fit=fit, on_error=on_error)
     return dataset.draw(train_per_class=train_per_class, validation=validation, test=test, seed=seed, augment=augment)
 
 
-def read_image_folder(path: str | os.PathLike, *, size: int | None = None, on_error: str = "raise") -> Dataset:
+def read_image_folder(
+    path: str | os.PathLike, *, size: int | None = None, fit: str = "crop", on_error: str = "raise"
+) -> Dataset:
     """Return the :class:`~tl_course.data.Dataset` that :func:`image_folder` draws its task from."""
     root = Path(path).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}; give one with a subfolder of images for each class.")
     size = None if size is None else whole_number("size", size, least=1)
+    if fit not in FITS or (fit != "crop" and size is None):
+        raise ValueError(
+            f"fit={fit!r} says how images become squares of size= pixels; give a size and one of {', '.join(FITS)}."
+        )
     problems, rescaled = Problems(on_error), Rescaled()
+    reader = partial(read_image, size=size, fit=fit, rescaled=rescaled)
     listed = {part: listed_images(folder) for part, folder in split_folders(root).items()}
     check_images(root, [file for entries in listed.values() for _, file in entries])
-    found = {part: _decoded(entries, root, size, problems, rescaled) for part, entries in listed.items()}
+    found = {part: _decoded(entries, root, size, problems, reader) for part, entries in listed.items()}
     pass_over_beside(root, problems)
     class_names = classes_of({image.name for image in found["train"]}, root, problems)
     _check_one_size([image for images in found.values() for image in images])
@@ -125,12 +138,12 @@ class _Found(NamedTuple):
 
 
 def _decoded(
-    listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems, rescaled: Rescaled
+    listed: list[tuple[str, Path]], root: Path, size: int | None, problems: Problems, reader: Callable
 ) -> list[_Found]:
     """Decode image files, several at a time."""
     found, total = [], 0
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        decoded = pool.map(lambda entry: read_image(entry[1], size, rescaled=rescaled), listed)
+        decoded = pool.map(lambda entry: reader(entry[1]), listed)
         for (name, file), image in zip(listed, decoded, strict=True):
             if isinstance(image, Unreadable):
                 problems.add(image, image.way_out)

@@ -89,7 +89,12 @@ def tell_near_copies(
         f"{counted(total, thing)} are near copies of one another ({alike}), in {len(near.series):,} series; "
         "each series stands on one side of the split."
     )
-    if near.left_out:
+    if near.untied:
+        sentence += (
+            f" To keep them together would tie {near.untied:,} groups into one set of most {thing}s, so groups alone "
+            f"were divided, and {len(near.left_out):,} of the near copies are left out of training or validation."
+        )
+    elif near.left_out:
         sentence += f" The data came divided, so {len(near.left_out):,} of them are left out of training or validation."
     if near.apart:
         named = ", ".join(repr(name) for name in near.apart)
@@ -135,17 +140,10 @@ def tell_tied(prepared: Prepared, split: SplitPositions, thing: str, groups: Seq
     if len(tied) <= total / 2:
         return
     names = list(dict.fromkeys(groups[position] for position in tied)) if groups else []
-    names = [name for name in names if isinstance(name, str)]  # a text without a group is one by itself
-    if len(names) == 1:
-        what = f"One group, {names[0]!r}, holds"
-    elif names:
-        what = f"Near copies tie {counted(len(names), 'group')} together ({names[0]!r}, {names[1]!r} …), which hold"
-    else:
-        what = "One series of near copies holds"
-    stands = "stands" if len(names) < 2 else "stand"
+    what = f"One group, {names[0]!r}, holds" if names else "One series of near copies holds"
     prepared.findings.tell(
         "Groups" if names else "Near copies",
-        f"{what} {len(tied):,} of {counted(total, thing)} and {stands} on one side, so there are "
+        f"{what} {len(tied):,} of {counted(total, thing)} and stands on one side, so there are "
         f"{counted(len(task.test), thing)} to test and {len(task.validation):,} to choose by.",
         "warning",
     )

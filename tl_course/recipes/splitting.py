@@ -81,18 +81,22 @@ class NearCopies:
     series : list of list of int
         Positions of the examples that are near copies of one another, of those that are no exact copies.
     left_out : list of int
-        Where the data came divided: those that stood in another part than the one nearest to the test.
+        Where the data came divided, or groups were untied: those in another part than the one nearest to the test.
     apart : tuple of str
         Classes that would be missing on a side if their series stayed together, and so are divided without regard.
     tied : list of int
         Where the data did not come divided: positions of the largest set that stays together: one group or series, or
         several that have examples in common.
+    untied : int
+        As many groups would hang together by near copies, in one set of more than half of all; so groups alone were
+        divided, and near copies of what stands nearer to the test are left out. 0 where that is not so.
     """
 
     series: list[list[int]] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)
     apart: tuple[str, ...] = ()
     tied: list[int] = field(default_factory=list)
+    untied: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ def split_examples(
 
     A fifth is for the test, a fifth of the rest for validation, at least one of every class. What comes divided stays
     as it is; what is missing of it is taken from training. Near copies and groups stand on one side; where data come
-    divided, on the one nearest to the test.
+    divided, on the one nearest to the test. Where near copies would tie groups into one set of more than half of all,
+    groups alone are divided, and near copies of what stands nearer to the test are left out.
 
     Parameters
     ----------
@@ -173,6 +178,11 @@ def split_examples(
             near = replace(near, apart=tuple(examples.class_names[number] for number in apart))
     if set(examples.parts) == {"train"}:
         near = replace(near, tied=_largest(examples.groups, series, kept.tolist()))
+        alone = _largest(examples.groups, [], kept.tolist())
+        if examples.groups is not None and len(near.tied) > max(len(alone), len(kept) / 2):
+            count = len({examples.groups[position] for position in near.tied})
+            found, left_out = _untied(_divided(examples, kept, [], seed, title), series)
+            near = NearCopies(series, left_out, tied=alone, untied=count)
     if examples.groups is not None:
         came = set(examples.parts) - {"train"}  # a test that came as it is may lack a class
         labels = {part: examples.labels[found[part]] for part in SPLITS if part not in came}
@@ -183,6 +193,16 @@ def split_examples(
         if not len(used[part]):
             raise ValueError(f"Nothing of {title} is left for {part}; give more examples, or more groups.")
     return SplitPositions(used, settled, {part: len(found[part]) - len(used[part]) for part in SPLITS}, near, shared)
+
+
+def _untied(found: dict[str, Tensor], series: list[list[int]]) -> tuple[dict[str, Tensor], list[int]]:
+    """Take out of the parts the members of series that stand in another one than that nearest to the test."""
+    part_of = {position: part for part in SPLITS for position in found[part].tolist()}
+    left_out = _across_parts(part_of, series)
+    lost = set(left_out)
+    return {
+        part: positions[[position not in lost for position in positions.tolist()]] for part, positions in found.items()
+    }, left_out
 
 
 def _check_left(examples: Examples, before: list[int], kept: Tensor, title: str) -> None:
@@ -230,10 +250,14 @@ def _series(near: Sequence[Hashable] | None, kept: list[int]) -> list[list[int]]
 
 def _across_ready_parts(examples: Examples, series: list[list[int]]) -> list[int]:
     """Return the members of series that stand in another part than the one of theirs that is nearest to the test."""
+    return _across_parts(examples.parts, series) if len(set(examples.parts)) > 1 else []
+
+
+def _across_parts(parts: Sequence[str] | dict[int, str], series: list[list[int]]) -> list[int]:
     left = []
-    for members in series if len(set(examples.parts)) > 1 else []:
-        nearest = max(SPLITS.index(examples.parts[member]) for member in members)
-        left += [member for member in members if examples.parts[member] != SPLITS[nearest]]
+    for members in series:
+        nearest = max(SPLITS.index(parts[member]) for member in members)
+        left += [member for member in members if parts[member] != SPLITS[nearest]]
     return left
 
 
