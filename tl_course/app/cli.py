@@ -313,11 +313,16 @@ def finetune(
         ),
     ] = False,
     model: Annotated[
-        str, typer.Option(help="A network by name; `auto` looks at the data.", rich_help_panel=NETWORK)
+        str,
+        typer.Option(
+            help="A network: one of the course's, timm/NAME, OWNER/NAME of the Hugging Face hub, or ./FOLDER; `auto` "
+            "looks at the data.",
+            rich_help_panel=NETWORK,
+        ),
     ] = "auto",
     weights: Annotated[
         str | None,
-        typer.Option(help="What it was trained on before; `none` for random.", rich_help_panel=NETWORK),
+        typer.Option(help="Those to begin with, by name; `none` for random.", rich_help_panel=NETWORK),
     ] = None,
     size: Annotated[
         int | None, typer.Option(min=3, help="Pixels of a side, or tokens of a text.", rich_help_panel=NETWORK)

@@ -64,7 +64,8 @@ def embed(model: nn.Module, inputs: Inputs, *, pooling: str = "mean") -> Tensor:
     For pictures the features are what the head is given. For texts ``pooling`` says what stands for a text: ``"mean"``
     is the mean of the last hidden states over the tokens that the attention mask keeps (what MiniLM was trained with,
     and right for a linear probe); ``"cls"`` is what the head is given, made by the pooler from the first token (right
-    for fine-tuning). ``head(embed(...))`` therefore equals ``logits(...)`` for pictures and for ``pooling="cls"``.
+    for fine-tuning). ``head(embed(...))`` therefore equals ``logits(...)`` for pictures and for ``pooling="cls"``. An
+    encoder of the Hugging Face hub or of a folder has no pooler here: its head is given the mean, by either name.
 
     The model's mode and gradients are left alone: call ``model.eval()`` first for features without dropout.
 
@@ -97,8 +98,8 @@ def embed(model: nn.Module, inputs: Inputs, *, pooling: str = "mean") -> Tensor:
     model = unwrap(model)
     if is_text(model) and pooling == "mean":
         states = model.base_model(**inputs).last_hidden_state
-        return _masked_mean(states, inputs["attention_mask"])
-    return _given_to_head(model, inputs)
+        return masked_mean(states, inputs["attention_mask"])
+    return given_to_head(model, inputs)
 
 
 def replace_head(model: nn.Module, num_classes: int, *, seed: int = 0, std: float | None = None) -> nn.Linear:
@@ -167,7 +168,13 @@ def _note_classes(model: nn.Module, num_classes: int) -> None:
         model.num_classes = num_classes
 
 
-def _given_to_head(model: nn.Module, inputs: Inputs) -> Tensor:
+def given_to_head(model: nn.Module, inputs: Inputs) -> Tensor:
+    """Run a model and return what its head is given.
+
+    >>> network = nn.Sequential(nn.ReLU(), nn.Linear(2, 3))
+    >>> given_to_head(network, torch.tensor([[-1.0, 2.0]]))
+    tensor([[0., 2.]])
+    """
     given: list[Tensor] = []
     hook = head_of(model)[1].register_forward_pre_hook(lambda _, args: given.append(args[0]))
     try:
@@ -177,6 +184,11 @@ def _given_to_head(model: nn.Module, inputs: Inputs) -> Tensor:
     return given[0]
 
 
-def _masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of N×L×D states over the tokens that an N×L mask keeps, N×D.
+
+    >>> masked_mean(torch.tensor([[[2.0], [4.0], [9.0]]]), torch.tensor([[1, 1, 0]]))
+    tensor([[3.]])
+    """
     weights = mask.unsqueeze(-1).to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

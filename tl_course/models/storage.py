@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess
+from tl_course.models.encoders import most_tokens
 from tl_course.models.heads import seeded
 from tl_course.models.structure import is_text, unwrap
 from tl_course.models.tensors import (
@@ -31,8 +32,8 @@ from tl_course.models.zoo import MODELS, ModelSpec, architecture, equip
 from tl_course.plain_numbers import for_json, whole_number
 
 FORMAT = 1
-# A picture of so many pixels takes 800 MB as float32, and a text of so many tokens is a book.
-MOST_PIXELS, MOST_TOKENS = 8_192, 1_000_000
+# A picture of so many pixels takes 800 MB as float32.
+MOST_PIXELS = 8_192
 
 
 def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | None = None) -> Path:
@@ -75,7 +76,7 @@ def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | Non
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; give the name of a folder.")
-    config = model.config.to_dict() if is_text(model) else None
+    config = model.config.to_dict() if is_text(model) else getattr(model, "design", None)
     _check_layout(model, spec, config)
     card = {"format": FORMAT, "spec": asdict(spec), "preprocess": model.preprocess.to_dict(), "config": config}
     written = json.dumps(card, indent=2, ensure_ascii=False, default=for_json)
@@ -129,9 +130,9 @@ def load(path: str | Path) -> nn.Module:
         )
         _check_names(spec, folder)
         preprocess = _preprocess(card["preprocess"], folder)
-        _check_size(preprocess, card["config"], folder)
         with torch.device("meta"):  # takes no memory, however large the card says that the network is
             expected = architecture(spec.name, spec.num_classes, card["config"])
+        _check_size(preprocess, expected, folder)
         tensors = read_safetensors(folder / "model.safetensors")
         check_tensors(expected, tensors, source=str(folder / "model.safetensors"))
         with seeded(0):
@@ -153,13 +154,13 @@ def _check_names(spec: ModelSpec, folder: Path) -> None:
         )
 
 
-def _check_size(preprocess: ImagePreprocess | TextPreprocess, config: dict[str, Any] | None, folder: Path) -> None:
+def _check_size(preprocess: ImagePreprocess | TextPreprocess, model: nn.Module, folder: Path) -> None:
     """Raise ValueError where the inputs would be larger than the network or a memory can take."""
     if isinstance(preprocess, TextPreprocess):
-        size, most, unit = preprocess.max_length, (config or {}).get("max_position_embeddings", MOST_TOKENS), "tokens"
+        size, most, unit = preprocess.max_length, most_tokens(model), "tokens"
     else:
         size, most, unit = round(preprocess.size / preprocess.crop), MOST_PIXELS, "pixels of a side"
-    if isinstance(most, int) and size > most:
+    if size > most:
         raise ValueError(
             f"{folder / 'model.json'} asks for inputs of {size:,} {unit}, and {most:,} are the most; save the model "
             "again with a smaller preprocess."
@@ -198,7 +199,8 @@ def _read_card(folder: Path) -> dict[str, Any]:
         written, name = card["format"], card["spec"]["name"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({type(error).__name__}: {error}); save the model again.") from error
-    if written != FORMAT or name not in MODELS:
+    by_name = isinstance(card.get("config"), dict) and ("/" in str(name))
+    if written != FORMAT or not (name in MODELS or by_name):
         raise ValueError(
             f"{path} (format {written}, model {name!r}) was written by another version of this package; update it."
         )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,11 @@ from torch import Tensor, nn
 
 from tl_course.assets.convert import torchvision_names
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer, refuse_own_code
+from tl_course.models import encoders, timm_backbones
+from tl_course.models.by_name import find
+from tl_course.models.encoders import check_attention, for_model, quiet_transformers
 from tl_course.models.heads import embed, replace_head, seeded
+from tl_course.models.naming import named, unknown
 from tl_course.models.structure import head_of
 from tl_course.models.tensors import TensorsDoNotFitError, load_tensors, read_safetensors
 from tl_course.plain_numbers import whole_number
@@ -31,8 +33,6 @@ NEW_TENSORS = ("classifier.", "pre_classifier.")
 UNUSED_TENSORS = ("cls.", "vocab_")
 POSITIONS = {"embeddings.position_ids", "bert.embeddings.position_ids", "distilbert.embeddings.position_ids"}
 ARCHITECTURES = {"minilm": "bert", "bert": "bert", "distilbert": "distilbert"}
-# Attention that PyTorch has itself. transformers takes other names, too, and downloads and runs a kernel for some.
-ATTENTIONS = ("eager", "sdpa")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ModelSpec:
     Parameters
     ----------
     name : str
-        A name of :data:`MODELS`.
+        A name of :data:`MODELS`, or what a network by name is called: ``timm/NAME``, ``OWNER/NAME``, ``./FOLDER``.
     weights : str or None
         Where the backbone's weights came from; None for random ones.
     feature_dim : int
@@ -96,6 +96,8 @@ class ModelSpec:
     num_classes : int
     class_names : tuple of str, optional
         Names of the classes in the order of the outputs, when known.
+    licence : str, optional
+        Of the weights of a network by name, where timm or the hub's card names one.
     """
 
     name: str
@@ -103,6 +105,7 @@ class ModelSpec:
     feature_dim: int
     num_classes: int
     class_names: tuple[str, ...] | None = None
+    licence: str | None = field(default=None, repr=False)
 
 
 def create(name: str, *, weights: str | None = None, num_classes: int | None = None, seed: int = 0) -> nn.Module:
@@ -114,9 +117,12 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     Parameters
     ----------
     name : str
-        A name of :data:`MODELS`: "resnet_small", "vgg_small", "resnet18", "minilm" …
+        A name of :data:`MODELS`: "resnet_small", "vgg_small", "resnet18", "minilm" …; a network of timm,
+        "timm/convnext_nano.in12k_ft_in1k", with its tag or without; an encoder of texts or a network that timm saved on
+        the Hugging Face hub, "google/bert_uncased_L-2_H-128_A-2"; or a folder with either, "./folder".
     weights : str, optional
-        None draws random weights; "letters" and "imagenet_distilled" come with the package for "vgg_small" and
+        None draws random weights; "pretrained" takes those of a network by name, from the Hugging Face cache, the
+        folder or the hub; "letters" and "imagenet_distilled" come with the package for "vgg_small" and
         "resnet_small", "language_model" for "gru_small"; "resnet_tiny", a student, has none;
         "imagenet" (pictures) and "pretrained" (texts) are fetched files.
     num_classes : int, optional
@@ -133,7 +139,8 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     Raises
     ------
     ValueError
-        When the name or the weights are unknown, or ``num_classes`` is no positive whole number.
+        When the name or the weights are unknown, ``num_classes`` is no positive whole number, or a network by name does
+        not fit: no code of a repository is run, and no pickle is read.
     FileNotFoundError
         When weights that come with the package are not there.
     tl_course.assets.AssetError
@@ -152,13 +159,17 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     >>> models.logits(model, model.preprocess(photographs)).shape
     torch.Size([2, 5])
     """
+    seed = whole_number("seed", seed)
+    if num_classes is not None:
+        num_classes = whole_number("num_classes", num_classes, least=1)
+    if name not in MODELS and (other := named(name)):
+        found = find(other, weights)
+        model, preprocess = found.make(num_classes, seed)
+        return equip(model, found.title, weights, preprocess, licence=found.licence)
     info = model_info(name)
     if weights is not None and weights not in info.weights:
         choices = " or ".join(["None (random)", *info.weights])
         raise ValueError(f"{name} has no weights {weights!r}; choose {choices}.")
-    seed = whole_number("seed", seed)
-    if num_classes is not None:
-        num_classes = whole_number("num_classes", num_classes, least=1)
     make = _create_recurrent if name == "gru_small" else _create_text if info.kind == "text" else _create_image
     model, preprocess = make(name, weights, num_classes, seed)
     return equip(model, name, weights, preprocess)
@@ -178,22 +189,36 @@ def model_info(name: str) -> ModelInfo:
     'ResNet-18'
     """
     if name not in MODELS:
-        raise ValueError(f"there is no model {name!r}; choose one of {', '.join(MODELS)}.")
+        raise unknown(name, MODELS)
     return MODELS[name]
 
 
-def equip(model: nn.Module, name: str, weights: str | None, preprocess: ImagePreprocess | TextPreprocess) -> nn.Module:
+def equip(
+    model: nn.Module,
+    name: str,
+    weights: str | None,
+    preprocess: ImagePreprocess | TextPreprocess,
+    *,
+    licence: str | None = None,
+) -> nn.Module:
     """Hang ``preprocess``, ``embed`` and ``spec`` on a network and put it in eval."""
     head = head_of(model)[1]
     model.preprocess = preprocess
-    model.spec = ModelSpec(name, weights, head.in_features, head.out_features)
+    model.spec = ModelSpec(name, weights, head.in_features, head.out_features, licence=licence)
     # A partial, and not a bound method: it can be pickled, and a deepcopy of the model gets one for the copy.
     model.embed = partial(embed, model)
     return model.eval()
 
 
 def architecture(name: str, num_classes: int, config: dict[str, Any] | None = None) -> nn.Module:
-    """Build a bare network with random weights from the current random state (``config``: a BERT's settings)."""
+    """Build a bare network with random weights from the current random state.
+
+    ``config`` holds a BERT's settings, or what makes a network by name again, which then says all about it.
+    """
+    if name not in MODELS:
+        if "architecture" in (config or {}):
+            return timm_backbones.build(config, num_classes)
+        return encoders.build(config or {}, num_classes)
     if name in SMALL:
         from tl_course.models.small import TINY_WIDTHS, ResNetSmall, VGGSmall
 
@@ -232,21 +257,13 @@ def _text_architecture(name: str, num_classes: int, config: dict[str, Any]) -> n
     if given != wanted:
         raise ValueError(f"{name} has the architecture {wanted}, and these settings are for {given}; save it again.")
     for key in ("attn_implementation", "_attn_implementation"):
-        _check_attention(config.get(key))
+        check_attention(config.get(key))
     sizes = {key: value for key, value in config.items() if key not in ("auto_map", "quantization_config")}
-    settings = transformers.AutoConfig.for_model(**(sizes | {"num_labels": num_classes}))
-    _check_attention(settings._attn_implementation)
+    settings = for_model(sizes | {"num_labels": num_classes})
+    check_attention(settings._attn_implementation)
     return transformers.AutoModelForSequenceClassification.from_config(
         settings, dtype=torch.float32, trust_remote_code=False
     )
-
-
-def _check_attention(attention: Any) -> None:
-    if attention is not None and attention not in ATTENTIONS:
-        raise ValueError(
-            f"these settings ask for the attention {attention!r}, which may be code from elsewhere; allowed are "
-            f"{' and '.join(ATTENTIONS)}, or leave attn_implementation out."
-        )
 
 
 def _create_image(
@@ -403,7 +420,7 @@ def _pretrained_text(folder: Path) -> nn.Module:
     """
     import transformers
 
-    with _quiet_transformers():
+    with quiet_transformers():
         model, report = transformers.AutoModelForSequenceClassification.from_pretrained(
             folder,
             local_files_only=True,
@@ -422,18 +439,3 @@ def _pretrained_text(folder: Path) -> nn.Module:
     if found:
         raise TensorsDoNotFitError(f"the weights in {folder} do not fit this {type(model).__name__}: {found}.")
     return model
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    from transformers.utils import logging
-
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

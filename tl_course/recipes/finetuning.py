@@ -19,7 +19,7 @@ from tl_course.plain_numbers import real_number, whole_number
 from tl_course.recipes import images, recipe, report, texts
 from tl_course.recipes.budget import SAMPLED, Budget, available, measured, sampled
 from tl_course.recipes.examination import as_text
-from tl_course.recipes.planning import Plan, plan_images, plan_texts, shortened
+from tl_course.recipes.planning import Plan, longest, plan_images, plan_texts, shortened
 from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.results import Finished
 from tl_course.recipes.unfinished import Unfinished, fingerprint, is_unfinished, told_files, whole
@@ -205,12 +205,14 @@ def _examined(
     if plan.weights is None and settings.weights is None:
         prepared.findings.tell(
             "Network",
-            f"{models.MODELS[plan.model].title} has no trained weights and begins with random ones: nothing is "
+            f"{plan.title} has no trained weights and begins with random ones: nothing is "
             "transferred. Another network will do better on few examples.",
             "warning",
         )
     say(f"{prepared.task}.\n\n{as_text(prepared)}\n")
     say(f"Network: {_named(plan, model)}: {plan.why}.")
+    if plan.licence:
+        say(plan.licence)
     return prepared, plan, model
 
 
@@ -367,19 +369,20 @@ def _prepare_texts(
     rows = zip(table.texts, table.examples.labels.tolist(), table.examples.parts, strict=True)
     keep.check_data(fingerprint([*map(str, rows), str(table.examples.groups)]))
     plan, model = plan_texts(model=settings.model, weights=settings.weights)
-    length = settings.size or texts.length_for(table.to_learn_from, model.preprocess)
+    length = settings.size or min(texts.length_for(table.to_learn_from, model.preprocess), longest(model))
     plan = shortened(plan, model, length)
     most = keep.get("most") or {"most_training": plan.passes}
     if budget and not keep.get("most"):
         some = texts.sample(table, _sampled(settings, len(table.texts)))
         most = _amounts(model, some, 0.0, table.examples.parts, settings, budget, keep, say)
-    return texts.read(table, model.preprocess, **most, seed=settings.seed), plan, model
+    english = plan.model in models.MODELS
+    return texts.read(table, model.preprocess, **most, seed=settings.seed, english=english), plan, model
 
 
 def _named(plan: Plan, model: nn.Module) -> str:
     unit = "pixels" if model.spec and hasattr(model.preprocess, "mean") else "tokens"
     start = f"weights {plan.weights!r}" if plan.weights else "random weights"
-    return f"{models.MODELS[plan.model].title} at {plan.size} {unit} with {start}"
+    return f"{plan.title} at {plan.size} {unit} with {start}"
 
 
 def _tell_time(budget: Budget, say: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ SYMBOLS = {"So", "Sk", "Sm", "Cf", "Cn", "Co", "Me"}
 
 
 def language_warnings(
-    texts: Sequence[str], preprocess: TextPreprocess, sample: Sequence[str]
+    texts: Sequence[str], preprocess: TextPreprocess, sample: Sequence[str], english: bool = True
 ) -> tuple[list[str], list[int]]:
     """Return sentences on what the tokenizer does not know, and the positions of texts in another script.
 
@@ -26,6 +26,8 @@ def language_warnings(
     preprocess : TextPreprocess
     sample : sequence of str
         Some of the texts, to estimate shares from.
+    english : bool
+        Whether the network is known to read English only, as the course's own do.
     """
     told = []
     lettered = [without_symbols(text) for text in sample]
@@ -36,6 +38,18 @@ def language_warnings(
             f"About {symbols - unknown:.0%} of the tokens are emoji, symbols or styled letters, which the tokenizer "
             "does not know; what they say is not seen."
         )
+    if not english:
+        if unknown >= MANY_UNKNOWN:
+            told.append(
+                f"The tokenizer does not know {unknown:.0%} of the tokens; expect little, and take a network that was "
+                "trained on texts like these."
+            )
+        elif foreign >= MANY_FOREIGN:
+            told.append(
+                f"{foreign:.0%} of the letters are not Latin; look at the network's card whether it was trained on "
+                "that language."
+            )
+        return told, []
     if unknown >= MANY_UNKNOWN or foreign >= MANY_FOREIGN:
         told.append(
             f"The network and its tokenizer are English, and {foreign:.0%} of the letters are of another script "

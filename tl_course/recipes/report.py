@@ -366,7 +366,8 @@ def _making(finished: Finished) -> str:
     plan, task = finished.plan, finished.prepared.task
     weights = f"the weights {plan.weights!r}" if plan.weights else "random weights"
     facts = [
-        f"{models.MODELS[plan.model].title} with {weights}: {plan.why}.",
+        f"{plan.title} with {weights}: {plan.why}.",
+        plan.licence,
         "A linear probe was trained on features of the frozen network, then the whole network was fine-tuned, the "
         f"backbone more slowly than the head{_start(task.kind)}; validation chose between the two.",
         *finished.outcome.facts,

@@ -353,10 +353,12 @@ def read(
     most_held: Mapping[str, int] = MOST,
     why: str = USUALLY,
     seed: int = 0,
+    english: bool = True,
 ) -> Prepared:
     """Divide a table's texts, and say what a reader should know of them.
 
-    ``why`` says why not all examples are used, where that is so.
+    ``why`` says why not all examples are used, where that is so; ``english`` whether the network is known to read
+    English only, as the course's own do.
 
     Raises
     ------
@@ -391,7 +393,7 @@ def read(
     tell_near_copies(prepared, split, table.examples.labels.tolist(), "text", alike, places)
     _warn_of_copies(prepared, table, split)
     sentences, strange = language_warnings(
-        table.texts, preprocess, [text[:LETTERS_LOOKED_AT] for text in spread(table.texts)]
+        table.texts, preprocess, [text[:LETTERS_LOOKED_AT] for text in spread(table.texts)], english
     )
     for sentence in sentences:
         prepared.findings.tell("Language", sentence, "warning")
