@@ -63,6 +63,18 @@ def test_the_limit_raises_again_until_the_block_ends():
         _swallows_once(0, 0)
 
 
+def test_patience_is_for_what_waits_and_not_for_what_computes():
+    """A block that is kept waiting, as on a busy machine, has computed nothing."""
+    with limit(0.05, patience=1000):
+        time.sleep(0.3)
+    began = time.monotonic()
+    with pytest.raises(TooSlow), limit(0.05, patience=1000):
+        sum(1 for _ in iter(int, 1))
+    assert time.monotonic() - began < 25
+    with pytest.raises(TooSlow), limit(0.02, patience=2):
+        time.sleep(10)
+
+
 def test_undisturbed_survives_a_folder_that_is_gone(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -80,7 +80,9 @@ def _checked(question: Question, answer: object, seed: int | None) -> Verdict:
     return verdict
 
 
-def collect(question: Question, answer: object, cases: list[Case], *, seconds: float | None = None) -> list[Evidence]:
+def collect(
+    question: Question, answer: object, cases: list[Case], *, seconds: float | None = None, patience: float = 1.0
+) -> list[Evidence]:
     """Run a copy of the answer on all cases, within so many seconds where it can be stopped.
 
     Parameters
@@ -90,6 +92,8 @@ def collect(question: Question, answer: object, cases: list[Case], *, seconds: f
     cases : list of Case
     seconds : float, optional
         For all cases together; the question's own where left out.
+    patience : float
+        How many times as long it may take on the clock where it computes for less; see `isolation.limit`.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def collect(question: Question, answer: object, cases: list[Case], *, seconds: f
     seconds = question.seconds if seconds is None else seconds
     try:
         question.prepare()
-        with limit(seconds):
+        with limit(seconds, patience):
             answer = private(answer)
             for case in cases:
                 found.append(question.evidence(answer, case))

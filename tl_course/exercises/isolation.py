@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import threading
+import time
 import types
 import warnings
 from collections.abc import Iterator
@@ -62,18 +63,26 @@ def can_stop() -> bool:
 
 
 @contextlib.contextmanager
-def limit(seconds: float) -> Iterator[None]:
+def limit(seconds: float, patience: float = 1.0) -> Iterator[None]:
     """Raise `TooSlow` in the block after so many seconds, where `can_stop`; again and again until it ends.
 
     An operation in C is stopped when it returns. A timer that somebody else had set goes on afterwards.
+
+    Parameters
+    ----------
+    seconds : float
+    patience : float
+        While the block has computed for less than `seconds`, since the machine is busy with other things or it waits,
+        so many times as many may pass on the clock.
     """
     if not can_stop():
         yield
         return
     running = [True]
+    computed, until = time.thread_time() + seconds, time.monotonic() + patience * seconds
 
     def strike(*_: object) -> None:
-        if running[0]:
+        if running[0] and (time.thread_time() >= computed or time.monotonic() >= until):
             raise TooSlow
 
     handler = signal.signal(signal.SIGALRM, strike)

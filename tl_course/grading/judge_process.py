@@ -26,7 +26,7 @@ from tl_course.grading.marking import judged
 from tl_course.grading.results import Mark
 
 MAX_REQUEST = 2**28
-MEMORY = 2048 * MEBIBYTE
+MEMORY = 1024 * MEBIBYTE
 """Address space, beyond what the process has."""
 SECONDS = 60
 """Of computing; twice as many on the clock."""

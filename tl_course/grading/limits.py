@@ -17,6 +17,9 @@ class Limits:
         Seconds that one cell may run.
     question : float
         Seconds that all trials of one question may take at most; mostly the question's own limit is shorter.
+    patience : float
+        How many times as long a cell or a question may take on the clock while it computes for less: a busy machine
+        costs no points.
     grace : float
         Seconds after which a process that did not stop when told to is killed.
     submission : float
@@ -33,9 +36,10 @@ class Limits:
 
     cell: float = 20.0
     question: float = 60.0
+    patience: float = 3.0
     grace: float = 5.0
     submission: float = 180.0
-    memory: int = 2048 * MEBIBYTE
+    memory: int = 1024 * MEBIBYTE
     processes: int = 64
     file: int = 64 * MEBIBYTE
     room: int = 256 * MEBIBYTE
@@ -43,5 +47,5 @@ class Limits:
 
     @property
     def silence(self) -> float:
-        """Seconds without a message after which a process is taken to hang."""
+        """Seconds without a message after which a process is taken to hang, if it computes or if patience ends."""
         return max(self.cell, self.question) + self.grace

@@ -108,7 +108,8 @@ class _Session:
         with _ONE_AT_A_TIME, undisturbed():
             self.cases[question.slug] = question.inputs(secrets.randbelow(2**31))
         seconds = min(question.seconds, self.limits.question)
-        return {"question": question.slug, "cases": encode(self.cases[question.slug]), "seconds": seconds}
+        cases = encode(self.cases[question.slug])
+        return {"question": question.slug, "cases": cases, "seconds": seconds, "patience": self.limits.patience}
 
     # --- what came back ----------------------------------------------------------------------------------------------
 
@@ -143,6 +144,9 @@ class _Session:
             self._set(slug, NOT_ATTEMPTED, message="The answer cell holds no answer yet.")
         elif isinstance(message.get("evidence"), str):
             self.marks[slug] = self.judge(question, message["evidence"], self.cases[slug])
+        elif error := _short(message.get("error")):
+            kind = _name_of(message.get("error_type"))
+            self._set(slug, WRONG, "raised", f"It stopped with `{error}`.", error_type=kind)
         else:
             self._set(slug, WRONG, "unfit", _short(message.get("fault")) or "What it gave back cannot be judged.")
 

@@ -27,7 +27,8 @@ def run(steps: list[dict], questions: Mapping[str, Question], token: str, send: 
     Parameters
     ----------
     steps : list of dict
-        ``{"cell": name, "source": code}``, or ``{"question": slug, "cases": text, "seconds": number}``.
+        ``{"cell": name, "source": code}``, or ``{"question": slug, "cases": text, "seconds": number}`` with the
+        ``"patience"`` of `collect`.
     questions : mapping
         By slug; only their probes are used.
     token : str
@@ -119,7 +120,11 @@ def _shown(question: Question, step: dict, namespace: dict) -> dict[str, object]
         if is_blank(answer):
             return {"blank": True}
         with undisturbed():
-            evidence = collect(question, answer, decode(step["cases"]), seconds=step["seconds"])
+            cases = decode(step["cases"])
+            evidence = collect(question, answer, cases, seconds=step["seconds"], patience=step["patience"])
+    except BaseException as error:  # a KeyboardInterrupt of the answer's, say, which is no evidence
+        return {"error": _in_words(error), "error_type": _type_name(error)}
+    try:
         return {"evidence": encode([one.as_data() for one in evidence])}
     except BaseException as error:
         return {"fault": f"What it gave back cannot be sent ({_in_words(error)})."}
