@@ -12,10 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from classroom import HOSTILE, MARKER, POINTS, QUICK, cell_of, left_behind, notebook, put, twice, without, zipped
+from classroom import MARKER, QUICK, cell_of, left_behind, notebook, put, twice, without, zipped
+from zoo_answers import ANSWERS
 
 from tl_course.grading import Job, grade, job
 from tl_course.grading.pages import feedback
+from tl_course.grading.sandbox import WALLS
+from tl_course.grading.server_client import Attempt
 from tl_course.grading.submissions import MAX_BYTES, Submission, safe_names
 from tl_course.grading.table import harmless
 
@@ -90,7 +93,7 @@ FILES = {
     "Ida/latin.ipynb": (latin, 13, "right"),
     "Jo/heavy.ipynb": (heavy, 13, "right"),
     "Kit/other.ipynb": (lambda: notebook("05"), 0, "other exercise"),
-    "Lu/hostile.ipynb": (lambda: notebook(sum_or_mean=HOSTILE["os._exit"][0]), 12, "exited"),
+    "Lu/hostile.ipynb": (lambda: notebook(sum_or_mean=ANSWERS["os._exit"].source), 12, "exited"),
     "=Max+1/wrong.ipynb": (lambda: notebook(sum_or_mean=WRONG), 12, "multiplied"),
     "<b>Ned</b>/wrong.ipynb": (lambda: notebook(sum_or_mean=WRONG + "  # <script>"), 12, "multiplied"),
 }
@@ -270,6 +273,19 @@ def test_of_two_notebooks_the_newest_counts_and_after_the_date_it_is_late(lent, 
     assert "2026-05-03 12:00, late" in page
 
 
+def test_a_missing_wall_is_named_before_the_first_answer_runs_and_at_the_end(lent, small, monkeypatch):
+    monkeypatch.setattr(lent, "trial", lambda limits: Attempt([], "exit", 0, ("no network", "own /proc")))
+    told = []
+    report = grade(small, warn=lambda sentence: told.append((lent.runs, sentence)))
+    [(runs, sentence)] = told
+    assert runs == 0
+    assert "no outside sockets, own processes, answers covered" in sentence
+    assert "no network" not in sentence
+    assert sentence in report.in_words()
+    monkeypatch.setattr(lent, "trial", lambda limits: Attempt([], "exit", 0, WALLS))
+    grade(changed(small, force=True, regrade=True), warn=pytest.fail)
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -311,7 +327,7 @@ def test_mistakes_in_a_call_are_one_sentence(tl, small, monkeypatch, arguments, 
 
 
 def test_where_learners_code_cannot_run_it_is_said(tl, small, monkeypatch, client):
-    from tl_course.grading.server_client import Attempt, ServerClient
+    from tl_course.grading.server_client import ServerClient
 
     monkeypatch.setattr(ServerClient, "run", lambda *a: Attempt([], "died"))
     code, _, err = tl("grade", small.submissions, "--exercise", "02", "--out", small.out)
@@ -347,24 +363,3 @@ def test_a_real_ctrl_c_keeps_what_is_marked_and_the_next_call_goes_on(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "4 students, 3 of them marked before." in done.stdout
     assert totals(out) == {"Ann": 11, "Ben": 11, "Cy": 11, "Dee": 13}
-
-
-# --- sixty -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.full
-def test_a_class_of_sixty_two_at_a_time(tmp_path, scratch):
-    """Honest and hostile ones in turn, with a server for each of two workers."""
-    kinds = list(HOSTILE)
-    expected = {}
-    for number in range(60):
-        kind = kinds[number // 2 % len(kinds)] if number % 2 else ""
-        made = notebook(sum_or_mean=HOSTILE[kind][0] + f"\n# {number}") if kind else notebook(spring=f"# {number}")
-        put(tmp_path / "in" / f"Student {number:02}_{number}_assignsubmission_file_" / "02.ipynb", made)
-        expected[f"Student {number:02}"] = POINTS["02"] - 1 + HOSTILE[kind][1] if kind else POINTS["02"] - 2
-    start = time.monotonic()
-    report = grade(Job(tmp_path / "in", "02", tmp_path / "grades.csv", jobs=2, limits=QUICK))
-    print(f"60 submissions in {time.monotonic() - start:.0f} s")
-    assert {one.student: one.points for one in report.results} == expected
-    assert not left_behind()
-    assert not list(scratch.iterdir())

@@ -1,4 +1,4 @@
-"""Hostile answers get what their honest cells earned, with a reason, and leave nothing behind."""
+"""What walls and limits do around learners' code; the hostile answers themselves are in `zoo`."""
 
 import contextlib
 import dataclasses
@@ -11,31 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from classroom import HOSTILE, POINTS, QUICK, left_behind, notebook
+from classroom import QUICK, left_behind, notebook
 
 from tl_course.grading.sandbox import COVERED, IN_MEMORY, NO_NETWORK, OWN_PROCESSES
 from tl_course.grading.server_client import ServerClient, private_folders
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_answer_costs_nobody_anything_but_itself(kind, marks, client):
-    source, points, reasons = HOSTILE[kind]
-    found = marks(notebook(sum_or_mean=source))
-
-    assert found["sum_or_mean"].points == points, found["sum_or_mean"]
-    assert found["sum_or_mean"].reason in reasons, found["sum_or_mean"]
-    assert found["sum_or_mean"].message
-    assert sum(one.points for one in found.values()) == POINTS["02"] - 1 + points
-    assert not left_behind()
-    assert emptied(client.scratch)
-
-
-def emptied(folder: Path, seconds: float = 10) -> bool:
-    """Whether the server has deleted what the learner's process wrote, which it does after the marks were sent."""
-    until = time.monotonic() + seconds
-    while os.listdir(folder) and time.monotonic() < until:
-        time.sleep(0.02)
-    return not os.listdir(folder)
 
 
 def test_two_hostile_cells_cost_two_questions(marks):
@@ -49,6 +28,18 @@ def test_nothing_but_hostile_cells_ends_in_time(marks, sheet):
     endless = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
     found = marks(notebook(**{question.slug: endless for question in sheet.questions}), limits)
     assert {one.reason for one in found.values()} == {"slow"}
+
+
+def test_a_machine_that_is_busy_costs_no_points(marks):
+    """Whoever waits, as for a processor, has longer than who computes."""
+    waits = "import time\ntime.sleep(2.5)\nwaited = []\ndef answer_sum_or_mean(rate, count):\n"
+    waits += "    waited or time.sleep(2)\n    waited.append(1)\n    return rate / count"
+    assert max(QUICK.silence, 2 * QUICK.question - 1) <= 2
+    assert marks(notebook(sum_or_mean=waits))["sum_or_mean"].points == 1
+    computes = "import time\nwhile time.process_time() < 60: pass\n"
+    began = time.monotonic()
+    assert marks(notebook(sum_or_mean=computes))["sum_or_mean"].reason == "slow"
+    assert time.monotonic() - began < 30
 
 
 def look(expression: str) -> str:
@@ -134,7 +125,8 @@ from pathlib import Path
 from tl_course.exercises import catalogue
 from tl_course.grading import sandbox, server, system
 sys.path.insert(0, {tests!r})
-from classroom import HOSTILE, QUICK
+from classroom import QUICK
+from zoo_answers import ANSWERS
 system.unshare = lambda flags: False
 questions = server.stripped(catalogue.questions("02"))
 server._preload()
@@ -143,8 +135,8 @@ scratch.chmod(0o711)
 for kind in ("background process", "process bomb", "loop that ignores signals", "memory bomb", "deep folders"):
     if not (keeper := os.fork()):
         case = '[{{"dict": {{"rate": 0.5, "count": 2}}}}]'
-        steps = [{{"cell": "a", "source": HOSTILE[kind][0]}}]
-        steps += [{{"question": "sum_or_mean", "cases": case, "seconds": 1}}]
+        steps = [{{"cell": "a", "source": ANSWERS[kind].source}}]
+        steps += [{{"question": "sum_or_mean", "cases": case, "seconds": 1, "patience": 3}}]
         request = dict(steps=steps, token="t", limits=dataclasses.asdict(QUICK), scratch=str(scratch), hide=[])
         request |= dict(needed=[], private=[])
         last = []

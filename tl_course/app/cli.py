@@ -481,7 +481,9 @@ def grade(
     bar = Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False)
     with _on_ctrl_c("what is marked is kept, and the same command goes on from there."), bar:
         task = bar.add_task("", total=None)
-        report = grading.grade(job, lambda done, total: bar.update(task, completed=done, total=total))
+        report = grading.grade(
+            job, lambda done, total: bar.update(task, completed=done, total=total), warn=bar.console.print
+        )
     for line in report.in_words():
         print(line)
 

@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,13 +95,27 @@ class Report:
             lines.append(f"{odd} with something that was left aside: see 'To look at yourself' in the summary.")
         if unchecked:
             lines.append(f"{unchecked} that the grader could not run: look for 'unchecked' in the table.")
-        missing = [wall for wall in WALLS if self.walls is not None and wall not in self.walls]
-        if missing:
-            lines.append(f"Not to be had here: {', '.join(missing)}. docs/grading.md says what that means.")
+        if self.walls is not None and (lack := missing(self.walls)):
+            lines.append(lack)
         return [*lines, f"{', '.join(map(str, self.files))}"]
 
 
-def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
+def missing(walls: Iterable[str]) -> str:
+    """Return a sentence that names the walls that are not there; empty if all are.
+
+    >>> missing(wall for wall in WALLS if wall != "own /proc")
+    'Not to be had here: own /proc. docs/grading.md says what that means.'
+    """
+    held = set(walls)
+    lacking = ", ".join(wall for wall in WALLS if wall not in held)
+    return f"Not to be had here: {lacking}. docs/grading.md says what that means." if lacking else ""
+
+
+def grade(
+    job: Job,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    warn: Callable[[str], None] = lambda sentence: None,
+) -> Report:
     """Grade a class.
 
     Parameters
@@ -109,6 +123,8 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     job : Job
     progress : callable
         Called with how many students are done, and how many there are.
+    warn : callable
+        Called before the first learner's code is run, if a wall cannot be had, with a sentence that names it.
 
     Returns
     -------
@@ -130,7 +146,7 @@ def grade(job: Job, progress: Callable[[int, int], None] = lambda done, total: N
     clients = [ServerClient(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
     not_there = [path for name, path in out.items() if name != "state" and not os.path.lexists(path)]
     with contextlib.closing(JudgeProcess(sheet.questions)) as judge:
-        grader = _Grader(job, sheet, kept, clients, judge)
+        grader = _Grader(job, sheet, kept, clients, judge, warn)
         results = grader.all(submissions, progress)
     for path in not_there:  # where nothing hides them, an answer may have put something in their place
         if os.path.lexists(path):
@@ -186,8 +202,16 @@ def _sheet(job: Job) -> Worksheet:
 class _Grader:
     """Marks submissions side by side, each worker with a server of its own."""
 
-    def __init__(self, job: Job, sheet: Worksheet, kept: Kept, clients: list[ServerClient], judge: JudgeProcess):
-        self.job, self.sheet, self.kept, self.clients, self.judge = job, sheet, kept, clients, judge
+    def __init__(
+        self,
+        job: Job,
+        sheet: Worksheet,
+        kept: Kept,
+        clients: list[ServerClient],
+        judge: JudgeProcess,
+        warn: Callable[[str], None],
+    ):
+        self.job, self.sheet, self.kept, self.clients, self.judge, self.warn = job, sheet, kept, clients, judge, warn
         self.free: SimpleQueue[ServerClient] = SimpleQueue()
         self.walls: tuple[str, ...] | None = None
         self.stopped = threading.Event()
@@ -235,6 +259,8 @@ class _Grader:
     def _run(self, client: ServerClient, steps: list[dict], limits: Limits) -> Attempt:
         if client not in self.tried:
             held = client.trial(self.job.limits).walls
+            if self.walls is None and (lack := missing(held)):
+                self.warn(lack)
             self.walls = held if self.walls is None else tuple(wall for wall in self.walls if wall in held)
             self.tried.append(client)
         attempt = client.run(steps, limits)

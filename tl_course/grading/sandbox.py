@@ -209,6 +209,16 @@ def _measured(walls: list[str], request: dict) -> list[str]:
     folders = [place for place in folders if not Path(place).is_relative_to(rooms.FREE)]
     if any(map(_takes, [*folders, *request["needed"]])):
         lost.add(READ_ONLY)
+    if _space() > request["limits"]["room"]:
+        lost.add(IN_MEMORY)
+    if os.getpid() != 1:
+        lost.add(OWN_PROCESSES)
+    if any(name.isdigit() and int(name) != os.getpid() for name in os.listdir("/proc")):
+        lost.add(OWN_PROC)
+    if _gets_uncounted_memory():
+        lost.add(ALL_COUNTED)
+    if not _has_no_rights():
+        lost.add(NO_RIGHTS)
     return [wall for wall in walls if wall not in lost]
 
 
@@ -238,6 +248,28 @@ def _takes(folder: str) -> bool:
         os.unlink(name)
         return True
     return False
+
+
+def _space() -> int:
+    """Bytes of the file system that the learner's files lie in."""
+    found = os.statvfs(".")
+    return found.f_blocks * found.f_frsize
+
+
+def _gets_uncounted_memory() -> bool:
+    """Whether memory is to be had that no process counts as its own."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.close(os.memfd_create("trial"))
+        return True
+    return False
+
+
+def _has_no_rights() -> bool:
+    """Whether this process may do nothing that an ordinary user may not, and no program makes it more."""
+    with contextlib.suppress(OSError):
+        said = dict(line.partition(":\t")[::2] for line in Path("/proc/self/status").read_text().splitlines())
+        return int(said.get("CapEff", "1"), 16) == 0 and said.get("NoNewPrivs", "1") == "1"
+    return True  # it shows no processes, so nothing can be read there
 
 
 def _close_all_but(messages: int, ready: int) -> tuple[int, int]:
@@ -335,6 +367,7 @@ class _Watch:
         self.learner, self.limits, self.at_first, self.own_proc = learner, limits, at_first, own_proc
         self.told_to_end, self.server = told_to_end, os.getppid()
         self.started = self.heard = time.monotonic()
+        self.computed = self._computed()
 
     def until_the_end(self, messages: int, forward: Callable[[bytes], None], most: int) -> tuple[str, int]:
         """Forward messages until the process ends or has to be ended."""
@@ -349,7 +382,7 @@ class _Watch:
                     if count > most or size > MESSAGES_IN_ALL * self.limits.message:
                         return "data", 0
                     forward(message)
-                    self.heard = time.monotonic()
+                    self.heard, self.computed = time.monotonic(), self._computed()
             except framing.Broken:
                 return "data", 0
             if status:
@@ -367,9 +400,20 @@ class _Watch:
         now = time.monotonic()
         if self.told_to_end or os.getppid() != self.server:  # the grader is gone, or the server
             return "stopped"
-        if now - self.heard > self.limits.silence or now - self.started > self.limits.submission:
+        if self._hangs(now - self.heard) or now - self.started > self.limits.submission:
             return "time"
         return "memory" if self._grown() > self.limits.memory else ""
+
+    def _hangs(self, silent: float) -> bool:
+        """Whether it said nothing for too long; longer is allowed if it had no processor for so long, or waited."""
+        allowed = self.limits.silence
+        if silent <= allowed:
+            return False
+        return silent > self.limits.patience * allowed or self._computed() - self.computed > allowed - self.limits.grace
+
+    def _computed(self) -> float:
+        """Seconds that the learner's process has computed."""
+        return _computed(1 if self.own_proc else self.learner)
 
     def _grown(self) -> int:
         """Bytes that the processes have taken since the start; what a fork shares with its parent counts once."""
@@ -399,6 +443,15 @@ def _memory(pid: int | str) -> int:
         return 0 if sys.platform == "linux" else _resident(pid)
     sizes = {name: value for name, _, value in (line.partition(":") for line in lines)}
     return sum(int(sizes[name].split()[0]) * 1024 for name in ("RssAnon", "RssShmem", "VmSwap") if name in sizes)
+
+
+def _computed(pid: int) -> float:
+    """Seconds of processor time of a process; 0 if it is gone, and those of the clock where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0 if sys.platform == "linux" else time.monotonic()
 
 
 def _resident(pid: int | str) -> int:
