@@ -6,7 +6,7 @@ are worth more. For nbgrader nothing but ``autograde`` counts; ``tl-course grade
 as well. Both must come to the same points, or the run fails.
 
     pip install -c constraints.txt -e '.[nbgrader]'
-    python benchmarks/grading_vs_nbgrader.py --students 6 --pairs 3
+    python benchmarks/grading_vs_nbgrader.py --students 10 --pairs 3
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def by_nbgrader(folder: Path, name: str) -> tuple[tuple[float, float], dict[str,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--students", type=int, default=6)
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--students", type=int, default=10)
+    parser.add_argument("--pairs", type=int, default=1)
     options = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "TL_THREADS": "1", "TL_PRECISION": "fp32"}  # as the course's grader sets it
     found: dict[str, list[tuple[float, float]]] = {"tl-course grade": [], "nbgrader autograde": []}

@@ -168,6 +168,14 @@ def test_cells_of_any_form_are_handed_over(odd):
 PATCH = "\nimport tl_course as tl\ntl.check = lambda slug, answer: "
 WARNS = "import sys, warnings\n" + HEAD + "    warnings.warn('careful')\n    print('hm', file=sys.stderr)\n"
 
+
+def below(made: dict, source: str) -> dict:
+    """The notebook with a cell of the learner's own below that of the first question."""
+    place = 1 + [grade_id(cell) for cell in made["cells"]].index("sum_or_mean")
+    own = {"cell_type": "code", "id": "own", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+    return {**made, "cells": [*made["cells"][:place], own, *made["cells"][place:]]}
+
+
 CLASS = {
     "right": (notebook, 13, 13),
     "untouched": (lambda: notebook("02", "exercises"), 0, 0),
@@ -177,6 +185,7 @@ CLASS = {
     "without-check": (lambda: without(notebook(), "sum_or_mean-check"), 13, 13),
     "replaced-check": (lambda: notebook(sum_or_mean=stub("02", "sum_or_mean") + PATCH + "None"), 12, 13),
     "deleted-both": (lambda: without(without(notebook(), "sum_or_mean"), "sum_or_mean-check"), 12, 0),
+    "answer-below": (lambda: below(notebook(sum_or_mean=stub("02", "sum_or_mean")), HEAD + RIGHT), 12, 13),
     "ends-python": (lambda: notebook(sum_or_mean="import os\n" + HEAD + "    os._exit(0)\n"), 12, 0),
 }
 """Kinds of students: notebook, points earned, points that nbgrader gives; docs/grading.md says where they differ."""
