@@ -20,7 +20,7 @@ from tl_course.grading.pages import feedback
 from tl_course.grading.sandbox import WALLS
 from tl_course.grading.server_client import Attempt
 from tl_course.grading.submissions import MAX_BYTES, Submission, safe_names
-from tl_course.grading.table import harmless
+from tl_course.grading.table import one_line
 
 WRONG = "def answer_sum_or_mean(rate, count):\n    return rate * count"
 
@@ -112,7 +112,7 @@ def test_a_class_of_every_kind(tmp_path, scratch):
 
     expected = {name.replace("</", "<").partition("/")[0]: points for name, (_, points, _) in FILES.items()}
     assert {one.student: one.points for one in report.results} == expected
-    assert totals(out) == {harmless(name): points for name, points in expected.items()}
+    assert totals(out) == {one_line(name): points for name, points in expected.items()}
     for name, (_, _, word) in FILES.items():
         (one,) = [one for one in report.results if one.student == name.replace("</", "<").partition("/")[0]]
         assert word in {mark.reason for mark in one.marks} | {mark.status for mark in one.marks}

@@ -78,7 +78,8 @@ def test_a_folder_becomes_a_report_and_a_model_that_predicts(tl, folder, tmp_pat
     assert "Test accuracy: 100.0% [51.0%, 100.0%], n=4; always answering 'bright' would give 50.0%." in out
     assert "Note: Only 4 test examples: the true accuracy may lie anywhere from 51% to 100%." in out
     made = tmp_path / "noise-finetuned"
-    assert sorted(path.name for path in made.iterdir()) == ["model.json", "model.safetensors", "report.html"]
+    names = ["model.json", "model.safetensors", "predictions.csv", "report.html"]
+    assert sorted(path.name for path in made.iterdir()) == names
     photograph(tmp_path / "new.png", 175, 7)
     code, out, _ = tl("predict", made, tmp_path / "new.png", folder / "dark")
     assert code == 0
@@ -86,6 +87,19 @@ def test_a_folder_becomes_a_report_and_a_model_that_predicts(tl, folder, tmp_pat
     assert len(lines) == 13
     assert lines[0].startswith(f"{tmp_path / 'new.png'}\tbright ")
     assert all("\tdark " in line for line in lines[1:])
+
+
+@pytest.mark.integration
+def test_predictions_of_the_test_name_their_files(tl, folder, tmp_path):
+    photograph(folder / "dark" / "=cmd.png", 0, 77)
+    assert tl("finetune", folder, *SMALL)[0] == 0
+    with (tmp_path / "noise-finetuned" / "predictions.csv").open(encoding="utf-8-sig", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    head = ["file", "truth", "predicted", "confidence", "probability_bright", "probability_dark"]
+    assert list(found[0]) == head
+    for row in found:
+        assert (folder / row["file"]).is_file()
+        assert row["file"].split("/")[0] == row["truth"]
 
 
 @pytest.mark.integration

@@ -425,6 +425,9 @@ def predict(
     ] = None,
     encoding: Annotated[str, typer.Option(help="CSV: its encoding, if not UTF-8: cp1252 …")] = "utf-8-sig",
     top: Annotated[int, typer.Option(help="How many classes to name.")] = 3,
+    unsure_below: Annotated[
+        float, typer.Option(help="Answer “unsure” where the class is less probable, such as 0.6.", show_default=False)
+    ] = 0.0,
     table: Annotated[Path | None, typer.Option("--csv", help="Write the answers to this file.")] = None,
     on_error: Annotated[str, typer.Option(help="With broken images and rows: raise or skip.")] = "raise",
     force: Annotated[bool, typer.Option("--force", help="Write over a CSV that is there.")] = False,
@@ -435,18 +438,19 @@ def predict(
     if table and table.exists() and not force:
         raise ValueError(f"{table} is there already; choose another --csv, or pass --force to write over it.")
     answers, skipped = recipes.predict(
-        model, inputs, top=top, text=text, encoding=encoding, on_error=on_error,
+        model, inputs, top=top, text=text, encoding=encoding, on_error=on_error, unsure_below=unsure_below,
         say=lambda line: print(f"Note: {line}", file=sys.stderr),
     )  # fmt: skip
     for sentence in skipped:
         print(f"Skipped: {sentence}")
     if table:
-        recipes.write_csv(answers, table)
-        print(f"{sum(bool(answer.classes) for answer in answers):,} answers are in {table}.")
+        recipes.write_csv(answers, table, with_answer=unsure_below > 0)
+        unsure = f", {sum(answer.unsure for answer in answers):,} of them unsure" if unsure_below else ""
+        print(f"{sum(bool(answer.classes) for answer in answers):,} answers are in {table}{unsure}.")
         return
     for answer in answers:
         classes = ", ".join(f"{name} {value:.1%}" for name, value in answer.classes)
-        print(f"{answer.name}\t{classes or '(no text)'}")
+        print(f"{answer.name}\t{'unsure: ' * answer.unsure}{classes or '(no text)'}")
 
 
 @app.command()

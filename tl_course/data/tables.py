@@ -357,3 +357,16 @@ def is_blank(value: str | None) -> bool:
     if value is None or value.strip().lower() in BLANKS:
         return True
     return all(letter.isspace() or unicodedata.category(letter) == "Cf" for letter in value)
+
+
+def harmless(cell: object) -> object:
+    """Return what goes into a cell; a text that a spreadsheet would compute gets an apostrophe before it.
+
+    A text may come from a stranger, and ``=HYPERLINK(…)`` is a program. Numbers stay as they are.
+
+    >>> harmless("=1+1"), harmless(" @SUM(1)"), harmless("Ann"), harmless("-3.5"), harmless(3)
+    ("'=1+1", "' @SUM(1)", 'Ann', '-3.5', 3)
+    """
+    if not isinstance(cell, str) or cell.lstrip()[:1] not in tuple("=+-@|"):
+        return cell
+    return cell if re.fullmatch(r"\s*[+-]?\d+([.,]\d+)*([eE][+-]?\d+)?%?\s*", cell) else f"'{cell}"

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from tl_course.data.tables import harmless
 from tl_course.exercises import RIGHT
 from tl_course.grading.notebooks import Worksheet
 from tl_course.grading.results import Graded
@@ -56,20 +57,17 @@ def _write(file: Path, columns: Iterable[str], rows: Iterable[list[object]]) -> 
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    writer.writerows([one_line(cell) for cell in row] for row in rows)
     write_whole(file, "\ufeff" + text.getvalue())  # the mark tells spreadsheets that this is UTF-8
 
 
-def harmless(cell: object) -> object:
-    """Return what goes into a cell; a text that a spreadsheet would compute gets an apostrophe before it.
+def one_line(cell: object) -> object:
+    """Return what goes into a cell: a text on one line, which no spreadsheet computes.
 
-    >>> harmless("=1+1"), harmless("Ann"), harmless(3)
-    ("'=1+1", 'Ann', 3)
+    >>> one_line("=1  +1"), one_line("Ann"), one_line(3)
+    ("'=1 +1", 'Ann', 3)
     """
-    if not isinstance(cell, str):
-        return cell
-    cell = " ".join(cell.split())
-    return f"'{cell}" if cell[:1] in "=+-@|" and cell else cell
+    return harmless(" ".join(cell.split())) if isinstance(cell, str) else cell
 
 
 def with_twins(results: list[Graded]) -> list[Graded]:

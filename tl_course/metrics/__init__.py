@@ -10,8 +10,10 @@ from tl_course.metrics.comparison import Comparison, compare, paired_difference
 from tl_course.metrics.confusion import confusion
 from tl_course.metrics.interval import Interval, wilson
 from tl_course.metrics.precision_recall_f1 import Average, ClassReport, precision_recall_f1
+from tl_course.metrics.temperature import MOST_TEMPERATURE, fit_temperature
 
 __all__ = [
+    "MOST_TEMPERATURE",
     "Average",
     "Calibration",
     "ClassReport",
@@ -21,6 +23,7 @@ __all__ = [
     "calibration_error",
     "compare",
     "confusion",
+    "fit_temperature",
     "paired_difference",
     "precision_recall_f1",
     "wilson",

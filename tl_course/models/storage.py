@@ -7,6 +7,7 @@ inputs are prepared) and, for texts, ``tokenizer/``.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,14 +30,20 @@ from tl_course.models.tensors import (
     write_safetensors,
 )
 from tl_course.models.zoo import MODELS, ModelSpec, architecture, equip
-from tl_course.plain_numbers import for_json, whole_number
+from tl_course.plain_numbers import for_json, real_number, whole_number
 
 FORMAT = 1
 # A picture of so many pixels takes 800 MB as float32.
 MOST_PIXELS = 8_192
 
 
-def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | None = None) -> Path:
+def save(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    class_names: Sequence[str] | None = None,
+    temperature: float | None = None,
+) -> Path:
     """Save a model of :func:`~tl_course.models.create` with its preprocess; its weights may have changed.
 
     What is frozen is a matter of training and is not kept.
@@ -48,6 +55,9 @@ def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | Non
         Folder to write; made if it is not there. A model saved there before is replaced.
     class_names : list of str, optional
         Names of the classes in the order of the outputs; those in ``model.spec`` if left out.
+    temperature : float, optional
+        What divides its logits before they become probabilities, from
+        :func:`~tl_course.metrics.fit_temperature`; ``model.temperature`` if left out, and 1 without one.
 
     Returns
     -------
@@ -79,6 +89,7 @@ def save(model: nn.Module, path: str | Path, *, class_names: Sequence[str] | Non
     config = model.config.to_dict() if is_text(model) else getattr(model, "design", None)
     _check_layout(model, spec, config)
     card = {"format": FORMAT, "spec": asdict(spec), "preprocess": model.preprocess.to_dict(), "config": config}
+    card["temperature"] = _temperature(getattr(model, "temperature", 1.0) if temperature is None else temperature)
     written = json.dumps(card, indent=2, ensure_ascii=False, default=for_json)
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model.preprocess, TextPreprocess):
@@ -101,7 +112,8 @@ def load(path: str | Path) -> nn.Module:
     Returns
     -------
     nn.Module
-        With ``preprocess``, ``embed`` and ``spec``, as :func:`~tl_course.models.create` gives it.
+        With ``preprocess``, ``embed`` and ``spec``, as :func:`~tl_course.models.create` gives it, and with
+        ``temperature``: 1 where none was saved.
 
     Raises
     ------
@@ -130,6 +142,7 @@ def load(path: str | Path) -> nn.Module:
         )
         _check_names(spec, folder)
         preprocess = _preprocess(card["preprocess"], folder)
+        temperature = _read_temperature(card, folder)
         with torch.device("meta"):  # takes no memory, however large the card says that the network is
             expected = architecture(spec.name, spec.num_classes, card["config"])
         _check_size(preprocess, expected, folder)
@@ -142,7 +155,23 @@ def load(path: str | Path) -> nn.Module:
     load_tensors(model, tensors, source=str(folder / "model.safetensors"))
     equip(model, spec.name, spec.weights, preprocess)
     model.spec = spec
+    model.temperature = temperature
     return model
+
+
+def _temperature(value: object) -> float:
+    """Return a temperature as a float; another value than a finite number above 0 is refused (ValueError)."""
+    plain = real_number("temperature", value)
+    if not (isinstance(plain, float) and 0 < plain < math.inf):
+        raise ValueError(f"a temperature is a number above 0, not {value!r}.")
+    return plain
+
+
+def _read_temperature(card: dict[str, Any], folder: Path) -> float:
+    try:
+        return _temperature(card.get("temperature", 1.0))  # folders of older versions have none
+    except ValueError as error:
+        raise ValueError(f"{folder / 'model.json'} is damaged ({error}); save the model again.") from error
 
 
 def _check_names(spec: ModelSpec, folder: Path) -> None:

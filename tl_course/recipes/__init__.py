@@ -4,8 +4,9 @@ This is what ``tl-course finetune`` and ``tl-course predict`` call. Everything i
 linear probe first, fine-tuning from it after, and validation examples, never test examples, choose between the two.
 """
 
+from tl_course.recipes.answer_tables import write_csv
 from tl_course.recipes.finetuning import Settings, examine, finetune
-from tl_course.recipes.predicting import Prediction, predict, write_csv
+from tl_course.recipes.predicting import Prediction, predict
 from tl_course.recipes.results import Finished
 
 __all__ = ["Finished", "Prediction", "Settings", "examine", "finetune", "predict", "write_csv"]

@@ -17,6 +17,7 @@ from tl_course.data.image_files import read_image
 from tl_course.data.task import Task
 from tl_course.plain_numbers import real_number, whole_number
 from tl_course.recipes import images, recipe, report, texts
+from tl_course.recipes.answer_tables import write_test
 from tl_course.recipes.budget import SAMPLED, Budget, available, measured, sampled
 from tl_course.recipes.examination import as_text
 from tl_course.recipes.planning import Plan, longest, plan_images, plan_texts, shortened
@@ -31,6 +32,8 @@ LISTED = 5
 CLASS_WEIGHTS = ("auto", "balanced", "none")
 # The settings that say how training goes.
 TRAINING = ("steps", "epochs", "lr", "batch_size", "class_weights", "seed", "seeds")
+# What the model says about each test example.
+PREDICTIONS = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,13 @@ def finetune(
         outcome = recipe.learn(model, prepared.task, plan, **chosen, budget=budget, keep=keep, say=say)
         finished = Finished(path, out, prepared, plan, outcome, 0.0, command, settings.seed)
         with whole(out) as place:
-            models.save(outcome.model.cpu(), place, class_names=prepared.task.class_names)
+            models.save(
+                outcome.model.cpu(),
+                place,
+                class_names=prepared.task.class_names,
+                temperature=finished.confidence.temperature,
+            )
+            write_test(finished, place / PREDICTIONS)
             finished.seconds = time.perf_counter() - began
             (place / REPORT).write_text(report.page(finished), encoding="utf-8")
     except BaseException as error:  # Ctrl-C, too
@@ -404,9 +413,11 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
     if finished.outcome.uneven:
         ours, largest = finished.macro_f1
         say(f"Test macro F1: {ours:.3f}; always answering {name!r} would give {largest:.3f}.")
+    for sentence in finished.confidence.sentences:
+        say(sentence)
     own = {*finished.prepared.findings.leakage, *finished.prepared.findings.warnings}
     for sentence in finished.warnings:
         if sentence not in own:  # those were told at once
             say(f"Note: {sentence}")
-    say(f"Report: {finished.out / REPORT}")
+    say(f"Report: {finished.out / REPORT}; each test example: {finished.out / PREDICTIONS}")
     say(f"Use it: {finished.use}")

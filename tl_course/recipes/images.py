@@ -368,7 +368,8 @@ def _prepared(
 ) -> Prepared:
     settled = split.settled
     counts = folder.examples.labels.bincount(minlength=task.num_classes).tolist()
-    prepared = Prepared(task, in_parts, found=tuple(counts))
+    places = [(("file", name),) for name in in_parts["test"]]
+    prepared = Prepared(task, in_parts, found=tuple(counts), test_places=places)
     tell_unused(prepared, split, why)
     names = [_name(folder, position) for position in range(len(folder.files))]
     alike = "saved again, resized, lighter or darker"

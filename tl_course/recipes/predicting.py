@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from tl_course.data.class_folders import IMAGE_SUFFIXES, check_images, listed_be
 from tl_course.data.image_files import Rescaled, Unreadable, read_image
 from tl_course.data.preprocess import TextPreprocess
 from tl_course.data.tables import is_blank, table_format, table_rows
+from tl_course.recipes.confidence import UNSURE, is_sure, probabilities
 from tl_course.recipes.prepared import Skips, counted
 from tl_course.recipes.texts import lines_told, tell_fault
 from tl_course.training.run import autocast, in_eval
@@ -32,8 +32,6 @@ FILE_SUFFIXES = {
     ".sqlite", ".db", ".pkl",
 }  # fmt: skip
 MOST_WORDS_IN_A_PATH = 4
-# Columns of the answers.
-OWN_COLUMN = re.compile(r"input|(class|probability)_\d+")
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,16 @@ class Prediction:
         Class and probability, the most likely first; empty for a row without a text.
     columns : tuple of (str, str)
         Name and cell of the other columns of a text's table, an id for example.
+    answer : str
+        The class, or "unsure" where it is less probable than was asked for; "" for a row without a text.
+    unsure : bool
     """
 
     name: str
     classes: tuple[tuple[str, float], ...]
     columns: tuple[tuple[str, str], ...] = ()
+    answer: str = ""
+    unsure: bool = False
 
 
 def predict(
@@ -63,6 +66,7 @@ def predict(
     text: str | None = None,
     encoding: str = "utf-8-sig",
     on_error: str = "raise",
+    unsure_below: float = 0.0,
     say: Callable[[str], None] = warnings.warn,
 ) -> tuple[list[Prediction], tuple[str, ...]]:
     """Ask a saved model.
@@ -81,6 +85,8 @@ def predict(
         Of tables.
     on_error : {"raise", "skip"}
         What to do with an image that cannot be read, and with a row of more cells than its header.
+    unsure_below : float
+        Answers of a lower probability are "unsure"; their classes are named all the same.
     say : callable
         Is told in a sentence for each kind which images were scaled by their own range.
 
@@ -100,13 +106,20 @@ def predict(
         raise ValueError(f"--top {top} names no class; give at least 1.")
     network, problems = _loaded(model), Skips(on_error)
     names = network.spec.class_names or tuple(f"class {number}" for number in range(network.spec.num_classes))
+    _check_threshold(unsure_below, names)
     network.to(environment.current().device)
 
-    def ask(batch: Tensor | list[str]) -> list[tuple[tuple[str, float], ...]]:
-        likely = _probabilities(network, batch).topk(min(top, len(names)))
-        return [
+    def ask(batch: Tensor | list[str]) -> list[dict]:
+        table = probabilities(_logits(network, batch), network.temperature)
+        likely = table.topk(min(top, len(names)))
+        ranked = [
             tuple((names[place], value) for place, value in zip(places, values, strict=True))
             for values, places in zip(likely.values.tolist(), likely.indices.tolist(), strict=True)
+        ]
+        sure = is_sure(table, unsure_below).tolist()
+        return [
+            {"classes": each, "answer": each[0][0] if enough else UNSURE, "unsure": not enough}
+            for each, enough in zip(ranked, sure, strict=True)
         ]
 
     if isinstance(network.preprocess, TextPreprocess):
@@ -114,7 +127,7 @@ def predict(
         return _about_texts(asked, ask), problems.notes
     found, rescaled = [], Rescaled()
     for files, pixels in _images(network, inputs, text, problems, rescaled):
-        found += [Prediction(file, ranked) for file, ranked in zip(files, ask(pixels), strict=True)]
+        found += [Prediction(file, **said) for file, said in zip(files, ask(pixels), strict=True)]
     for sentence in rescaled.sentences():
         say(sentence)
     return found, problems.notes
@@ -130,14 +143,25 @@ def _loaded(model: str | Path) -> nn.Module:
         raise ValueError(f"{folder} is incomplete: {error}") from error
 
 
-def _probabilities(network: nn.Module, batch: Tensor | list[str]) -> Tensor:
+def _check_threshold(unsure_below: float, names: Sequence[str]) -> None:
+    if not 0 <= unsure_below <= 1:
+        raise ValueError(
+            f"--unsure-below {unsure_below:g} is no probability; give a number from 0 to 1, such as 0.6 for 60 %."
+        )
+    if unsure_below and UNSURE in names:
+        raise ValueError(
+            f"The model has a class {UNSURE!r}, which could not be told from an answer; leave --unsure-below out."
+        )
+
+
+def _logits(network: nn.Module, batch: Tensor | list[str]) -> Tensor:
     device = environment.current().device
     ready = batch.to(device) if isinstance(batch, Tensor) else batch
     ready = network.preprocess(ready)
     if isinstance(ready, dict):
         ready = {name: values.to(device) for name, values in ready.items()}
     with in_eval(network), autocast(device):
-        return models.logits(network, ready).float().softmax(1).cpu()
+        return models.logits(network, ready).float().cpu()
 
 
 def _images(
@@ -184,8 +208,8 @@ def _about_texts(asked: list[Prediction], ask: Callable) -> list[Prediction]:
     places = [place for place, each in enumerate(asked) if not is_blank(each.name)]
     for start in tqdm(range(0, len(places), BLOCK), desc="predicting", leave=False, disable=len(places) <= BLOCK):
         block = places[start : start + BLOCK]
-        for place, ranked in zip(block, ask([asked[place].name for place in block]), strict=True):
-            found[place] = replace(asked[place], classes=ranked)
+        for place, said in zip(block, ask([asked[place].name for place in block]), strict=True):
+            found[place] = replace(asked[place], **said)
     return found
 
 
@@ -252,7 +276,7 @@ def _rows(inputs: Sequence[str], text: str, encoding: str, problems: Skips) -> l
             what = f"{given} is a folder" if file.is_dir() else f"There is no file {given}"
             raise ValueError(f"{what}; with --text give the paths of tables (CSV).")
         table = table_format(file, [text], encoding=encoding)
-        others, blank, before = _own_names(table.other_columns([text])), [], len(found)
+        others, blank, before = table.other_columns([text]), [], len(found)
         for row in table_rows(table, [text]):
             if row.fault and row.fault.kind != "empty":
                 tell_fault(file, row, table.encoding, problems)
@@ -268,43 +292,3 @@ def _rows(inputs: Sequence[str], text: str, encoding: str, problems: Skips) -> l
                 f"({lines_told(blank)})"
             )
     return found
-
-
-def _own_names(names: Sequence[str]) -> list[str]:
-    """Return names for the columns of a table beside those of the answers: none twice.
-
-    >>> _own_names(["id", "class_1", "id"])
-    ['id', 'class_1_2', 'id_2']
-    """
-    found: list[str] = []
-    for name in names:
-        number, free = 1, name
-        while free in found or OWN_COLUMN.fullmatch(free):
-            number += 1
-            free = f"{name}_{number}"
-        found.append(free)
-    return found
-
-
-def write_csv(predictions: Sequence[Prediction], path: Path) -> None:
-    """Write predictions as a table: input, its other columns, then class and probability, the most likely first.
-
-    Raises
-    ------
-    ValueError
-        When the file cannot be written.
-    """
-    count = max((len(each.classes) for each in predictions), default=0)
-    others = list(dict.fromkeys(name for each in predictions for name, _ in each.columns))
-    answers = [name for place in range(1, count + 1) for name in (f"class_{place}", f"probability_{place}")]
-    try:
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream)
-            table.writerow(["input", *others, *answers])
-            for each in predictions:
-                given = dict(each.columns)
-                cells = [cell for name, value in each.classes for cell in (name, f"{value:.4f}")]
-                cells += [""] * (2 * count - len(cells))
-                table.writerow([each.name, *(given.get(name, "") for name in others), *cells])
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror}); choose another file.") from error

@@ -25,6 +25,8 @@ class Prepared:
         For each class how many examples were found, before copies and broken ones were left out.
     lists : dict of str to list of str
         Longer lists under a heading each, for example the files that were skipped.
+    test_places, test_columns : list of tuple
+        For each test example names and cells: where it stands (file, or line and text), and what else its table has.
     """
 
     task: Task
@@ -32,6 +34,8 @@ class Prepared:
     findings: Findings = field(default_factory=Findings)
     found: tuple[int, ...] = ()
     lists: dict[str, list[str]] = field(default_factory=dict)
+    test_places: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
+    test_columns: list[tuple[tuple[str, str], ...]] = field(default_factory=list)
 
 
 class Skips(Problems):

@@ -19,9 +19,10 @@ from tl_course import __version__, environment, figures, metrics, models
 from tl_course.data.image_files import read_image
 from tl_course.figures.style import BACKGROUND, GRID, INK, SOFT_INK, VERMILION
 from tl_course.recipes.candidates import Candidate
+from tl_course.recipes.confidence import THRESHOLDS, answered
 from tl_course.recipes.examination import HEAD, class_rows
 from tl_course.recipes.prepared import counted
-from tl_course.recipes.results import Finished
+from tl_course.recipes.results import FEW_TESTED, Finished
 
 METHODS = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuned"}
 MISTAKES_SHOWN = 12
@@ -64,6 +65,7 @@ def page(finished: Finished) -> str:
         _classes(finished),
         _confusions(finished),
         _mistakes(finished),
+        _confidence(finished),
         _curves(finished),
         _data(finished),
         _cost(finished),
@@ -230,7 +232,7 @@ def worst(logits: Tensor, labels: Tensor, most: int = MISTAKES_SHOWN) -> list[tu
 
 def _mistakes(finished: Finished) -> str:
     prepared, task = finished.prepared, finished.prepared.task
-    found = worst(finished.outcome.kept.logits["test"], task.test.labels)
+    found = worst(finished.probabilities.log(), task.test.labels)
     title = "<h2>The most confident mistakes</h2>\n"
     if not found:
         return f"{title}<p>None: every test example was recognised rightly.</p>"
@@ -292,6 +294,27 @@ def _shown(pixels: Tensor, caption: str) -> str:
         f'<li><figure><img alt="{_text(caption)}" src="data:image/jpeg;base64,{source}">'
         f"<figcaption>{_text(caption)}</figcaption></figure></li>"
     )
+
+
+def _confidence(finished: Finished) -> str:
+    """What the probabilities are worth, and what it costs to give up on answers that are not sure."""
+    task, confidence = finished.prepared.task, finished.confidence
+    total = len(task.test)
+    rows = []
+    for each in answered(task.test.labels, finished.probabilities):
+        right = (
+            [f"{each.right.value:.1%}", f"{each.right.low:.1%} to {each.right.high:.1%}"] if each.right else ["–", "–"]
+        )
+        rows.append([f"{each.threshold:.0%}", f"{each.count:,}", f"{each.count / total:.0%}", *right])
+    head = ["Unsure below", "Answered", "Share answered", "Of these right", "95% interval of it"]
+    caption = "What giving up on answers below a probability would do, on the test."
+    parts = ["<h2>How sure it is</h2>", _items(confidence.sentences), _table(caption, head, rows)]
+    ask = f"<p>To be told “unsure” there, ask with <code>--unsure-below {THRESHOLDS[2]:g}</code>.</p>"
+    parts.append(ask)
+    if total >= FEW_TESTED:
+        drawn = {"Without temperature": confidence.before, "With temperature": confidence.after}
+        parts.append(figures.reliability(drawn)._repr_html_())
+    return "\n".join(parts)
 
 
 def _curves(finished: Finished) -> str:

@@ -6,12 +6,14 @@ import os
 import shlex
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from tl_course import metrics
 from tl_course.recipes.candidates import Outcome
+from tl_course.recipes.confidence import Confidence, fit_confidence, probabilities
 from tl_course.recipes.planning import Plan
 from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.weighting import UNEVEN, unevenness
@@ -69,6 +71,17 @@ class Finished:
     def accuracy(self) -> metrics.Interval:
         """Share of the test examples that are right, with its Wilson interval."""
         return metrics.accuracy(self.prepared.task.test.labels, self.outcome.kept.logits["test"])
+
+    @cached_property
+    def confidence(self) -> Confidence:
+        """How sure the model may be: a temperature from validation."""
+        task, logits = self.prepared.task, self.outcome.kept.logits
+        return fit_confidence((task.validation.labels, logits["validation"]), (task.test.labels, logits["test"]))
+
+    @property
+    def probabilities(self) -> torch.Tensor:
+        """Calibrated probabilities of the test examples, float32 N×C."""
+        return probabilities(self.outcome.kept.logits["test"], self.confidence.temperature)
 
     @property
     def majority(self) -> tuple[str, float]:

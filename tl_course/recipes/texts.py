@@ -62,7 +62,7 @@ class Table:
     files : dict of str to Path
         For each part that came as a table of its own, and for "train", the file.
     others : list of tuple
-        For each text name and cell of the columns beside its own, the class and the group: an id for example.
+        For each text name and cell of the columns beside its own and the class: an id for example.
     """
 
     file: Path
@@ -94,7 +94,7 @@ class _Found:
     part: str
     file: Path
     place: str  # its line, with the table's name where there are several
-    others: tuple[str, ...]
+    others: tuple[tuple[str, str], ...]
 
 
 def look_over(
@@ -157,8 +157,7 @@ def look_over(
     near = near_text_keys(texts)
     examples = Examples(labels, class_names, texts, parts, groups, near=near, names=names)
     lines = [each.row.line for each in found]
-    others = [tuple(zip(each.others, each.row.others, strict=True)) for each in found]
-    return Table(file, texts, lines, examples, findings, problems, files, others)
+    return Table(file, texts, lines, examples, findings, problems, files, [each.others for each in found])
 
 
 def _check_different(files: dict[str, Path]) -> None:
@@ -198,9 +197,12 @@ def _read(
     told = f"{counted(len(empty), 'row')}{of} left out for having no text or no label ({lines_told(empty)})."
     if several and not rows:
         raise ValueError(f"{file.name} has no row with a text and a label; give a table with some.")
-    others = table.other_columns(columns)
-    rows = [_Found(row, part, file, f"{row.line}{of}", others) for row in rows]
-    return rows, facts, [told] if empty else []
+    names = table.other_columns(columns)
+
+    def others(row: Row) -> tuple[tuple[str, str], ...]:
+        return (*((name, row.values[name] or "") for name in group), *zip(names, row.others, strict=True))
+
+    return [_Found(row, part, file, f"{row.line}{of}", others(row)) for row in rows], facts, [told] if empty else []
 
 
 def _whole(rows: list[Row], table: TableFormat, text: str, label: str, problems: Skips) -> list[Row]:
@@ -382,7 +384,15 @@ def read(
         source=f"the reader's own texts, {title.removeprefix('the ')}",
     )
     found = tuple(table.examples.labels.bincount(minlength=task.num_classes).tolist())
-    prepared = Prepared(task, names, table.findings.copy(), found)
+    tested = split.positions["test"].tolist()
+    prepared = Prepared(
+        task,
+        names,
+        table.findings.copy(),
+        found,
+        test_places=[(("line", str(table.lines[each])), ("input", table.texts[each])) for each in tested],
+        test_columns=[table.others[each] for each in tested],
+    )
     tell_unused(prepared, split, why)
     _warn_of_shared_groups(prepared, table, split)
     tell_tied(prepared, split, "text", table.examples.groups)
