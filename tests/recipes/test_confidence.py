@@ -1,6 +1,7 @@
 """How sure a model may be: kept beside it, used by predict, told in the report and in predictions.csv."""
 
 import csv
+import html
 import json
 
 import pytest
@@ -122,7 +123,7 @@ def test_thresholds_count_what_is_answered_and_what_of_it_is_right(seed):
 
 
 @pytest.mark.integration
-def test_predictions_of_the_test_can_be_read_back(tl, tmp_path):  # noqa: F811
+def test_predictions_of_the_test_can_be_read_back(tl, tmp_path, capsys):  # noqa: F811
     lines = [[*row, f"=id {number}", str(-number), f"writer {number}"] for number, row in enumerate(rows())]
     lines[7][0] = f"=1+{lines[7][0]}"
     write(tmp_path / "mine.csv", lines, head=("review", "stars", "truth", "change", "who"))
@@ -152,5 +153,13 @@ def test_predictions_of_the_test_can_be_read_back(tl, tmp_path):  # noqa: F811
     assert [each.classes[0][0] for each in answers] == [row["predicted"] for row in asked]
     for each, row in zip(answers, asked, strict=True):
         assert each.classes[0][1] == pytest.approx(float(row["confidence"]), abs=2e-3)
+    code = html.unescape(
+        (file.parent / "report.html").read_text("utf-8").split('id="in-python">')[1].split("</pre>")[0]
+    )
+    capsys.readouterr()
+    exec(compile(code, "report", "exec"), {})
+    said = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    for name, chance in said.items():
+        assert float(chance.rstrip("%")) / 100 == pytest.approx(float(found[0][f"probability_{name}"]), abs=2e-3)
     assert f"The temperature is {model.temperature:.2f}, fitted on " in page.text
     assert "Of these right" in page.text

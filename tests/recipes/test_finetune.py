@@ -3,6 +3,7 @@
 import base64
 import csv
 import dataclasses
+import html
 import html.parser
 import io
 import json
@@ -100,6 +101,23 @@ def test_predictions_of_the_test_name_their_files(tl, folder, tmp_path):
     for row in found:
         assert (folder / row["file"]).is_file()
         assert row["file"].split("/")[0] == row["truth"]
+
+
+@pytest.mark.integration
+def test_the_python_of_the_report_runs_as_it_stands(tl, folder, tmp_path, capsys):
+    (tmp_path / "it's noise").mkdir()
+    folder.rename(tmp_path / "it's noise" / "noise")
+    assert tl("finetune", "it's noise/noise", *SMALL)[0] == 0
+    page = (tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8")
+    code = html.unescape(page.split('<pre id="in-python">')[1].split("</pre>")[0])
+    capsys.readouterr()
+    exec(compile(code, "report", "exec"), {})
+    said = [line.split(": ") for line in capsys.readouterr().out.splitlines()]
+    with (tmp_path / "noise-finetuned" / "predictions.csv").open(encoding="utf-8-sig", newline="") as stream:
+        first = next(csv.DictReader(stream))
+    assert said[0][0] == first["predicted"]
+    for name, chance in said:
+        assert float(chance.rstrip("%")) / 100 == pytest.approx(float(first[f"probability_{name}"]), abs=2e-3)
 
 
 @pytest.mark.integration

@@ -23,6 +23,7 @@ from tl_course.recipes.confidence import THRESHOLDS, answered
 from tl_course.recipes.examination import HEAD, class_rows
 from tl_course.recipes.prepared import counted
 from tl_course.recipes.results import FEW_TESTED, Finished
+from tl_course.recipes.snippet import snippet
 
 METHODS = {"linear_probe": "Linear probe", "fine_tune": "Fine-tuned"}
 MISTAKES_SHOWN = 12
@@ -404,4 +405,9 @@ def _making(finished: Finished) -> str:
         for says, command in (("Made by", finished.command), ("To be used with", finished.use))
         if command
     )
-    return f"<h2>How it was made</h2>\n{_items(filter(None, facts))}\n{commands}"
+    return f"<h2>How it was made</h2>\n{_items(filter(None, facts))}\n{commands}{_in_python(finished)}"
+
+
+def _in_python(finished: Finished) -> str:
+    said = "In Python, from the folder where the command was run:"
+    return f'<p>{said}</p>\n<pre id="in-python">{_text(snippet(finished))}</pre>\n'
