@@ -25,6 +25,8 @@ NOT_IMPORTED = {
     "myst-nb": "an extension of Sphinx: notebooks as pages",
     "nbgrader": "grades with the folder that `tl-course nbgrader` writes; an extra, as it changes JupyterLab",
     "nbval": "runs every notebook in `tl-course test`",
+    "onnx": "the format that torch.onnx writes",
+    "onnxscript": "how torch.onnx writes it",
     "pytest": "runs the tests",
     "pytest-xdist": "runs the tests in several processes",
     "skada": "a second opinion on CORAL in the tests",

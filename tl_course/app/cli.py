@@ -1,4 +1,4 @@
-"""The command line: ``tl-course doctor | fetch | bundle | start | reset | run | finetune | predict | grade | …``.
+"""The command line: ``tl-course doctor | fetch | start | run | finetune | predict | export | grade | …``.
 
 One file, since it is one thing: what can be typed, in the order in which ``--help`` shows it. A command is its options,
 a call into the room that does the work, and what it prints; nothing is decided here.
@@ -451,6 +451,25 @@ def predict(
     for answer in answers:
         classes = ", ".join(f"{name} {value:.1%}" for name, value in answer.classes)
         print(f"{answer.name}\t{'unsure: ' * answer.unsure}{classes or '(no text)'}")
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="The folder that `tl-course finetune` wrote.")],
+    format: Annotated[str, typer.Option(help="onnx, or torch for torch.export.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The folder to write.", show_default="MODEL-onnx")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an export that is there.")] = False,
+) -> None:
+    """Export a model, to run it without this package; checked against the saved one, with its preprocess beside it."""
+    from tl_course import models
+
+    folder = out or model.with_name(f"{model.resolve().name}-{format}")
+    with _on_ctrl_c("nothing was written."):
+        done = models.export(model, folder, format=format, force=force)
+    print(f"Checked in {done.tried} batches: the logits differ by {done.difference:.1e} at most.")
+    if done.length:
+        print(f"Every text must be padded to {done.length} tokens: this network cannot be exported for any length.")
+    print(f"{folder} has {', '.join(sorted(path.name for path in folder.iterdir()))}.")
 
 
 @app.command()

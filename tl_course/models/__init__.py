@@ -6,6 +6,7 @@
 1,620,000 numbers frozen, 2,890 trainable; 41 modules kept in eval
 """
 
+from tl_course.models.exporting import Exported, export
 from tl_course.models.freezing import FreezeReport, FrozenMovedError, freeze, unfreeze
 from tl_course.models.heads import embed, logits, replace_head
 from tl_course.models.storage import load, save
@@ -15,6 +16,7 @@ from tl_course.models.zoo import MODELS, ModelInfo, ModelSpec, create
 
 __all__ = [
     "MODELS",
+    "Exported",
     "FreezeReport",
     "FrozenMovedError",
     "ModelInfo",
@@ -23,6 +25,7 @@ __all__ = [
     "count_parameters",
     "create",
     "embed",
+    "export",
     "freeze",
     "head_of",
     "layer_groups",
