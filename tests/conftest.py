@@ -26,7 +26,16 @@ from tl_course.app import cli, course, running
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SETTINGS = ("TL_PROFILE", "TL_DEVICE", "TL_THREADS", "TL_OFFLINE", "HF_HUB_OFFLINE", "TL_CIFAR10", "TL_TARGET")
+SETTINGS = (
+    "TL_PROFILE",
+    "TL_DEVICE",
+    "TL_THREADS",
+    "TL_OFFLINE",
+    "HF_HUB_OFFLINE",
+    "TL_CIFAR10",
+    "TL_TARGET",
+    "TL_REHEARSE",
+)
 
 
 @pytest.fixture(scope="session")

@@ -31,5 +31,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures",
         "exercises",
     ],
-    submod_attrs={"environment": ["setup"], "exercises": ["check", "hint", "progress"]},
+    submod_attrs={"environment": ["expect", "setup"], "exercises": ["check", "hint", "progress"]},
 )

@@ -16,6 +16,7 @@ precision         the one of fp32 and bf16 that a convolution is        ``TL_PRE
                   clearly faster in
 cache             the platform's cache folder                           ``TL_CACHE``
 offline           no                                                    ``TL_OFFLINE=1``
+rehearsal         no                                                    ``TL_REHEARSE=1``
 ================  ====================================================  ==========================
 
 One file, since it is one thing: how each of these settings is found, checked and said.
@@ -33,15 +34,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tl_course.plain_numbers import whole_number
+from tl_course.profiles import PROFILES, Sizes
 
 if TYPE_CHECKING:
     import torch
 
-PROFILES = {
-    "mini": "small models at 32 px and a small BERT: any laptop, about a minute a lesson",
-    "cpu": "torchvision's VGG16 and ResNet-18 at 64 px, DistilBERT: a patient desktop",
-    "gpu": "full-size models and data: an NVIDIA GPU",
-}
 PRECISIONS = ("fp32", "bf16")
 
 # bf16 must win clearly: a near tie is noise, and fp32 is what the published budgets were measured in.
@@ -71,6 +68,9 @@ class Environment:
         The seed the random number generators were set to.
     offline : bool
         True when downloads are forbidden.
+    rehearsal : bool
+        True when stand-ins take the place of fetched weights and texts, and everything is as small as can be: it shows
+        that every cell runs, and no number means anything.
     """
 
     profile: str
@@ -80,13 +80,60 @@ class Environment:
     cache: Path
     seed: int
     offline: bool
+    rehearsal: bool = False
+
+    @property
+    def extractor(self) -> str:
+        """Name of the profile's VGG, for :func:`tl_course.models.create`."""
+        return PROFILES[self.profile].extractor
+
+    @property
+    def backbone(self) -> str:
+        """Name of the profile's ResNet."""
+        return PROFILES[self.profile].backbone
+
+    @property
+    def text(self) -> str:
+        """Name of the profile's BERT."""
+        return PROFILES[self.profile].text
+
+    @property
+    def weights(self) -> str:
+        """What the profile's VGG and ResNet were trained on."""
+        return PROFILES[self.profile].weights
+
+    @property
+    def pixels(self) -> int:
+        """Height and width at which the profile's VGG and ResNet see pictures."""
+        return self._sizes.pixels
+
+    @property
+    def reviews(self) -> dict[str, str]:
+        """The profile's film reviews, as arguments of :func:`tl_course.data.load`."""
+        return dict(PROFILES[self.profile].reviews)
+
+    def labels(self, count: int) -> int | None:
+        """Labels a class: as many as stand for ``count`` of the mini profile (None: all)."""
+        return self._sizes.labels(count)
+
+    def examples(self, count: int) -> int | None:
+        """Examples of any other kind: as many as stand for ``count`` of the mini profile (None: all)."""
+        return self._sizes.examples(count)
+
+    def steps(self, count: int) -> int:
+        """Steps of training: as many as stand for ``count`` of the mini profile."""
+        return self._sizes.steps(count)
+
+    @property
+    def _sizes(self) -> Sizes:
+        return Sizes(PROFILES[self.profile], self.rehearsal)
 
     def card(self) -> str:
         """Return the settings as a few aligned lines of text."""
         from tl_course import __version__
 
         rows = {
-            "profile": f"{self.profile}: {PROFILES[self.profile]}",
+            "profile": f"{self.profile}: {PROFILES[self.profile].summary}",
             "device": device_name(self.device),
             "threads": str(self.threads),
             "precision": self.precision,
@@ -95,10 +142,40 @@ class Environment:
             "versions": f"tl_course {__version__}, "
             + ", ".join(f"{name} {version_of(name)}" for name in ("torch", "torchvision", "transformers")),
         }
+        if self.rehearsal:
+            rows = {
+                "rehearsal": "stand-ins for weights and texts, two steps a fit: no number here means anything",
+                **rows,
+            }
         return "\n".join(f"{name:<10} {text}" for name, text in rows.items())
 
 
 _current: Environment | None = None
+
+
+def expect(condition: bool, sentence: str) -> None:
+    """Stop a lesson whose experiment did not come out as it has to; in a rehearsal, where nothing is learned, go on.
+
+    Parameters
+    ----------
+    condition : bool
+    sentence : str
+        What was expected.
+
+    Raises
+    ------
+    AssertionError
+        With the sentence, where the condition is false.
+
+    Examples
+    --------
+    >>> expect(0.2 < 0.9, "the loss must fall")
+    >>> expect(0.9 < 0.2, "the loss must fall")
+    Traceback (most recent call last):
+    AssertionError: the loss must fall
+    """
+    if not condition and not current().rehearsal:
+        raise AssertionError(sentence)
 
 
 def setup(
@@ -183,6 +260,7 @@ def _resolve(
         cache=cache_dir(),
         seed=seed,
         offline=is_offline(),
+        rehearsal=is_rehearsal(),
     )
 
 
@@ -273,7 +351,8 @@ def for_kernels() -> dict[str, str]:
 def cache_dir() -> Path:
     """Return the folder for downloaded files: ``TL_CACHE`` if set, else the platform's cache folder.
 
-    The folder is not created here: the first function that writes to it does that.
+    A rehearsal has a folder of its own inside, so that its stand-ins are never taken for the real files. The folder is
+    not created here: the first function that writes to it does that.
 
     >>> cache_dir().is_absolute()
     True
@@ -281,7 +360,8 @@ def cache_dir() -> Path:
     import platformdirs
 
     override = os.environ.get("TL_CACHE")
-    return Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("tl_course"))
+    folder = Path(override).expanduser().resolve() if override else Path(platformdirs.user_cache_dir("tl_course"))
+    return folder / "rehearsal" if is_rehearsal() else folder
 
 
 def is_offline() -> bool:
@@ -290,9 +370,20 @@ def is_offline() -> bool:
     >>> is_offline() in (True, False)
     True
     """
-    return any(
-        os.environ.get(name, "").lower() in {"1", "true", "yes", "on"} for name in ("TL_OFFLINE", "HF_HUB_OFFLINE")
-    )
+    return _switched_on("TL_OFFLINE") or _switched_on("HF_HUB_OFFLINE")
+
+
+def is_rehearsal() -> bool:
+    """Return True when ``TL_REHEARSE`` asks for stand-ins in place of what is fetched, and as little as can be.
+
+    >>> is_rehearsal()
+    False
+    """
+    return _switched_on("TL_REHEARSE")
+
+
+def _switched_on(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in {"1", "true", "yes", "on"}
 
 
 def shorten_home(path: Path) -> str:
@@ -354,6 +445,20 @@ def device_name(device: torch.device) -> str:
     if device.type == "mps":
         return "mps (Apple GPU)"
     return f"cpu ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+
+
+def too_large(env: Environment) -> str:
+    """Say why this machine does not suit the profile, and what to do; nothing where it does.
+
+    >>> too_large(setup(device="cpu", precision="fp32", quiet=True))
+    ''
+    """
+    if env.rehearsal or not PROFILES[env.profile].needs_gpu or env.device.type != "cpu":
+        return ""
+    return (
+        f"the {env.profile} profile takes hours a lesson without a GPU; choose mini or cpu, or try its cells in "
+        "minutes with stand-ins: `tl-course run --rehearse`"
+    )
 
 
 def version_of(distribution: str) -> str:

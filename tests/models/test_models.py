@@ -349,6 +349,17 @@ def test_the_copy_of_a_model_embeds_with_its_own_weights(carry):
     assert twin.embed(images).abs().max() > 0
 
 
+def test_pictures_can_be_seen_at_another_size_and_texts_cannot():
+    assert models.create("resnet_small", weights="letters", size=48).preprocess.size == 48
+    assert models.create("timm/test_resnet", size=64).preprocess.size == 64
+    with pytest.raises(ValueError, match=r"gru_small reads texts, and size is in pixels; leave it out\."):
+        models.create("gru_small", size=64)
+    with pytest.raises(ValueError, match=r"test_vit takes pictures of \d+ pixels only"):
+        models.create("timm/test_vit", size=64)
+    with pytest.raises(ValueError, match="size"):
+        models.create("resnet_small", size=0)
+
+
 def test_unknown_names_and_weights_are_refused():
     with pytest.raises(ValueError, match="resnet_small"):
         models.create("resnet_smal")

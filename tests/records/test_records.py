@@ -629,6 +629,18 @@ def test_without_cifar10_its_rows_stay_and_are_named(scripts, capsys, monkeypatc
     assert both.read_text() != before[0]
 
 
+@pytest.mark.parametrize(("setting", "value"), [("TL_PROFILE", "cpu"), ("TL_REHEARSE", "1")])
+def test_a_result_of_another_size_is_not_judged_by_the_record(setting, value, monkeypatch):
+    far = records.within_band("01.finetune_beats_scratch_10", 0.01, profile="mini")
+    assert not far
+    monkeypatch.setenv(setting, value)
+    environment.setup(device="cpu", quiet=True)
+    unjudged = records.within_band("01.finetune_beats_scratch_10", 0.01, profile="mini")
+    assert unjudged
+    assert "No recorded band judges it" in str(unjudged)
+    assert ("rehearsal" if value == "1" else "the mini profile's, and this is cpu") in str(unjudged)
+
+
 def test_each_record_of_the_course_has_its_script():
     assert set(records.available()) <= set(common.scripts())
 

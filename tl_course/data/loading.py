@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Sequence
 
-from tl_course.data import cifar10, digits, letters, own_images, own_texts, sentiment
+from tl_course.data import cifar10, digits, imdb, letters, own_images, own_texts, sentiment
 from tl_course.data.task import Task
 
 LOADERS = {
@@ -16,6 +16,7 @@ LOADERS = {
     "digits": digits.small_digits,
     "cifar10": cifar10.cifar10,
     "sentiment": sentiment.sentiment,
+    "imdb": imdb.imdb,
     "image_folder": own_images.read_image_folder,
     "csv_text": own_texts.read_csv_text,
 }
@@ -37,7 +38,8 @@ def load(
     Parameters
     ----------
     name : str
-        ``letters``, ``mnist``, ``mnist_m``, ``digits``, ``cifar10``, ``sentiment``, ``image_folder``, ``csv_text``.
+        ``letters``, ``mnist``, ``mnist_m``, ``digits``, ``cifar10``, ``sentiment``, ``imdb``, ``image_folder``,
+        ``csv_text``.
     train_per_class : int, optional
         Labels of each class in all, validation included: 10 gives 8 for training and 2 for validation. All by
         default. A larger budget with the same seed contains the smaller one.

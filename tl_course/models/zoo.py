@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tl_course import environment
 from tl_course.assets.convert import torchvision_names
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer, refuse_own_code
 from tl_course.models import encoders, timm_backbones
@@ -108,7 +109,14 @@ class ModelSpec:
     licence: str | None = field(default=None, repr=False)
 
 
-def create(name: str, *, weights: str | None = None, num_classes: int | None = None, seed: int = 0) -> nn.Module:
+def create(
+    name: str,
+    *,
+    weights: str | None = None,
+    num_classes: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+) -> nn.Module:
     """Make a network with its weights, ready to be run (in eval mode, on the CPU, in float32).
 
     Besides being an ordinary ``nn.Module`` it knows ``model.preprocess`` (what its weights expect: size and statistics,
@@ -128,6 +136,8 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     num_classes : int, optional
         A new random head with this many outputs. Left out, the head that comes with the weights is kept (there is none
         for texts, which then get two outputs), or the table's number is used.
+    size : int, optional
+        Height and width in pixels at which pictures are seen; the one of the weights if left out.
     seed : int
         Of everything random here. The global random state is not touched. With random weights the draw may depend on
         ``num_classes`` as well: to compare heads, make one network and use ``replace_head``.
@@ -139,8 +149,9 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     Raises
     ------
     ValueError
-        When the name or the weights are unknown, ``num_classes`` is no positive whole number, or a network by name does
-        not fit: no code of a repository is run, and no pickle is read.
+        When the name or the weights are unknown, a number is no positive whole one, a network for texts or for pictures
+        of one size is given another size, or a network by name does not fit: no code of a repository is run, and no
+        pickle is read.
     FileNotFoundError
         When weights that come with the package are not there.
     tl_course.assets.AssetError
@@ -165,6 +176,7 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
     if name not in MODELS and (other := named(name)):
         found = find(other, weights)
         model, preprocess = found.make(num_classes, seed)
+        preprocess = _at(size, preprocess, model, found.title)
         return equip(model, found.title, weights, preprocess, licence=found.licence)
     info = model_info(name)
     if weights is not None and weights not in info.weights:
@@ -172,7 +184,24 @@ def create(name: str, *, weights: str | None = None, num_classes: int | None = N
         raise ValueError(f"{name} has no weights {weights!r}; choose {choices}.")
     make = _create_recurrent if name == "gru_small" else _create_text if info.kind == "text" else _create_image
     model, preprocess = make(name, weights, num_classes, seed)
+    preprocess = _at(size, preprocess, model, name)
+    if environment.is_rehearsal() and weights not in (None, *SHIPPED, LANGUAGE_MODEL):
+        weights = f"{weights} (rehearsal)"  # so that neither a card nor a saved model takes them for the real ones
     return equip(model, name, weights, preprocess)
+
+
+def _at(
+    size: int | None, preprocess: ImagePreprocess | TextPreprocess, model: nn.Module, name: str
+) -> ImagePreprocess | TextPreprocess:
+    """Return the preprocess with another size in pixels, where the network can take it."""
+    if size is None:
+        return preprocess
+    size = whole_number("size", size, least=1)
+    if not isinstance(preprocess, ImagePreprocess):
+        raise ValueError(f"{name} reads texts, and size is in pixels; leave it out.")
+    if timm_backbones.fixed_size(model) and size != preprocess.size:
+        raise ValueError(f"{name} takes pictures of {preprocess.size} pixels only; leave size out.")
+    return replace(preprocess, size=size)
 
 
 def model_info(name: str) -> ModelInfo:

@@ -57,7 +57,11 @@ class Statement:
 
 @dataclass(frozen=True)
 class Band:
-    """A live result beside the band of the recorded ones; true when it lies inside, and its run was not interrupted."""
+    """A live result beside the band of the recorded ones; true when it lies inside, and its run was not interrupted.
+
+    A result of another size than the recorded ones (another profile, a rehearsal) is not judged: ``unjudged`` says why,
+    and the band is true.
+    """
 
     value: float
     low: float
@@ -65,9 +69,10 @@ class Band:
     seeds: int
     unit: str = "%"
     interrupted: bool = False
+    unjudged: str = ""
 
     def __bool__(self) -> bool:
-        return not self.interrupted and self.low <= self.value <= self.high
+        return not self.interrupted and (bool(self.unjudged) or self.low <= self.value <= self.high)
 
     def _repr_markdown_(self) -> str:
         return str(self)
@@ -76,6 +81,8 @@ class Band:
         value, low, high = (_show(number, self.unit) for number in (self.value, self.low, self.high))
         where = "inside" if self else "**outside**"
         cut = " in a run that was interrupted" if self.interrupted else ""
+        if self.unjudged:
+            return f"You just ran {value}{cut}. No recorded band judges it: {self.unjudged}."
         return f"You just ran {value}{cut}: {where} the band {low} to {high} of {self.seeds} recorded seeds."
 
     __repr__ = __str__
@@ -382,7 +389,8 @@ def within_band(
     ----------
     live_value
         The learner's result, in the unit of the record's values. That of an interrupted run (see
-        :func:`tl_course.training.interrupted_run`) is always outside the band: the recorded runs are whole.
+        :func:`tl_course.training.interrupted_run`) is always outside the band: the recorded runs are whole. One of
+        another profile than the record's, or of a rehearsal, is not judged.
     side
         Which of the two methods compared was run: "better" (or "one") unless given.
 
@@ -410,7 +418,15 @@ def within_band(
     low, high = expected.low - found.tolerance, expected.high + found.tolerance
     live_value = getattr(live_value, "value", live_value)  # of an interval
     interrupted = getattr(live_value, "interrupted", False)
-    return Band(float(live_value), low, high, expected.n, found.unit, interrupted)
+    return Band(float(live_value), low, high, expected.n, found.unit, interrupted, _unjudged(record))
+
+
+def _unjudged(record: Record) -> str:
+    """Why a result of this process is of another size than the recorded ones; nothing where it is of the same."""
+    env, recorded = environment.current(), record.profiles[0]
+    if env.rehearsal:
+        return "this is a rehearsal"
+    return "" if env.profile == recorded else f"the record is the {recorded} profile's, and this is {env.profile}"
 
 
 def claim_ids(text: str) -> list[str]:

@@ -1,0 +1,93 @@
+"""What depends on the profile is read by role from one table; a rehearsal takes as little as runs every cell."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from tl_course import environment, models, profiles
+from tl_course.assets import for_profile, registry
+from tl_course.profiles import PROFILES, Sizes
+
+ROLES = ("extractor", "backbone", "text")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_each_role_is_played_by_a_network_that_the_profile_fetches_or_the_package_ships(name):
+    profile = PROFILES[name]
+    fetched = {asset.name for asset in for_profile(name)}
+    for role in ROLES:
+        network = getattr(profile, role)
+        weights = "pretrained" if role == "text" else profile.weights
+        assert weights in models.MODELS[network].weights
+        assert network in fetched or network in models.zoo.SMALL
+    assert profile.pixels <= models.MODELS[profile.extractor].size
+
+
+def test_the_networks_of_the_profiles_are_those_that_the_mission_names():
+    assert [PROFILES[name].extractor for name in ("mini", "cpu", "gpu")] == ["vgg_small", "vgg16", "vgg16"]
+    assert [PROFILES[name].backbone for name in ("mini", "cpu", "gpu")] == ["resnet_small", "resnet18", "resnet50"]
+    assert [PROFILES[name].text for name in ("mini", "cpu", "gpu")] == ["minilm", "distilbert", "bert"]
+
+
+def test_the_mini_profile_takes_every_number_as_it_stands():
+    sizes = Sizes(PROFILES["mini"])
+    assert [sizes.labels(10), sizes.examples(500), sizes.steps(60), sizes.pixels] == [10, 500, 60, 32]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_rehearsal_is_never_larger_than_the_profile(name):
+    for count in (1, 2, 50, 5_000):
+        whole, small = Sizes(PROFILES[name]), Sizes(PROFILES[name], rehearsal=True)
+        for ask in ("labels", "examples", "steps"):
+            most = getattr(whole, ask)(count)
+            assert 1 <= getattr(small, ask)(count) <= (count if most is None else most)
+        assert small.pixels <= whole.pixels
+
+
+def test_the_environment_answers_by_role(monkeypatch):
+    monkeypatch.setenv("TL_PROFILE", "cpu")
+    env = environment.setup(device="cpu", quiet=True)
+    assert [env.extractor, env.backbone, env.text, env.weights] == ["vgg16", "resnet18", "distilbert", "imagenet"]
+    assert [env.pixels, env.labels(10), env.examples(100), env.steps(60)] == [64, 50, 500, 120]
+    assert env.reviews == {"name": "sentiment", "domain": "movies"}
+
+
+def test_a_fourth_profile_is_one_row(monkeypatch):
+    """Whatever a lesson asks for by role, it gets from the new row, and nothing else has to know of it."""
+    tiny = replace(PROFILES["mini"], summary="a size of our own", backbone="resnet_tiny", pixels=16, times=2, longer=3)
+    monkeypatch.setitem(profiles.PROFILES, "tiny", tiny)
+    monkeypatch.setenv("TL_PROFILE", "tiny")
+    env = environment.setup(device="cpu", quiet=True)
+    assert "tiny: a size of our own" in env.card()
+    model = models.create(env.backbone, num_classes=10, size=env.pixels)
+    assert (model.spec.name, model.preprocess.size) == ("resnet_tiny", 16)
+    assert (env.labels(10), env.steps(10)) == (20, 30)
+
+
+def test_a_rehearsal_says_so_on_the_card_and_has_a_cache_of_its_own(monkeypatch):
+    real = environment.cache_dir()
+    assert "rehearsal" not in environment.setup(device="cpu", quiet=True).card()
+    monkeypatch.setenv("TL_REHEARSE", "1")
+    env = environment.setup(device="cpu", quiet=True)
+    assert env.card().startswith("rehearsal")
+    assert env.cache != real
+    assert env.cache.is_relative_to(real)
+
+
+def test_an_experiment_that_fails_stops_a_lesson_and_no_rehearsal(monkeypatch):
+    environment.setup(device="cpu", quiet=True)
+    environment.expect(True, "fine")
+    with pytest.raises(AssertionError, match="the loss must fall"):
+        environment.expect(False, "the loss must fall")
+    monkeypatch.setenv("TL_REHEARSE", "1")
+    environment.setup(device="cpu", quiet=True)
+    environment.expect(False, "the loss must fall")
+
+
+def test_every_profile_fills_every_column():
+    for profile in PROFILES.values():
+        assert all(getattr(profile, each.name) not in ("", {}) for each in fields(profile))
+
+
+def test_every_asset_belongs_to_a_profile():
+    assert {name for asset in registry().values() for name in asset.profiles} <= set(PROFILES)
