@@ -212,6 +212,25 @@ def test_run_some_lessons_into_a_folder(tl, tiny, clone, executed, tmp_path):
     assert "There is no lesson '07'; there are 00_first, 01_second." in err
 
 
+def test_a_rehearsal_of_another_size_goes_into_a_folder_of_its_own(tl, tiny, clone, executed, monkeypatch):
+    for name in ("TL_PROFILE", "TL_REHEARSE"):
+        monkeypatch.setenv(name, "")  # and back again after the test
+    code, _, err = tl("run", "00", "--profile", "gpu", "--rehearse")
+    assert code == 0
+    assert "Note" not in err
+    assert (clone / "build" / "rehearsal" / "gpu" / "00_first.ipynb").is_file()
+    assert not (clone / "build" / "lessons").exists()
+
+
+def test_the_gpu_profile_without_a_gpu_is_told_of_the_hours(tl, tiny, clone, executed, monkeypatch):
+    monkeypatch.setenv("TL_PROFILE", "")
+    monkeypatch.setenv("TL_DEVICE", "cpu")
+    code, _, err = tl("run", "00", "--profile", "gpu")
+    assert code == 0
+    assert "takes hours a lesson without a GPU" in err
+    assert "--rehearse" in err
+
+
 def test_a_failing_lesson_is_exit_code_1_and_its_error_is_shown_as_it_is(tl, tiny, clone, executed, monkeypatch):
     from tl_course.app import running
 

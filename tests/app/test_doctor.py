@@ -244,3 +244,12 @@ def test_small_weights_that_are_spoilt_or_gone_are_named(monkeypatch, tmp_path):
     assert finding("small weights", deep=True).text == f"missing or damaged: {spoilt.name}"
     gone.unlink()
     assert finding("small weights").text == f"missing or damaged: {gone.name}"
+
+
+def test_the_gpu_profile_without_a_gpu_is_a_warning_with_a_way_out(monkeypatch):
+    assert finding("profile").state == GOOD
+    monkeypatch.setenv("TL_PROFILE", "gpu")
+    assert finding("profile").state == WARNING
+    assert "--rehearse" in finding("profile").remedy
+    monkeypatch.setenv("TL_REHEARSE", "1")
+    assert finding("profile").state == GOOD

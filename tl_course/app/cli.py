@@ -182,13 +182,23 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the executed copies.", show_default="build/lessons")
     ] = None,
+    profile: Annotated[str, typer.Option(help="The size: mini, cpu or gpu; TL_PROFILE, or mini, if left out.")] = "",
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="Try every cell with stand-ins, as small as can be, and without a network."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Execute also what is up to date.")] = False,
 ) -> None:
     """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails."""
+    os.environ |= ({"TL_PROFILE": profile} if profile else {}) | ({"TL_REHEARSE": "1"} if rehearse else {})
     paths = course.lessons(names or [])
-    out = out or course.root() / "build" / "lessons"
+    env = environment.current()
+    if environment.too_large(env):
+        print(f"Note: {environment.too_large(env)}.", file=sys.stderr)
+    folder = Path("rehearsal", env.profile) if env.rehearsal else Path("lessons")
+    out = out or course.root() / "build" / folder
     with _on_ctrl_c("what was fetched whole is kept, and no lesson was run yet."):
-        fetch(for_profile(environment.current().profile), say=lambda line: print(line, flush=True))
+        fetch(for_profile(env.profile), say=lambda line: print(line, flush=True))
     table = Table("lesson", "seconds", "peak memory", "result", title="Lessons", title_justify="left")
     failed = False
     results = course.run(paths, out, force=force)

@@ -134,7 +134,7 @@ def _digest(notebook: Path) -> str:
 
     env = environment.current()
     parts = [environment.version_of(name) for name in ("torch", "torchvision", "transformers", "timm")]
-    parts += [env.profile, str(env.device), env.precision, str(env.threads)]
+    parts += [env.profile, str(env.rehearsal), str(env.device), env.precision, str(env.threads)]
     parts += [data.target(), data.cifar10.describe()]  # the photographs a lesson runs on
     digest = hashlib.sha256("\n".join(parts).encode())
     digest.update("".join(_code(notebook)).encode())

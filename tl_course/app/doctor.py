@@ -112,7 +112,9 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
     import psutil
     import torch
 
-    yield Finding("profile", GOOD, f"{env.profile}: {environment.PROFILES[env.profile]}")
+    unsuited = environment.too_large(env)
+    text = f"{env.profile}: {environment.PROFILES[env.profile].summary}"
+    yield Finding("profile", WARNING if unsuited else GOOD, text, unsuited)
     has_nvidia = shutil.which("nvidia-smi") is not None
     if has_nvidia and env.device.type != "cuda" and not torch.cuda.is_available():
         remedy = "install a CUDA build of PyTorch that fits the driver (selector on pytorch.org), or go on with the CPU"

@@ -19,6 +19,7 @@ from tl_course.assets.sources import (
     from_loose_files,
     obtain,
 )
+from tl_course.assets.stand_ins import stand_in
 from tl_course.assets.store import AssetError, megabytes
 
 
@@ -52,6 +53,8 @@ def get(name: str) -> Path:
     """
     asset = lookup(name)
     cache = environment.cache_dir()
+    if environment.is_rehearsal():
+        return _stand_in(asset, cache)
     if store.missing_files(asset, cache):
         fetch([asset], cache=cache)
     return store.folder_of(asset, cache)
@@ -76,8 +79,19 @@ def paths(name: str) -> list[Path]:
     Traceback (most recent call last):
     KeyError: "There is no asset called 'mini_lm'; the registry has minilm, efficientnet_lite0, ..."
     """
-    get(name)
+    folder = get(name)
+    if environment.is_rehearsal():
+        return [folder / file.name for file in lookup(name).files]
     return store.right_files(lookup(name), environment.cache_dir())
+
+
+def _stand_in(asset: Asset, cache: Path) -> Path:
+    folder = stand_in(asset, cache)
+    if folder is None:
+        raise AssetError(
+            f"A rehearsal (TL_REHEARSE=1) has no stand-in for {asset.name}; unset it to fetch the real one."
+        )
+    return folder
 
 
 def lookup(name: str) -> Asset:
@@ -96,6 +110,8 @@ def status(asset: Asset, *, deep: bool = False) -> str:
     True
     """
     cache = environment.cache_dir()
+    if environment.is_rehearsal():
+        return "cached" if store.folder_of(asset, cache).is_dir() else "missing"
     if not store.is_absent(asset, cache):
         right = not store.missing_files(asset, cache) if deep else store.is_present(asset, cache)
         if right:
@@ -152,6 +168,11 @@ def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | N
     tl_course.assets.store.AssetError: There is no folder or zip at no/such/folder; give --from the path of one.
     """
     cache = cache or environment.cache_dir()
+    if environment.is_rehearsal():
+        made = [asset.name for asset in wanted if stand_in(asset, cache)]
+        if made:
+            say(f"A rehearsal: stand-ins for {', '.join(made)} are in {environment.shorten_home(cache)}.")
+        return
     if place is not None and not place.exists():
         raise AssetError(f"There is no folder or zip at {place}; give --from the path of one.")
     if place is not None and place.is_file() and place.suffix.lower() == ".zip" and not zipfile.is_zipfile(place):

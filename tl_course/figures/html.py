@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from tl_course import environment
 from tl_course.figures.style import BACKGROUND, DPI, in_style
 
 SHORTEST_ALT = 20
@@ -87,4 +88,6 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> HtmlFigure:
     width, height = (round(side * DPI) for side in fig.get_size_inches())
     if "matplotlib.pyplot" in sys.modules:  # a figure made with pyplot is kept in its list until closed
         sys.modules["matplotlib.pyplot"].close(fig)
+    if environment.is_rehearsal():
+        caption = f"A rehearsal, with stand-ins: no number here means anything. {caption}".strip()
     return HtmlFigure(buffer.getvalue(), alt, caption, width, height)
