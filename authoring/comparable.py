@@ -30,6 +30,9 @@ MEASURED = {
 }
 """Calls whose results training, rounding, time or the machine decides."""
 
+ROLES = {"extractor", "backbone", "text", "weights", "pixels", "reviews", "labels", "examples", "steps"}
+"""What a lesson reads from ``env`` and the profile alone decides."""
+
 _UNSTABLE = re.compile(
     r"\d\.\d|\de[+-]?\d|[%°]|\binf\b"  # rounded numbers
     r"|\d\s*(?:s|ms|µs|kB|MB|GB|seconds?|minutes?)\b|\d{4}-\d\d-\d\d"  # times and sizes
@@ -122,7 +125,7 @@ class _Flow:
         stored = _stored(statement)
         calls = set(_calls(statement))
         defines = isinstance(statement, ast.FunctionDef | ast.ClassDef)
-        follows = "target" in calls or bool(loaded & self.by_target)
+        follows = "target" in calls or _reads_role(statement) or bool(loaded & self.by_target)
         measured = bool(calls & MEASURED) or bool(loaded & self.measured)
         # a plain assignment or a definition changes what it binds; anything else may change each name in it
         plain = defines or (isinstance(statement, ast.Assign | ast.AnnAssign) and not calls & MEASURED)
@@ -141,9 +144,10 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 def _loaded(node: ast.AST) -> set[str]:
     """The names that a piece of code reads, but for those that it binds itself: parameters and loop variables.
 
-    The device in ``env.device`` changes where something is computed and not what, so it does not count.
+    The device in ``env.device`` changes where something is computed and not what, and the profile decides what
+    ``env.backbone`` and its like are, not the machine; so neither counts.
     """
-    if isinstance(node, ast.Attribute) and node.attr == "device":
+    if isinstance(node, ast.Attribute) and (node.attr == "device" or _is_role(node)):
         return set()
     names = {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else set()
     if isinstance(node, ast.AugAssign):
@@ -161,6 +165,19 @@ def _loaded(node: ast.AST) -> set[str]:
         own |= {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
         own |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     return names - own
+
+
+def _is_role(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in ROLES
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "env"
+    )
+
+
+def _reads_role(node: ast.AST) -> bool:
+    return any(map(_is_role, ast.walk(node)))
 
 
 def _stored(node: ast.AST) -> set[str]:

@@ -42,8 +42,8 @@ import tl_course as tl
 env = tl.setup()
 
 # %% [markdown]
-# The *profile* decides how large the experiments are. `mini` suits any laptop; `cpu` and `gpu` run the same cells with
-# larger models. *Precision* is the number format of the heavy arithmetic.
+# The *profile* decides how large the experiments are. `mini` suits any laptop; `cpu` and `gpu` bring larger models to the
+# lessons that follow it. *Precision* is the number format of the heavy arithmetic.
 #
 # The doctor looks further: is everything installed, is there room, are the files of your profile there? Each line
 # that is not *good* comes with its remedy. In a terminal, `tl-course doctor` says the same.

@@ -111,6 +111,16 @@ def test_what_follows_the_target_or_the_profile_is_tagged_so():
     assert marked(task, cell("task = 1\nprint(task)")) == {COMPARED}
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["print(env.backbone)", "count = env.labels(10)\nprint(count)", "model = create(env.text)\nprint(model.fc)"],
+)
+def test_what_the_profile_decides_is_compared_where_the_profile_is_the_same(source):
+    setup = cell("import tl_course as tl\nenv = tl.setup()", "")
+    assert marked(setup, cell(source)) == {COMPARED, BY_TARGET}
+    assert marked(setup, cell("print(env.threads)")) == set()
+
+
 def test_the_build_tags_and_the_lint_finds_a_tag_that_is_missing(tmp_path):
     write_source(tmp_path, good_cells())
     path = write_notebook(tmp_path)
