@@ -194,6 +194,13 @@ def test_folders_that_lack_something_are_refused(tmp_path):
         models.create(str(net))
 
 
+def test_a_greatest_length_that_is_no_number_is_told(tmp_path):
+    backbones.save_encoder(tmp_path / "net")
+    backbones.change(tmp_path / "net" / "tokenizer_config.json", model_max_length="many")
+    with pytest.raises(ValueError, match=r"tokenizer of \./net (names no number|cannot be read)"):
+        models.create(str(tmp_path / "net"))
+
+
 def test_a_list_of_parts_leads_to_no_other_folder(tmp_path):
     backbones.save_encoder(tmp_path / "net")
     (tmp_path / "net" / "model.safetensors").rename(tmp_path / "outside.safetensors")

@@ -83,6 +83,7 @@ def test_a_saved_network_answers_the_same_without_the_files_it_came_from(name, s
 def test_a_copied_network_answers_for_itself_and_is_saved(name, tmp_path):
     model = copy.deepcopy(models.create(f"timm/{name}", num_classes=2))
     assert models.load(models.save(model, tmp_path / "m")).spec.name == f"timm/{name}"
+    assert "licence" not in json.loads((tmp_path / "m" / "model.json").read_text())["spec"]  # random weights have none
 
 
 @pytest.mark.parametrize("name", SMALL)

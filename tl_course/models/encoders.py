@@ -206,6 +206,8 @@ def tokenizer_of(folder: Path, title: str) -> Any:
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         lack = "a token to fill up short texts with" if tokenizer.is_fast else "the form tokenizer.json"
         raise ValueError(f"the tokenizer of {title} has not {lack}; take an encoder whose tokenizer has it.")
+    if not isinstance(tokenizer.model_max_length, (int, float)):
+        raise ValueError(f"the tokenizer of {title} names no number as its most tokens; save it again.")
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
 

@@ -88,7 +88,8 @@ def save(
         raise ValueError(f"{folder} is a file; give the name of a folder.")
     config = model.config.to_dict() if is_text(model) else getattr(model, "design", None)
     _check_layout(model, spec, config)
-    card = {"format": FORMAT, "spec": asdict(spec), "preprocess": model.preprocess.to_dict(), "config": config}
+    told = {name: value for name, value in asdict(spec).items() if name != "licence" or value}
+    card = {"format": FORMAT, "spec": told, "preprocess": model.preprocess.to_dict(), "config": config}
     card["temperature"] = _temperature(getattr(model, "temperature", 1.0) if temperature is None else temperature)
     written = json.dumps(card, indent=2, ensure_ascii=False, default=for_json)
     folder.mkdir(parents=True, exist_ok=True)
