@@ -155,3 +155,23 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_measuring(tl, folder):
     assert code == 2
     assert "00.png is not an image that can be read" in err
     assert tl("finetune", folder, *SMALL, "--minutes", "5", "--on-error", "skip")[0] == 0
+
+
+@pytest.mark.integration
+def test_speed_is_measured_on_rounds_that_fill_a_share_of_the_minutes_but_no_more_than_there_are(monkeypatch):
+    """A clock on which each batch takes a second: the rounds are counted."""
+    seen, clock = [], iter(range(1_000_000))
+    monkeypatch.setattr(budget.time, "perf_counter", lambda: float(len(seen)) + 1e-6 * next(clock))
+    monkeypatch.setattr(budget, "_answer", lambda model, batch: seen.append(len(batch)))
+    monkeypatch.setattr(budget, "_learn", lambda model, optimizer, batch: seen.append(len(batch)))
+    task = tasks.images(train=24)
+
+    def rounds(minutes: float, count: int) -> int:
+        seen.clear()
+        speeds = budget.measured(tasks.resnet(), task, 8, 0.5, minutes, count)
+        assert speeds == Speeds(0.5, pytest.approx(1 / 8, rel=0.01), pytest.approx(1 / 8, rel=0.01))
+        return seen.count(8) // 3  # of both
+
+    assert rounds(0, 10_000) == 2
+    assert rounds(10, 10_000) == 2 + 6
+    assert rounds(10, 24) == 2

@@ -17,6 +17,7 @@ from tl_course.recipes import recipe, report, unfinished
 from tl_course.recipes.unfinished import Unfinished
 
 LONGER = (*SMALL[:-1], "12")
+WRITTEN = ["model.json", "model.safetensors", "predictions.csv", "report.html"]
 
 
 def stopped_at(monkeypatch, step: int, kind: str = "image", times: int = 1) -> None:
@@ -69,13 +70,13 @@ def test_the_same_command_goes_on_and_ends_where_an_uninterrupted_one_does(
     assert code == 130
     assert err.endswith("with a report that says so. The same command goes on from there.\n")
     assert sorted(path.name for path in made.iterdir()) == [
-        "model.json", "model.safetensors", "report.html", "unfinished",
+        *WRITTEN, "unfinished",
     ]  # fmt: skip
     assert "The same command goes on with it." in said(made)
     code, out, err = tl("finetune", folder, *options)
     assert code == 0
     assert "Going on with the fine-tuning that was stopped" in out
-    assert sorted(path.name for path in made.iterdir()) == ["model.json", "model.safetensors", "report.html"]
+    assert sorted(path.name for path in made.iterdir()) == WRITTEN
     assert "interrupted" not in said(made)
     whole, _, resumed = finished
     assert [each.name for each in resumed.outcome.candidates] == [each.name for each in whole.outcome.candidates]
@@ -172,7 +173,7 @@ def test_after_a_kill_the_same_command_goes_on(tl, folder, tmp_path):
     code, out, _ = tl("finetune", *options)
     assert code == 0
     assert "Going on with the fine-tuning that was stopped" in out
-    assert sorted(path.name for path in made.iterdir()) == ["model.json", "model.safetensors", "report.html"]
+    assert sorted(path.name for path in made.iterdir()) == WRITTEN
 
 
 def test_files_are_told_apart_by_name_size_and_time(tmp_path):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,8 @@ from tl_course.training.run import autocast, in_eval
 
 # Kept back for saving the model and writing the report: seconds, and a share of the minutes.
 RESERVE, RESERVED_SHARE = 6.0, 0.05
+# The answers at the end may take this much longer than was measured.
+SLOWER = 1.3
 # Of what is left for steps so much is planned, since speed is never quite what was measured.
 PLANNED_SHARE = 0.9
 # Validation and test may cost this share of the time.
@@ -31,6 +34,8 @@ FEWEST, FEWEST_EACH = 100, 10
 IMAGE_BYTES = 512 * 1024**2
 # The speed is measured on so many batches, on a CPU of so many examples at most: more are hardly quicker there.
 SAMPLED, ENOUGH = 3, 16
+# Shares of the minutes in which answering and learning are measured, beyond a first round.
+MEASURING = (0.01, 0.03)
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,8 @@ class Budget:
 
     def training(self, task: Task, repeats: int = 1) -> float:
         """Return the seconds that each of so many trainings may take, its looks at validation included."""
-        return self.left / repeats - self.answering(task)
+        look = self.speeds.forward * len(task.validation)  # one more, when the time is over
+        return self.left / repeats - SLOWER * (self.answering(task) + look)
 
     def steps(self, task: Task, batch_size: int, looking: float, repeats: int = 1) -> int:
         """Return how many steps fit, where looks at validation cost up to a share of them.
@@ -222,7 +228,9 @@ def sampled(batch_size: int) -> int:
     return batch_size if environment.current().device.type != "cpu" else min(batch_size, ENOUGH)
 
 
-def measured(model: torch.nn.Module, sample: Task, batch_size: int, read: float) -> Speeds:
+def measured(
+    model: torch.nn.Module, sample: Task, batch_size: int, read: float, minutes: float = 0.0, count: int = 0
+) -> Speeds:
     """Let a copy of a model answer and learn from a sample, and return the seconds for one example.
 
     Parameters
@@ -234,7 +242,12 @@ def measured(model: torch.nn.Module, sample: Task, batch_size: int, read: float)
     batch_size : int
     read : float
         Seconds that reading took for each.
+    minutes : float
+        Of the budget: a small share of it is spent on more rounds, as speed varies where others use the machine, too.
+    count : int
+        How many examples there are; as many as that are not measured more than once.
     """
+    answering, learning = (60 * share * minutes for share in MEASURING)
     learner = copy.deepcopy(model)
     models.replace_head(learner, sample.num_classes)
     learner.to(environment.current().device)
@@ -245,18 +258,25 @@ def measured(model: torch.nn.Module, sample: Task, batch_size: int, read: float)
     few = next(iter(data.batches(sample, learner, "train", **options | {"batch_size": 4})))
     with in_eval(learner), autocast(loader.device):
         _answer(learner, few)  # the first pass of any network is slower
-        began = time.perf_counter()
-        for batch in loader:
-            _answer(learner, batch)
-        forward = (time.perf_counter() - began) / len(sample.train)
+        forward = _paced(loader, lambda batch: _answer(learner, batch), answering, count) / len(sample.train)
     learner.train()
     optimizer = training.make_optimizer("adamw", training.parameter_groups(learner, lr=1e-6))
     _learn(learner, optimizer, few)
-    began = time.perf_counter()
-    for batch in data.batches(sample, learner, "train", **options):
-        _learn(learner, optimizer, batch)
-    step = (time.perf_counter() - began) / len(sample.train)
+    loader = data.batches(sample, learner, "train", **options)
+    step = _paced(loader, lambda batch: _learn(learner, optimizer, batch), learning, count) / len(sample.train)
     return Speeds(read, before + forward, step)
+
+
+def _paced(loader: data.Batches, work: Callable[[data.Batch], object], seconds: float, most: int) -> float:
+    """Return the mean seconds of a round over the batches, the first left out where there are more."""
+    rounds, began, seen = [], time.perf_counter(), 0
+    while not rounds or (time.perf_counter() - began < seconds and seen < most):
+        start = time.perf_counter()
+        for batch in loader:
+            work(batch)
+            seen += len(batch)
+        rounds.append(time.perf_counter() - start)
+    return fmean(rounds[1:] or rounds)
 
 
 def _answer(model: torch.nn.Module, batch: data.Batch) -> float:

@@ -20,6 +20,7 @@ from tl_course.recipes import images, recipe, report, texts
 from tl_course.recipes.answer_tables import write_test
 from tl_course.recipes.budget import SAMPLED, Budget, available, measured, sampled
 from tl_course.recipes.examination import as_text
+from tl_course.recipes.freed_memory import give_back
 from tl_course.recipes.planning import Plan, longest, plan_images, plan_texts, shortened
 from tl_course.recipes.prepared import Prepared, counted
 from tl_course.recipes.results import Finished
@@ -320,7 +321,8 @@ def _amounts(
     """Return how many examples are read so that all fits into the minutes, and say what was measured."""
     there = available(parts)
     batch_size = settings.batch_size or recipe.usual_batch(there["train"])
-    speeds = measured(model, sample, sampled(batch_size), read)
+    speeds = measured(model, sample, sampled(batch_size), read, settings.minutes, len(parts))
+    give_back()
     say(
         f"Measured: {1 / (speeds.read + speeds.forward):,.0f} examples a second are read and looked at, "
         f"{1 / speeds.step:,.0f} trained on."

@@ -15,6 +15,7 @@ from tl_course import data, environment, models, training
 from tl_course.data.task import SPLITS, Split, Task
 from tl_course.recipes.budget import Budget
 from tl_course.recipes.candidates import Candidate, Outcome, score, told
+from tl_course.recipes.freed_memory import give_back
 from tl_course.recipes.planning import FORWARD_AND_BACK, Plan
 from tl_course.recipes.unfinished import Unfinished
 from tl_course.recipes.weighting import class_weighting, weighted
@@ -118,6 +119,7 @@ def learn(
     if budget:
         say(_planned(task, budget, seeds, **length))
     keep.save(length=length)
+    give_back()
     settings = {**pace, **length, "monitor": "macro_f1" if uneven else "accuracy"}
     _fine_tune_each(outcome, task, loss, range(seed, seed + seeds), settings, budget, keep, say)
     return outcome
