@@ -44,6 +44,8 @@ def scene(seed: int, side: int = 64) -> Image.Image:
 def saved_again(image: Image.Image, way: str) -> Image.Image:
     if way == "resized":
         return image.resize((90, 90)).resize(image.size)
+    if way == "mirrored":
+        return saved_again(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "80")
     if way in ("lighter", "darker"):
         return ImageEnhance.Brightness(image).enhance({"lighter": 1.15, "darker": 0.7}[way])
     buffer = io.BytesIO()
@@ -59,12 +61,23 @@ def pixels_of(pictures) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("seed", seeds(3))
-@pytest.mark.parametrize("way", ["95", "60", "resized", "lighter", "darker"])
+@pytest.mark.parametrize("way", ["95", "60", "resized", "lighter", "darker", "mirrored"])
 def test_every_near_copy_is_found_and_no_other_picture(way, seed):
     pictures = [scene(100 * seed + number) for number in range(60)]
     found = near_pictures(pixels_of([*pictures, *(saved_again(each, way) for each in pictures[:30])]))
     assert found[60:] == found[:30]
     assert len(set(found)) == 60
+
+
+def test_mirrored_pictures_of_two_classes_are_no_copies_and_one_that_is_its_own_mirror_image_neither():
+    pictures = [scene(number) for number in range(9)]
+    arrows = [scene(90), saved_again(scene(90), "mirrored")]
+    even = numpy.asarray(scene(91)) // 2 + numpy.asarray(scene(91))[:, ::-1] // 2
+    pixels = pixels_of([*pictures, *arrows, Image.fromarray(even)])
+    labels = torch.zeros(12, dtype=torch.int64)
+    assert near_pictures(pixels, labels) == [*range(10), 9, 10]
+    labels[10] = 1
+    assert near_pictures(pixels, labels) == list(range(12))
 
 
 def test_flat_pictures_few_and_none_are_no_near_copies():
@@ -106,9 +119,7 @@ def test_copies_saved_again_stand_on_one_side_and_are_told_first(tl, tmp_path, s
             assert (pixels - images.read_image(root / name, 32)).abs().max() == 0
     code, out, _ = tl("finetune", root, *SMALL, "--seed", seed, "--force")
     assert code == 0
-    said = (
-        "24 images are near copies of one another (saved again, resized, lighter or darker), in 12 series; each series"
-    )
+    said = "24 images are near copies of one another (saved again, resized, lighter or darker, mirrored), in 12 series"
     assert out.split("\n\n")[2].startswith("Near copies!  " + said)
     page = Page((tmp_path / "mine-finetuned" / "report.html").read_text(encoding="utf-8"))
     assert page.text.split("Read this first")[1].strip().startswith(said)

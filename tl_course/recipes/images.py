@@ -220,7 +220,8 @@ def read(
         reader = partial(read_image, size=size, fit=fit, fill=fill, rescaled=rescaled)
         pixels, good = _decoded(files, size, reader, folder.problems, bar)
     used = chosen[good]
-    split = _without_near_copies(folder, split, used, near_pictures(pixels), most, seed, title)
+    near = near_pictures(pixels, folder.examples.labels[used])
+    split = _without_near_copies(folder, split, used, near, most, seed, title)
     place = torch.empty(len(folder.files), dtype=torch.int64)
     place[used] = torch.arange(len(used))
     readable = torch.zeros(len(folder.files), dtype=torch.bool)
@@ -372,7 +373,7 @@ def _prepared(
     prepared = Prepared(task, in_parts, found=tuple(counts), test_places=places)
     tell_unused(prepared, split, why)
     names = [_name(folder, position) for position in range(len(folder.files))]
-    alike = "saved again, resized, lighter or darker"
+    alike = "saved again, resized, lighter or darker, mirrored"
     tell_near_copies(prepared, split, folder.examples.labels.tolist(), "image", alike, names)
     tell_tied(prepared, split, "image")
     tell_absent(prepared)

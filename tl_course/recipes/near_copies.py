@@ -21,24 +21,27 @@ LOOSE = 1.5
 BLOCK, PAIRS_SAMPLED = 1_024, 4_000
 
 
-def near_pictures(pixels: Tensor) -> list[int]:
+def near_pictures(pixels: Tensor, labels: Tensor | None = None) -> list[int]:
     """Return a number for each picture, equal for near copies, also by way of others in between.
 
-    Found are pictures saved again, resized, lighter or darker, of more or less contrast; not mirrored ones, nor
-    cuts of one photograph that only overlap.
+    Found are pictures saved again, resized, lighter or darker, of more or less contrast, and mirrored ones; not cuts
+    of one photograph that only overlap.
 
     Parameters
     ----------
     pixels : Tensor
         uint8 N×3×H×W.
+    labels : Tensor, optional
+        int64 N. A mirrored picture of another class is none: an arrow to the left, one to the right.
 
     Examples
     --------
     >>> draw = torch.Generator().manual_seed(0)
     >>> pixels = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8, generator=draw)
     >>> pixels[4] = pixels[1] // 2 + 40
-    >>> near_pictures(pixels)
-    [0, 1, 2, 3, 1, 4]
+    >>> pixels[5] = pixels[2].flip(-1)
+    >>> near_pictures(pixels), near_pictures(pixels, labels=torch.arange(6))
+    ([0, 1, 2, 3, 1, 2], [0, 1, 2, 3, 1, 4])
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -46,12 +49,16 @@ def near_pictures(pixels: Tensor) -> list[int]:
     count = len(pixels)
     colours = torch.cat([_small(part) for part in pixels.split(BLOCK)]) if count else torch.empty(0, 3, SIDE, SIDE)
     grey, contrast = _unit(colours.mean(1).flatten(1))
+    turned = _unit(colours.flip(-1).mean(1).flatten(1))[0], _unit(colours.flip(-1).flatten(1))[0]
     colours, _ = _unit(colours.flatten(1))
     pairs = [torch.empty(2, 0, dtype=torch.int64)]
     limit = CLOSE * _usual_distance(colours)
-    for one, other in _candidates(grey, LOOSE * limit, contrast >= FLAT):
-        near = (colours[one] - colours[other]).norm(dim=1) <= limit
-        pairs.append(torch.stack([one[near], other[near]]))
+    for mirrored, (rows, whole) in enumerate([(grey, colours), turned]):
+        for one, other in _candidates(rows, grey, LOOSE * limit, contrast >= FLAT):
+            near = (whole[one] - colours[other]).norm(dim=1) <= limit
+            if mirrored and labels is not None:
+                near &= labels[one] == labels[other]
+            pairs.append(torch.stack([one[near], other[near]]))
     rows, columns = torch.cat(pairs, dim=1).numpy()
     graph = coo_array(([True] * len(rows), (rows, columns)), shape=(count, count))
     return connected_components(graph, directed=False)[1].tolist()
@@ -79,11 +86,11 @@ def _usual_distance(rows: Tensor) -> float:
     return (rows[one] - rows[other]).norm(dim=1).quantile(0.75).item()
 
 
-def _candidates(rows: Tensor, limit: float, allowed: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield positions of pairs of allowed rows that lie within a distance, some at a time."""
+def _candidates(rows: Tensor, others: Tensor, limit: float, allowed: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield positions, the first the smaller, of allowed rows and others within a distance, some at a time."""
     least = 1 - limit**2 / 2  # the cosine of rows of length one at that distance
     for start in range(0, len(rows), BLOCK):
-        alike = rows[start : start + BLOCK] @ rows[start:].T >= least
+        alike = rows[start : start + BLOCK] @ others[start:].T >= least
         alike &= allowed[start : start + BLOCK, None] & allowed[None, start:]
         one, other = alike.triu(1).nonzero(as_tuple=True)
         for part in torch.stack([one, other]).split(100_000, dim=1):
