@@ -175,7 +175,7 @@ def fingerprint(lines: Iterable[str]) -> str:
 def told_files(root: Path, files: Iterable[Path]) -> Iterable[str]:
     """Yield for each file a line that changes when it does: its name, its size, and when it was written."""
     for file in files:
-        about = file.stat()
+        about = file.stat() if file.exists() else file.lstat()  # a link may lead nowhere; its reader says so
         yield f"{file.relative_to(root).as_posix()} {about.st_size} {about.st_mtime_ns}"
 
 
