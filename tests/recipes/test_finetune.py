@@ -132,6 +132,7 @@ def test_the_report_stands_alone_and_can_be_read_aloud(tl, folder, tmp_path):
     assert page.every("html")[0]["lang"] == "en"
     assert all(len(attributes["alt"]) > 10 for attributes in page.every("img"))
     assert len(page.every("table")) == len(page.every("caption")) >= 4
+    assert text.count('<div class="wide"><table>') == len(page.every("table"))  # none widens a narrow page
     assert {attributes["scope"] for attributes in page.every("th")} == {"col", "row"}
     for said in (
         "of 4 test images are recognised rightly",

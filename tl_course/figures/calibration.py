@@ -13,7 +13,12 @@ _LINES = ("-", (0, (5, 2.5)), (0, (1, 1.6)), (0, (6, 2, 1.2, 2)))
 
 @in_style()
 def reliability(
-    results: Calibration | Mapping[str, Calibration], *, title: str = "", alt: str = "", caption: str = ""
+    results: Calibration | Mapping[str, Calibration],
+    *,
+    title: str = "",
+    alt: str = "",
+    caption: str = "",
+    legend: str = "upper left",
 ) -> HtmlFigure:
     """Draw reliability diagrams: above, how often each bin of confidence was right; below, how full the bins are.
 
@@ -29,6 +34,8 @@ def reliability(
         The finding. Left out, it gives the errors.
     alt
         Gives error, mean confidence and accuracy of each unless given.
+    legend
+        Where it stands, in matplotlib's words.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def reliability(
         raise ValueError("the bins differ and so do their errors: make all calibrations with the same number of bins.")
     fig, (above, below) = axes(6.4, 5.4, 2, 1, height_ratios=[3, 1], sharex=True)
     looks = list(zip(named.values(), _styles(list(named)), strict=True))
-    _draw_curves(above, looks)
+    _draw_curves(above, looks, legend)
     _draw_counts(below, looks)
     said = [f"{style.label}: calibration error {result.error:.1%}" for result, style in looks]
     headline(fig, title or "; ".join(said))
@@ -67,7 +74,7 @@ def _styles(names: list[str]) -> list[MethodStyle]:
     return [METHODS.get(name, look) for name, look in zip(names, free, strict=True)]
 
 
-def _draw_curves(ax, looks: list[tuple[Calibration, MethodStyle]]) -> None:
+def _draw_curves(ax, looks: list[tuple[Calibration, MethodStyle]], legend: str = "upper left") -> None:
     ax.plot([0, 1], [0, 1], color=SOFT_INK, linestyle=(0, (5, 2.5)), linewidth=1.4)
     ax.text(0.03, 0.055, "as sure as right", rotation=45, rotation_mode="anchor", transform_rotates_text=True)
     for result, style in looks:
@@ -76,7 +83,7 @@ def _draw_curves(ax, looks: list[tuple[Calibration, MethodStyle]]) -> None:
         drawn = {"color": style.color, "marker": style.marker, "linestyle": style.line, "label": label}
         ax.plot(result.confidence[full], result.accuracy[full], **drawn)
     ax.set(xlim=(0, 1), ylim=(0, 1.03), ylabel="right (fraction of the bin)")
-    ax.legend(loc="upper left")
+    ax.legend(loc=legend)
 
 
 def _draw_counts(ax, looks: list[tuple[Calibration, MethodStyle]]) -> None:

@@ -46,7 +46,7 @@ class Confidence:
         ]
         if self.fitted_on < FEW_TO_FIT:
             told.append(
-                f"So few examples say little about a temperature; it is held near 1, and never leaves "
+                f"So few examples say little about a temperature; it was drawn towards 1, and never leaves "
                 f"{1 / metrics.MOST_TEMPERATURE:g} to {metrics.MOST_TEMPERATURE:g}."
             )
         elif not 1 / metrics.MOST_TEMPERATURE * 1.001 < self.temperature < metrics.MOST_TEMPERATURE * 0.999:

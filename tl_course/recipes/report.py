@@ -32,14 +32,18 @@ CLASSES_SEEN = 6
 CLASSES_IN_MATRIX = 20
 LONGEST_TEXT, LONGEST_NAME, LONGEST_LIST = 400, 18, 200
 THUMBNAIL = 160
+# A table that is wider than a narrow screen is moved by itself, and not the page.
+WIDE = '<div class="wide">'
 STYLE = f"""
 body {{ font: 1rem/1.5 system-ui, sans-serif; color: {INK}; background: {BACKGROUND}; margin: 0 auto; max-width: 60rem;
   padding: 1rem 1.5rem 4rem; }}
 h1, h2 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem; border-bottom: 1px solid {GRID}; padding-bottom: .3rem; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
+.wide {{ overflow-x: auto; margin: 1rem 0; }}
+table {{ border-collapse: collapse; }}
 caption {{ text-align: left; color: {SOFT_INK}; padding-bottom: .4rem; }}
 th, td {{ padding: .3rem .8rem .3rem 0; border-bottom: 1px solid {GRID}; text-align: left; vertical-align: top; }}
 td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.warnings h2 {{ margin-top: .5rem; }}
 .warnings {{ border-left: .4rem solid {VERMILION}; padding: .2rem 1rem; background: #fff4ec; }}
 .mistakes {{ display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none; }}
 .mistakes figure {{ margin: 0; width: 10rem; overflow-wrap: anywhere; font-size: .9rem; }}
@@ -100,9 +104,9 @@ def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]]) 
         cells = "".join(f"<td{kind}>{_text(cell)}</td>" for cell, kind in zip(rest, kinds[1:], strict=True))
         lines.append(f'<tr><th scope="row"><bdi>{_text(first)}</bdi></th>{cells}</tr>')
     return (
-        f"<table>\n<caption>{_text(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        f"{WIDE}<table>\n<caption>{_text(caption)}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(lines)
-        + "\n</tbody>\n</table>"
+        + "\n</tbody>\n</table></div>"
     )
 
 
@@ -314,7 +318,7 @@ def _confidence(finished: Finished) -> str:
     parts.append(ask)
     if total >= FEW_TESTED:
         drawn = {"Without temperature": confidence.before, "With temperature": confidence.after}
-        parts.append(figures.reliability(drawn)._repr_html_())
+        parts.append(figures.reliability(drawn, legend="lower right")._repr_html_())
     return "\n".join(parts)
 
 
