@@ -170,6 +170,9 @@ def test_the_linear_probe_alone(tl, folder, tmp_path):
     assert code == 0
     assert "Validation chose the linear probe." in out
     assert "Fine-tuning" not in out
+    page = Page((tmp_path / "noise-finetuned" / "report.html").read_text(encoding="utf-8"))
+    assert "features of the frozen network; nothing was fine-tuned." in page.text
+    assert "mirrored" not in page.text
 
 
 @pytest.mark.integration

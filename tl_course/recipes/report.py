@@ -383,8 +383,24 @@ def _augmented(names: Sequence[str]) -> str:
     return f"Training images were {done} at random." if names else ""
 
 
+def _tuned(finished: Finished) -> int:
+    """How often the network was fine-tuned."""
+    return sum(each.method == "fine_tune" for each in finished.outcome.candidates)
+
+
+def _then(finished: Finished) -> str:
+    if not _tuned(finished):
+        return "; nothing was fine-tuned"
+    return (
+        ", then the whole network was fine-tuned, the backbone more slowly than the head"
+        f"{_start(finished.prepared.task.kind)}; validation chose between the two"
+    )
+
+
 def _runs(finished: Finished) -> str:
-    count = sum(each.method == "fine_tune" for each in finished.outcome.candidates)
+    count = _tuned(finished)
+    if not count:
+        return "This is one run."
     if count > 1:
         return f"The network was fine-tuned {count} times, from the same probe and split, with a seed each."
     return "This is one run: another seed would give somewhat other numbers, and --seeds 3 shows how much others."
@@ -396,10 +412,9 @@ def _making(finished: Finished) -> str:
     facts = [
         f"{plan.title} with {weights}: {plan.why}.",
         plan.licence,
-        "A linear probe was trained on features of the frozen network, then the whole network was fine-tuned, the "
-        f"backbone more slowly than the head{_start(task.kind)}; validation chose between the two.",
+        f"A linear probe was trained on features of the frozen network{_then(finished)}.",
         *finished.outcome.facts,
-        _augmented(task.augment),
+        _augmented(task.augment) if _tuned(finished) else "",
         f"Seed {finished.seed}; the test examples are the same for every seed. {_runs(finished)}",
         f"tl_course {__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
