@@ -190,6 +190,17 @@ def test_files_are_told_apart_by_name_size_and_time(tmp_path):
     assert first != found(files)
 
 
+def test_results_written_again_take_the_place_of_folders_too(tmp_path):
+    """A tokenizer is a folder, which is there already where --force writes over a model of texts."""
+    for content in ("first", "second"):
+        with unfinished.whole(tmp_path) as place:
+            (place / "tokenizer").mkdir()
+            (place / "tokenizer" / f"{content}.json").write_text(content)
+            (place / "model.json").write_text(content)
+    assert [path.name for path in (tmp_path / "tokenizer").iterdir()] == ["second.json"]
+    assert (tmp_path / "model.json").read_text() == "second"
+
+
 def test_a_damaged_state_is_named(tmp_path):
     Unfinished(tmp_path, {}).save()
     (tmp_path / "unfinished" / "state.pt").write_bytes(b"half")

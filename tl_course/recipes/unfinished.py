@@ -191,6 +191,9 @@ def whole(out: Path):
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     yield place
-    for file in sorted(place.iterdir()):
-        os.replace(file, out / file.name)
+    for new in sorted(place.iterdir()):
+        old = out / new.name
+        if old.is_dir():  # a folder is never moved onto one that holds something
+            shutil.rmtree(old)
+        os.replace(new, old)
     place.rmdir()
