@@ -7,6 +7,8 @@ package's ``__init__.py`` where the name is defined or re-exported there.
 
 import ast
 import functools
+import importlib
+import inspect
 import os
 import textwrap
 from graphlib import CycleError, TopologicalSorter
@@ -187,3 +189,15 @@ def test_a_room_that_looks_down_is_found():
     assert looking_down({"toy.data.task": {"toy.models", "toy.environment"}, "toy.models": {"toy.data.task"}}) == [
         "toy.data.task -> toy.models"
     ]
+
+
+def test_every_public_function_has_an_example():
+    """Those of ``__all__`` of a room; classes that only hold values are told by their attributes."""
+    without = []
+    for room in ROOMS:
+        module = importlib.import_module(f"tl_course.{room}") if (PACKAGE / room).is_dir() else None
+        for name in getattr(module, "__all__", ()):
+            one = getattr(module, name)
+            if inspect.isfunction(one) and ">>>" not in (inspect.getdoc(one) or ""):
+                without.append(f"{room}.{name}")
+    assert without == []

@@ -99,6 +99,14 @@ def collect(
     -------
     list of Evidence
         One for each case; the last of fewer says ``"slow"``.
+
+    Examples
+    --------
+    >>> from tl_course.exercises import find
+    >>> question = find("sum_or_mean")
+    >>> cases = question.inputs(0)
+    >>> len(collect(question, lambda rate, count: rate / count, cases)) == len(cases)
+    True
     """
     found: list[Evidence] = []
     seconds = question.seconds if seconds is None else seconds

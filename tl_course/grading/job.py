@@ -136,6 +136,12 @@ def grade(
         If something is missing, or results are there already.
     KeyboardInterrupt
         Ctrl-C; what was marked is kept, and the next call goes on from there.
+
+    Examples
+    --------
+    >>> grade(Job(Path("submissions"), "05", Path("new-grades.csv")))
+    Traceback (most recent call last):
+    ValueError: There is nothing at submissions; name a folder, a zip or a notebook.
     """
     _check(job)
     submissions = find(job.submissions)

@@ -31,6 +31,17 @@ def write_csv(predictions: Sequence[Prediction], path: Path, *, with_answer: boo
     ------
     ValueError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> answers = [Prediction(name, (("cat", 0.9), ("dog", 0.1))) for name in ("a.jpg", "=1+1")]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(answers, Path(folder, "answers.csv"))
+    ...     print(Path(folder, "answers.csv").read_text().strip())
+    input,class_1,probability_1,class_2,probability_2
+    a.jpg,cat,0.9000,dog,0.1000
+    '=1+1,cat,0.9000,dog,0.1000
     """
     count = max((len(each.classes) for each in predictions), default=0)
     own = re.compile(rf"input|(class|probability)_\d+{'|answer' * with_answer}")

@@ -128,6 +128,12 @@ def finetune(
         When the data or a setting will not do: one sentence with the way out.
     tl_course.assets.AssetError
         When weights have to be fetched and cannot be.
+
+    Examples
+    --------
+    >>> finetune("photos", Settings(minutes=5, seeds=3))
+    Traceback (most recent call last):
+    ValueError: There is no folder or file photos; give a folder of images or a CSV file.
     """
     settings = settings or Settings()
     path = Path(path).expanduser()
@@ -191,6 +197,12 @@ def examine(path: str | Path, settings: Settings | None = None, *, say: Callable
     ------
     ValueError, tl_course.assets.AssetError
         As :func:`finetune`.
+
+    Examples
+    --------
+    >>> examine("reviews.csv", Settings(text="review", label="stars"))
+    Traceback (most recent call last):
+    ValueError: There is no folder or file reviews.csv; give a folder of images or a CSV file.
     """
     settings = settings or Settings()
     path = Path(path).expanduser()

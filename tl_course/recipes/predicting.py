@@ -101,6 +101,12 @@ def predict(
     ------
     ValueError
         When the folder holds no model, an input is not there, or it is not of the kind the model was trained on.
+
+    Examples
+    --------
+    >>> predict("photos-finetuned", ["new.jpg"])
+    Traceback (most recent call last):
+    ValueError: photos-finetuned holds no saved model; give the folder that tl-course finetune wrote.
     """
     if top < 1:
         raise ValueError(f"--top {top} names no class; give at least 1.")
