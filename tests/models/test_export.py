@@ -46,7 +46,7 @@ def softmax(logits, temperature):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("format", "fit"), [("torch", "pad"), ("onnx", "crop")])
+@pytest.mark.parametrize(("format", "fit"), [pytest.param("torch", "pad", marks=pytest.mark.full), ("onnx", "crop")])
 def test_images_can_be_asked_with_nothing_but_the_folder(tmp_path, format, fit):
     saved = saved_image_model(tmp_path / "mine", fit=fit)
     done = models.export(saved, tmp_path / "out", format=format)
@@ -81,7 +81,7 @@ def test_images_can_be_asked_with_nothing_but_the_folder(tmp_path, format, fit):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("format", ["torch", "onnx"])
+@pytest.mark.parametrize("format", ["torch", pytest.param("onnx", marks=pytest.mark.full)])
 def test_texts_can_be_asked_with_nothing_but_the_folder(tmp_path, format):
     import tokenizers
 

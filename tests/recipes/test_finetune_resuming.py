@@ -53,7 +53,7 @@ def said(made) -> str:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_the_same_command_goes_on_and_ends_where_an_uninterrupted_one_does(
     tl,
     folder,
@@ -157,7 +157,7 @@ def test_a_second_ctrl_c_claims_no_more_than_is_kept(tl, folder, tmp_path, monke
     assert not (made / "unfinished").exists()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_after_a_kill_the_same_command_goes_on(tl, folder, tmp_path):
     options = [str(folder), *SMALL[:-1], "200", "--batch-size", "4"]
     script = "from tl_course.app.cli import main; main()"

@@ -8,7 +8,6 @@ from draws import seeds
 
 from tl_course.data.task import SPLITS
 from tl_course.data.whole_groups import hold_out_groups
-from tl_course.recipes import splitting
 from tl_course.recipes.splitting import Examples, cut, settle, split_examples
 
 SEEDS = seeds(3)
@@ -109,9 +108,8 @@ def test_a_large_part_is_cut_in_proportion_and_no_rare_class_is_lost(seed):
     assert torch.equal(cut(labels, positions, 600, seed), kept)
 
 
-def test_what_is_not_used_is_counted(monkeypatch):
-    monkeypatch.setattr(splitting, "MOST", {"validation": 20, "test": 30})
-    split = split_examples(examples(1000, 0), most_training=100)
+def test_what_is_not_used_is_counted():
+    split = split_examples(examples(1000, 0), most_training=100, most_held={"validation": 20, "test": 30})
     assert {part: len(positions) for part, positions in split.positions.items()} == {
         "train": 100,
         "validation": 20,

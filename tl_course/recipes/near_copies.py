@@ -32,7 +32,7 @@ def near_pictures(pixels: Tensor, labels: Tensor | None = None) -> list[int]:
     pixels : Tensor
         uint8 N×3×H×W.
     labels : Tensor, optional
-        int64 N. A mirrored picture of another class is none: an arrow to the left, one to the right.
+        int64 N. A mirrored picture of another class does not count: an arrow to the left, one to the right.
 
     Examples
     --------
