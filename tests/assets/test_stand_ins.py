@@ -42,7 +42,7 @@ def test_a_stand_in_is_loaded_as_the_real_file_and_says_what_it_is(name, tmp_pat
     saved = models.save(model, tmp_path / "saved")
     assert "rehearsal" in (saved / "model.json").read_text()
     monkeypatch.delenv("TL_REHEARSE")
-    assert assets.status(assets.registry()[name]) == "missing"  # for whoever does not rehearse
+    assert assets.status(assets.registry()[name]) == "missing"  # outside of a rehearsal
 
 
 @pytest.mark.parametrize("domain", ["movies", "tweets", "products", "editorials"])
