@@ -6,7 +6,7 @@ import pytest
 
 from tl_course import environment, models, profiles
 from tl_course.assets import for_profile, registry
-from tl_course.profiles import PROFILES, Sizes
+from tl_course.profiles import PROFILES, Sizes, UpTo
 
 ROLES = ("extractor", "backbone", "text")
 
@@ -32,6 +32,12 @@ def test_the_networks_of_the_profiles_are_those_that_the_mission_names():
 def test_the_mini_profile_takes_every_number_as_it_stands():
     sizes = Sizes(PROFILES["mini"])
     assert [sizes.labels(10), sizes.examples(500), sizes.steps(60), sizes.pixels] == [10, 500, 60, 32]
+
+
+def test_only_what_a_profile_multiplies_may_be_more_than_there_is():
+    """A number that a lesson names itself and no data set has is the author's mistake."""
+    assert all(type(Sizes(PROFILES["mini"]).labels(count)) is int for count in (1, 10))
+    assert type(Sizes(PROFILES["cpu"]).examples(500)) is UpTo
 
 
 @pytest.mark.parametrize("name", PROFILES)

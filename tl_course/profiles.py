@@ -19,6 +19,17 @@ REHEARSED_STEPS, REHEARSED_LABELS, REHEARSED_EXAMPLES, REHEARSED_PIXELS = 2, 4, 
 """A rehearsal takes no more than so many steps, labels a class, examples of any other kind, and pixels of a side."""
 
 
+class UpTo(int):
+    """A whole number of examples, or as many as there are: a data set with fewer gives all of them and no error.
+
+    A number that a lesson names itself is meant as it stands; one that a profile multiplied may ask for more than a
+    small data set has.
+
+    >>> UpTo(2_500), min(UpTo(2_500), 1_000)
+    (2500, 1000)
+    """
+
+
 @dataclass(frozen=True)
 class Profile:
     """What depends on the size of a lesson.
@@ -121,6 +132,8 @@ class Sizes:
     def labels(self, count: int) -> int | None:
         """Return how many labels a class stand for ``count`` on the mini profile; None for all.
 
+        Where the profile multiplies them, they are :class:`UpTo` so many.
+
         >>> Sizes(PROFILES["cpu"]).labels(10), Sizes(PROFILES["gpu"]).labels(10)
         (50, None)
         """
@@ -128,6 +141,8 @@ class Sizes:
 
     def examples(self, count: int) -> int | None:
         """Return how many examples (of a test, of a look) stand for ``count`` on the mini profile; None for all.
+
+        Where the profile multiplies them, they are :class:`UpTo` so many.
 
         >>> Sizes(PROFILES["mini"]).examples(500), Sizes(PROFILES["mini"], rehearsal=True).examples(500)
         (500, 20)
@@ -143,4 +158,6 @@ class Sizes:
         return min(count, REHEARSED_STEPS) if self.rehearsal else count * self.profile.longer
 
     def _times(self, count: int) -> int | None:
-        return None if self.profile.times is None else count * self.profile.times
+        if self.profile.times in (None, 1):
+            return self.profile.times and count
+        return UpTo(count * self.profile.times)

@@ -19,6 +19,7 @@ from tl_course.data import cifar10, digits, photos, sentiment
 from tl_course.data.letters import CLASS_NAMES as LETTERS
 from tl_course.data.letters import FACES, glyphs, render
 from tl_course.data.task import SPLITS, Dataset, Split, partition, share, thin
+from tl_course.profiles import UpTo
 
 SEEDS = seeds(3)
 
@@ -134,6 +135,27 @@ def test_a_thinned_test_split_keeps_the_proportions_and_is_always_the_same():
 def test_impossible_requests_are_refused(request_, message):
     with pytest.raises(ValueError, match=message):
         numbered(300).draw(**request_)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("validation", [0, 0.2, 0.5])
+def test_what_a_profile_asks_for_is_taken_as_far_as_there_is(seed, validation):
+    data = numbered(300, seed=seed)
+    enough, plenty = (data.draw(train_per_class=UpTo(n), validation=validation, seed=seed) for n in (20, 10_000))
+    exactly = data.draw(train_per_class=20, validation=validation, seed=seed)
+    assert [members(enough, part) for part in SPLITS] == [members(exactly, part) for part in SPLITS]
+
+    most = plenty.labels_used // 3
+    assert plenty.train.labels.bincount().unique().numel() == 1, "as many of each class"
+    data.draw(train_per_class=most, validation=validation, seed=seed)
+    with pytest.raises(ValueError, match="ask for fewer"):
+        data.draw(train_per_class=most + 1, validation=validation, seed=seed)
+
+
+def test_of_a_test_split_too_a_profile_takes_what_there_is():
+    ready = tl.data.load("mnist", test=UpTo(2_500), train_per_class=5)
+    assert (len(ready.test), len(tl.data.load("mnist", test=UpTo(50), train_per_class=5).test)) == (1_000, 50)
+    assert members(numbered(300).draw(test=UpTo(2_500)), "test") == members(numbered(300).draw(), "test")
 
 
 def test_one_document_cannot_be_split():

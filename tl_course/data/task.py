@@ -18,6 +18,7 @@ from torch import Tensor
 from tl_course.data.whole_groups import check_every_class, check_groups, hold_out_groups, share
 from tl_course.environment import generator
 from tl_course.plain_numbers import real_number, whole_number, whole_or_share
+from tl_course.profiles import UpTo
 
 SPLITS = ("train", "validation", "test")
 # The test split must not move with the learner's seed: what was tested on once is never trained on later.
@@ -192,16 +193,18 @@ class Dataset:
     ) -> Task:
         """Choose a label budget and return the :class:`Task`; the parameters are those of ``tl_course.data.load``.
 
-        A larger budget with the same seed contains the smaller one.
+        A larger budget with the same seed contains the smaller one. What a profile asks for by
+        :class:`~tl_course.profiles.UpTo` is as many as there are, where there are fewer.
 
         >>> pool = Split(torch.arange(12.0).reshape(12, 1), torch.arange(12) % 2)
         >>> task = Dataset("toy", "Toy", "features", ("a", "b"), pool, "made up").draw(train_per_class=4, test=2)
         >>> len(task.train), len(task.validation), len(task.test)
         (6, 2, 2)
         """
+        at_most = isinstance(train_per_class, UpTo)
         train_per_class = whole_number("train_per_class", train_per_class)
         validation, seed = real_number("validation", validation), whole_number("seed", seed)
-        test = whole_or_share("test", test)
+        test = whole_or_share("test", self._test_there_is(test) if isinstance(test, UpTo) else test)
         _check_request(train_per_class, validation, augment, self)
         chosen_by_class = self.every_class and self.pool.groups is not None
         if chosen_by_class:
@@ -215,9 +218,13 @@ class Dataset:
             parts = {"training": pool.labels[kept], "validation": pool.labels[held], "test": dataset.test.labels}
             found = {part: labels for part, labels in parts.items() if len(labels) or part != "validation"}
             check_every_class(found, self.class_names, f"the data {self.title}")
+        by_class = [
+            [part[pool.labels[part] == number] for part in (kept, held)] for number in range(len(self.class_names))
+        ]
+        if at_most:
+            train_per_class = _as_many(train_per_class, validation, by_class)
         train, chosen = [], []
-        for number, name in enumerate(self.class_names):
-            available_kept, available_held = (part[pool.labels[part] == number] for part in (kept, held))
+        for name, (available_kept, available_held) in zip(self.class_names, by_class, strict=True):
             if train_per_class is None:
                 wanted_kept, wanted_held = len(available_kept), len(available_held)
             else:
@@ -248,6 +255,11 @@ class Dataset:
             tuple(augment),
             self.notes,
         )
+
+    def _test_there_is(self, wanted: int) -> int | None:
+        """Return so many test examples, or None, which takes those that there are."""
+        there = share(len(self.pool), TEST_FRACTION) if self.test is None else len(self.test)
+        return wanted if wanted <= there else None
 
     def _with_test(self, amount: float | int | None, *, leave: int = 1) -> Dataset:
         """Return the data set with its final test split, which depends on no seed of the caller's."""
@@ -288,6 +300,13 @@ class Dataset:
         kept = torch.randperm(count, generator=shuffle)
         held = count + torch.randperm(len(self.validation), generator=shuffle)
         return concatenate(self.pool, self.validation), kept, held
+
+
+def _as_many(wanted: int, validation: float, by_class: Sequence[Sequence[Tensor]]) -> int:
+    """Return the largest number of labels, up to the wanted one, that every class has for training and validation."""
+    kept, held = (min(map(len, parts)) for parts in zip(*by_class, strict=True))
+    fits = (n for n in range(min(wanted, kept + held), 1, -1) if share(n, validation) <= held)
+    return next((n for n in fits if n - share(n, validation) <= kept), 1)
 
 
 def partition(labels: Tensor, groups: Tensor | None, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
