@@ -37,6 +37,9 @@ SETTINGS = (
     "TL_REHEARSE",
 )
 
+DEAR_EXAMPLES = ("tl_course.models.exporting.export",)
+"""Examples of docstrings that wait for `make test`: this one loads PyTorch's compiler, for seconds."""
+
 
 @pytest.fixture(scope="session")
 def _caches(tmp_path_factory):
@@ -95,7 +98,19 @@ def pytest_configure(config):
     tiers.register(config)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name in DEAR_EXAMPLES:
+            item.add_marker("integration")
+
+
+def pytest_collection():
+    gc.disable()  # libraries and tests are loaded to stay: there is nothing to look for until all are there
+
+
 def pytest_collection_finish():
+    gc.enable()
     gc.collect()
     gc.freeze()  # what the libraries have loaded stays: no later collection need look through it
 

@@ -90,7 +90,7 @@ def cell_of_the_readme() -> str:
     return block
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.assets
 def test_the_readmes_cell_in_a_fresh_ipython_and_a_lessons_first_cell_after_it(tmp_path, monkeypatch):
     origin = tmp_path / "origin"

@@ -237,7 +237,7 @@ def test_on_a_gpu(monkeypatch):
     assert environment.generator(1, "cuda").device.type == "cuda"
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_numpys_linear_algebra_gets_the_threads_of_pytorch():
     """In a process of its own: the limit stays."""
     code = (

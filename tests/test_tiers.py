@@ -96,6 +96,49 @@ class Suite:
         return code, captured.out + captured.err
 
 
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+class Case:
+    """As much of a collected test as the tiers look at."""
+
+    def __init__(self, nodeid, **markers):
+        self.nodeid = nodeid
+        self.markers = {name: SimpleNamespace(args=(count,)) for name, count in markers.items()}
+
+    def get_closest_marker(self, name):
+        return self.markers.get(name)
+
+    def add_marker(self, name):
+        self.markers[name] = SimpleNamespace(args=())
+
+
+def test_some_cases_stand_for_all_and_the_others_wait_one_tier():
+    every = [Case(f"a.py::test_each[{n}]", daily=2) for n in range(4)]
+    every += [
+        Case(f"a.py::test_seeds[{n}]", daily=1, usual=1, **left) for n, left in enumerate([{}, {"full": 0}, {}, {}])
+    ]
+    every += [Case(f"b.py::test_dear[{n}]", integration=0, usual=1) for n in range(3)]
+    every += [Case("b.py::test_free[x]"), Case("b.py::test_free[y]")]
+    tiers.Cases().pytest_collection_modifyitems(every)
+    found = {case.nodeid.partition("::test_")[2]: tiers._tier(case) for case in every}
+    assert found == {
+        "each[0]": "check",
+        "each[1]": "check",
+        "each[2]": "test",
+        "each[3]": "test",
+        "seeds[0]": "check",
+        "seeds[1]": "full",
+        "seeds[2]": "test",
+        "seeds[3]": "full",
+        "dear[0]": "test",
+        "dear[1]": "full",
+        "dear[2]": "full",
+        "free[x]": "check",
+        "free[y]": "check",
+    }
+
+
 # --- the limit --------------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +227,7 @@ def example_that_pays_once():
     assert "1 failed, 8 passed" in said  # without the option nothing is limited
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_the_limit_holds_in_every_process(suite):
     suite.write("tests/test_a.py", BUSY + "def test_a():\n    busy(0.6)\n")
     code, said = suite.pytest("-n", "2", "tests", "--tiers-limit", "0.4")
@@ -399,7 +442,7 @@ def test_a_crash_a_skipped_cell_and_a_cell_left_out_are_no_pass(suite, capfd, mo
     assert memory.knows("notebooks/c.ipynb", key)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_what_is_changed_while_it_runs_is_not_known(suite, capfd):
     suite.write("tests/test_a.py", "def test_a():\n    pass\n")
     record = suite.root / "tl_course" / "records" / "a.csv"
@@ -496,6 +539,7 @@ def test_a_tier_is_what_its_markers_say(suite, monkeypatch):
     assert usual[usual.index("-m") + 1] == "not full"
     assert "-m" not in full
     assert "--nbval-lax" not in daily
+    assert all("no:logging" in command for command in (daily, usual, full))
     for command in (usual, full):
         assert {"--nbval-lax", "--nbval-current-env", "notebooks/a.ipynb"} <= set(command)
     for command, limit in ((daily, 2), (usual, 2 * testing.LENIENT), (full, 2 * testing.LENIENT)):

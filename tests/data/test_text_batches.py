@@ -159,6 +159,7 @@ def test_buckets_change_nothing_for_images_and_features(make, shuffle):
 # --- results in the order of the split --------------------------------------------------------------------------------
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_run_answers_in_the_order_of_the_split(seed):
@@ -173,6 +174,7 @@ def test_a_run_answers_in_the_order_of_the_split(seed):
     assert run.history[-1]["validation_accuracy"] == pytest.approx(right.double().mean().item())
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("pooling", [None, "mean", "cls"])
 def test_features_of_texts_stand_in_the_order_of_the_split(pooling):
     task, model = long_texts(), reader()

@@ -173,6 +173,7 @@ def test_spread_keeps_order_and_gap_and_moves_only_what_must(seed):
 # --- HTML ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(2)
 def test_a_figure_is_an_opaque_light_picture_with_its_text(plot):
     figure = plot()
     read = _Figure(figure)
@@ -219,6 +220,7 @@ def test_texts_are_escaped():
     assert "figcaption" not in _Figure(figures.show(fig, alt="x" * 20)).tags
 
 
+@pytest.mark.daily(2)
 def test_nothing_leaks(plot):
     from matplotlib import pyplot
 

@@ -189,6 +189,7 @@ def test_grading_goes_on_where_it_was_interrupted(lent, small):
     assert lent.runs > runs
 
 
+@pytest.mark.full
 def test_what_was_put_in_the_place_of_the_results_meanwhile_is_cleared_away(lent, small):
     """Without namespaces an answer can do that, with the rights of the teacher."""
     mine = small.out.with_name("mine")
@@ -209,6 +210,7 @@ def test_what_was_put_in_the_place_of_the_results_meanwhile_is_cleared_away(lent
     assert not small.out.with_name("grades-totals.csv").is_symlink()
 
 
+@pytest.mark.full
 def test_damaged_notes_and_a_changed_submission_are_marked_again(lent, small):
     grade(small)
     for note in small.out.with_name("grades-state").iterdir():
@@ -219,6 +221,7 @@ def test_damaged_notes_and_a_changed_submission_are_marked_again(lent, small):
     assert totals(small.out) == {"Ann": 13, "Ben": 11, "Cy": 12}
 
 
+@pytest.mark.full
 def test_a_mended_check_is_marked_again(lent, small, monkeypatch):
     """Marks are kept by the version of the questions."""
     grade(small)
@@ -233,6 +236,7 @@ def test_pages_of_students_with_the_same_name():
     assert names == ["Ann-Lee", "ann-lee-2", "Ann-7", "王芳", "student"]
 
 
+@pytest.mark.full
 def test_a_page_says_when_it_was_late(lent, small):
     report = grade(changed(small, due=datetime(2001, 1, 1)))
     assert all(row["late"] == "late" for row in rows(small.out))
@@ -273,6 +277,7 @@ def test_of_two_notebooks_the_newest_counts_and_after_the_date_it_is_late(lent, 
     assert "2026-05-03 12:00, late" in page
 
 
+@pytest.mark.full
 def test_a_missing_wall_is_named_before_the_first_answer_runs_and_at_the_end(lent, small, monkeypatch):
     monkeypatch.setattr(lent, "trial", lambda limits: Attempt([], "exit", 0, ("no network", "own /proc")))
     told = []

@@ -30,6 +30,7 @@ def test_nothing_but_hostile_cells_ends_in_time(marks, sheet):
     assert {one.reason for one in found.values()} == {"slow"}
 
 
+@pytest.mark.full
 def test_a_machine_that_is_busy_costs_no_points(marks):
     """Whoever waits, as for a processor, has longer than who computes."""
     waits = "import time\ntime.sleep(2.5)\nwaited = []\ndef answer_sum_or_mean(rate, count):\n"
@@ -86,7 +87,7 @@ def test_homes_of_the_grader_are_closed_whatever_home_says(monkeypatch, tmp_path
         assert account in found or account.parent == account or not account.is_dir()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_python_in_the_accounts_home_runs_where_home_is_another(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with contextlib.closing(ServerClient("02", None)) as elsewhere:

@@ -80,6 +80,7 @@ def test_inputs_are_drawn_anew_for_each_submission(marks):
 SOME = catalogue.lessons()[::4]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "number",
@@ -153,6 +154,7 @@ def test_where_nothing_can_be_run_a_person_has_to_look(sheet):
     assert {one.status for one in found} == {"unchecked"}
 
 
+@pytest.mark.full
 def test_a_server_that_was_killed_is_started_again(client, marks):
     assert marks(notebook())["spring"].points == 2
     client.process.kill()
@@ -204,7 +206,7 @@ QUESTIONS = (
 """
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_teachers_own_questions_take_the_place_of_the_courses(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "lesson_02.py").write_text(OWN)

@@ -150,6 +150,7 @@ def package(folder: Path, home: str, lesson: str, slugs: tuple[str, str] = ("fir
         (inside / f"{file}.py").write_text(QUESTION.format(home=home, shared=shared, run=run, slug=slug, lesson=lesson))
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("whose", ["the course's", "a teacher's"])
 def test_of_a_package_nothing_is_left_but_what_probes_use(tmp_path, whose):
@@ -195,7 +196,7 @@ def test_every_file_of_questions_in_the_package_is_hidden():
         assert all({file, *file.parents} & hidden for file in catalogue.sources(folder, lesson))
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_teachers_package_marks_and_cannot_be_read(tmp_path):
     """It lies outside of every folder that is covered for another reason."""
     own = Path(tempfile.mkdtemp(dir="/opt" if os.getuid() == 0 else None))

@@ -116,6 +116,7 @@ def test_the_sources_agree_with_the_target_as_often_as_the_lesson_says(lesson):
         assert (labels == target).float().mean().item() == pytest.approx(share, abs=5 * 0.5 / n**0.5)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("draw", [7, 23, 31])
 def test_couplings_help_with_a_related_source_and_harm_with_an_unrelated_one(lesson, draw):

@@ -47,6 +47,7 @@ def bert(seed):
     return equip(model, "bert", None, TextPreprocess(tokenizer))
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_vectors_are_those_of_the_verb_in_the_order_of_the_texts(cells, seed):

@@ -131,6 +131,7 @@ def test_a_validator_chooses_by_its_own_marks_and_is_paid_in_target_accuracy(dig
     assert "target_only" not in digits.CANDIDATES
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("method", ["source_only", "coral", "mmd", "dann", "dann 3", "separate"])
 def test_training_for_the_record_reads_no_target_label(digits, monkeypatch, method):
     monkeypatch.setattr(digits, "STEPS", 3)

@@ -32,6 +32,7 @@ def relabelled(task, make):
     return dataclasses.replace(task, **{name: Split(split.inputs, make(len(split))) for name, split in parts.items()})
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("batch_norm", ["joint", "separate", "source"])
 def test_target_labels_are_never_read(name, batch_norm):
@@ -89,6 +90,7 @@ def test_the_term_is_the_pure_function_of_both_features(name, batch_norm):
         assert strengths == [losses.reversal_strength(p / 12) for p in range(3)]
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("batch_norm", ["joint", "separate", "source"])
 @pytest.mark.parametrize("name", ["dann", "coral", "mmd"])
 def test_without_strength_it_is_training_on_the_source_alone(name, batch_norm):
@@ -133,6 +135,7 @@ def test_batch_norm_statistics_are_those_that_were_chosen():
     torch.testing.assert_close(mean, 0.1 * source)
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("stopped_at", [3, 8])
 def test_resume_is_exact(name, stopped_at, tmp_path):

@@ -124,6 +124,7 @@ def two(tmp_path_factory):
     return Path(folder)
 
 
+@pytest.mark.usual(3)
 @pytest.mark.integration
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_learn_what_one_learns(two, case):

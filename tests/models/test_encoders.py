@@ -27,6 +27,7 @@ def test_every_architecture_has_its_test():
     assert set(backbones.ENCODERS) == set(ENCODERS)
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 @pytest.mark.parametrize("seed", seeds(2))
 def test_features_are_the_mean_of_transformers_own_states(kind, seed, tmp_path):
@@ -45,6 +46,7 @@ def test_features_are_the_mean_of_transformers_own_states(kind, seed, tmp_path):
     assert ours.spec.feature_dim == 16
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 def test_a_saved_encoder_answers_the_same_without_the_files_it_came_from(kind, tmp_path):
     backbones.save_encoder(tmp_path / "net", kind)
@@ -60,6 +62,7 @@ def test_a_saved_encoder_answers_the_same_without_the_files_it_came_from(kind, t
     assert str(tmp_path) not in (tmp_path / "saved" / "model.json").read_text()
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("auto", ["AutoModelForMaskedLM", "AutoModelForSequenceClassification"])
 @pytest.mark.parametrize("kind", COMMON)
 def test_heads_of_another_training_are_left_aside(kind, auto, tmp_path):
@@ -71,6 +74,7 @@ def test_heads_of_another_training_are_left_aside(kind, auto, tmp_path):
     )
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 def test_each_parameter_is_in_one_group_learns_and_can_be_frozen(kind):
     torch.manual_seed(0)
@@ -88,6 +92,7 @@ def test_each_parameter_is_in_one_group_learns_and_can_be_frozen(kind):
     assert report.check(model)
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("kind", sorted(set(ENCODERS) - {"deberta-v2", "modernbert"}))
 def test_the_greatest_length_is_what_the_network_reads_and_no_more(kind):
     model = build(backbones.settings(kind), 2)
@@ -133,6 +138,7 @@ def test_an_older_vocabulary_makes_a_tokenizer(tmp_path):
 # --- what cannot be taken -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(6)
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -216,6 +222,7 @@ def saved(tmp_path):
     return models.save(models.create(str(tmp_path / "net"), weights="pretrained"), tmp_path / "m")
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize(
     ("values", "told"),
     [

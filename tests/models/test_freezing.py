@@ -82,6 +82,7 @@ def test_nothing_frozen_moves_in_twenty_steps(name, optimiser, seed):
     assert changed(before, model) == {f"{head}.weight", f"{head}.bias"}
 
 
+@pytest.mark.usual(3)
 @pytest.mark.integration
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("name", NETWORKS)

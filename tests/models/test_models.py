@@ -100,6 +100,7 @@ def test_the_table_has_the_true_parameters_and_macs(name):
     assert counter.get_total_flops() == 2 * info.macs
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("name", IMAGES)
 def test_macs_counted_by_hooks_agree(name):
     assert macs_by_hooks(full_size_on_meta(name), meta_inputs(name)) == models.MODELS[name].macs
@@ -146,6 +147,7 @@ def test_every_layer_stands_in_exactly_one_group_from_input_to_head(name):
     assert len({group for group, _ in groups}) == len(groups)
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("name", IMAGES)
 def test_groups_run_in_the_order_of_the_forward_pass(name):
     model, ran = full_size_on_meta(name), []
@@ -197,6 +199,7 @@ def test_layers_that_cannot_be_grouped_are_named():
         models.layer_groups(model)
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", [*SMALL, "resnet18", "efficientnet_lite0"])
 @pytest.mark.parametrize("seed", [0, 3])
 def test_replacing_the_head_changes_the_head_only(name, seed):
@@ -245,6 +248,7 @@ def test_a_new_head_takes_the_type_of_the_old_one():
 # ---- features and logits
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", [*SMALL, "resnet18", "efficientnet_lite0"])
 @pytest.mark.parametrize("seed", seeds(2))
 def test_head_of_features_is_logits(name, seed):
@@ -316,6 +320,7 @@ def test_a_seed_decides_everything_and_the_global_state_is_left_alone(name):
     assert any(not torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", [*SMALL, "resnet18"])
 def test_the_random_backbone_does_not_depend_on_the_classes(name):
     few, many = models.create(name, num_classes=2, seed=4), models.create(name, num_classes=300, seed=4)
@@ -582,6 +587,7 @@ def test_efficientnet_names_what_is_in_photographs():
 # ---- texts
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("name", ["minilm", "distilbert"])
 def test_pretrained_texts_have_the_files_backbone_and_a_seeded_head(name, text_folder, capfd):
     written = text_folder(name)
@@ -651,6 +657,7 @@ def test_minilm_loads_and_means_what_it_says():
 # ---- save and load
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", [*SMALL, "resnet18", "efficientnet_lite0"])
 def test_a_saved_model_answers_the_same(name, tmp_path):
     model = models.create(name, num_classes=3, seed=5)

@@ -69,6 +69,7 @@ def pictures(side: int = 64) -> torch.Tensor:
     return torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", MIRRORED)
 def test_the_mirrors_file_is_timms_network_and_torchvisions_at_once(name, course, tmp_path):

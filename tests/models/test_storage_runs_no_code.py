@@ -160,7 +160,7 @@ def test_a_fetched_model_with_code_of_its_own_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_an_eager_yes_on_the_terminal_changes_nothing(saved, tmp_path):
     plant(saved / "tokenizer", tmp_path / "ran", "BertTokenizer")
     change(saved / "tokenizer" / "tokenizer_config.json", tokenizer_class="Y", auto_map=TOKENIZER_MAPS[0])

@@ -185,6 +185,7 @@ def test_models_that_guess_no_tokens_are_refused():
         losses.next_token(tasks.tiny_bert(), None)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fit_pretrains_on_texts_alone(seed):
@@ -251,6 +252,7 @@ def test_a_head_on_features_answers_as_the_head_behind_the_frozen_gru(seed):
 # --- the shipped language model -----------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.assets
 def test_no_test_text_was_read_in_pretraining():
     from authoring.weights.gru_sentiment_lm import VARIANTS, corpus
@@ -269,6 +271,7 @@ def test_no_test_text_was_read_in_pretraining():
                 assert documents.isdisjoint(test.groups.tolist())
 
 
+@pytest.mark.full
 @pytest.mark.assets
 def test_the_language_model_guesses_unseen_sentences_better_than_frequencies_do():
     from authoring.weights.gru_sentiment_lm import perplexity, unigram_perplexity

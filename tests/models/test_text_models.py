@@ -48,6 +48,7 @@ def one_batch(model: nn.Module, task: Task) -> data.Batch:
 # --- freezing -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("choice", "learns"),
@@ -96,6 +97,7 @@ def test_layers_learn_at_rates_that_fall_towards_the_embeddings(seed):
         assert largest == pytest.approx(rate, rel=0.02)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gradual_unfreezing_wakes_one_group_after_the_other(seed):
@@ -332,7 +334,7 @@ def test_minilm_is_frozen_up_to_a_layer_and_has_one_group_for_each():
     assert report.check(model)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.assets
 def test_minilm_trains_alike_in_the_open_in_fit_and_in_trainer(tmp_path):
     task = data.load("sentiment", domain="movies", train_per_class=10, test=20)

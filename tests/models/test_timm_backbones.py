@@ -46,6 +46,7 @@ def saved(tmp_path_factory):
     return by_name
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", SMALL)
 def test_features_and_answers_are_timms_own(name, saved):
     folder, theirs = saved(name)
@@ -64,6 +65,7 @@ def test_features_and_answers_are_timms_own(name, saved):
     assert ours.spec.feature_dim == theirs.num_features == models.replace_head(ours, 3).in_features
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("name", SMALL)
 def test_a_saved_network_answers_the_same_without_the_files_it_came_from(name, saved, tmp_path):
     folder = tmp_path / "net"
@@ -79,6 +81,7 @@ def test_a_saved_network_answers_the_same_without_the_files_it_came_from(name, s
     assert again.spec == model.spec.__class__(**{**vars(model.spec), "class_names": ("a", "b", "c")})
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit3"])
 def test_a_copied_network_answers_for_itself_and_is_saved(name, tmp_path):
     model = copy.deepcopy(models.create(f"timm/{name}", num_classes=2))
@@ -86,6 +89,7 @@ def test_a_copied_network_answers_for_itself_and_is_saved(name, tmp_path):
     assert "licence" not in json.loads((tmp_path / "m" / "model.json").read_text())["spec"]  # random weights have none
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", SMALL)
 def test_each_parameter_is_in_one_group_and_freezing_holds_them(name):
     model = models.create(f"timm/{name}", num_classes=3)
@@ -121,6 +125,7 @@ def test_positions_that_hang_on_no_layer_are_frozen_and_learn_with_the_stem():
     assert list(training.gradual(model, every=1).values())[-1] == ("stem",)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     "name",
     [
@@ -211,6 +216,7 @@ def test_places_in_a_saved_description_of_weights_are_not_followed(tmp_path):
     assert not {"url", "file", "hf_hub_id", "custom_load"} & set(model.design["cfg"])
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize(
     "values",
     [

@@ -377,6 +377,7 @@ def test_a_size_that_the_layers_cannot_take_is_refused_with_the_least(name, size
         planning.plan_images(200, 100, model=name, size=size)
 
 
+@pytest.mark.usual(3)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", [name for name, info in models.MODELS.items() if info.kind == "image"])
 def test_every_network_takes_the_least_size(name):
@@ -476,6 +477,7 @@ def test_rate_and_batch_reach_the_training_and_the_report(tl, folder, tmp_path, 
     assert text.count(said.format(**asked)) == 1
 
 
+@pytest.mark.usual(2)
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("choice", "dark", "weighted"),
@@ -601,6 +603,7 @@ def test_ctrl_c_when_all_is_trained_keeps_the_probe(folder, monkeypatch):
 # --- the recipe --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("accuracies", "kept"), [((0.5, 0.9), "fine_tune"), ((0.9, 0.5), "linear_probe"), ((0.7, 0.7), "linear_probe")]
@@ -620,6 +623,7 @@ def test_validation_chooses_and_a_tie_keeps_the_probe(folder, monkeypatch, accur
     assert len(outcome.candidates) == 2
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("uneven", [False, True])
 def test_fine_tuning_keeps_the_weights_that_were_best_on_validation(tl, tmp_path, uneven):

@@ -42,6 +42,7 @@ def folder(tmp_path):
     return tmp_path / "noise"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
 def test_pictures_and_a_cached_network_of_timm_give_a_model_and_a_report(name, tl, folder, tmp_path):
@@ -63,6 +64,7 @@ def test_pictures_and_a_cached_network_of_timm_give_a_model_and_a_report(name, t
     assert len(out.splitlines()) == 12
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "electra", "deberta-v2"])
 def test_texts_and_an_encoder_of_a_folder_give_a_model_and_a_report(kind, tl, tmp_path):
@@ -78,7 +80,7 @@ def test_texts_and_an_encoder_of_a_folder_give_a_model_and_a_report(kind, tl, tm
     assert len(out.splitlines()) == 2
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_new_process_without_hub_and_folder_gives_the_same_answers(tl, tmp_path):
     backbones.save_encoder(tmp_path / "net", "roberta")
     backbones.in_cache(tmp_path / "hub", REPO, tmp_path / "net", "---\nlicense: mit\n---")
@@ -99,6 +101,7 @@ def test_a_new_process_without_hub_and_folder_gives_the_same_answers(tl, tmp_pat
     torch.testing.assert_close(torch.load(tmp_path / "there.pt"), here, rtol=0, atol=1e-5)
 
 
+@pytest.mark.daily(4)
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -127,6 +130,7 @@ def test_what_cannot_be_is_told_in_a_sentence_before_training(options, told, tl,
     assert not (tmp_path / "noise-finetuned").exists()
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize(
     ("options", "told"),
     [

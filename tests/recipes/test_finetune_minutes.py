@@ -147,7 +147,7 @@ def test_without_minutes_it_is_said_what_is_left_out_and_how_more_is_used(tl, fo
     )
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_picture_that_cannot_be_read_does_not_stop_the_measuring(tl, folder):
     photograph(folder / "dark" / "00.png", 0)
     (folder / "bright" / "00.png").write_bytes(b"no picture")

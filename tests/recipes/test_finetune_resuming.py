@@ -88,7 +88,7 @@ def test_the_same_command_goes_on_and_ends_where_an_uninterrupted_one_does(
         assert torch.equal(weight, models.load(tmp_path / "whole").state_dict()[name]), name
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_stopped_one_is_not_mixed_with_other_data_or_settings(tl, folder, tmp_path, monkeypatch):
     stopped_at(monkeypatch, 3, times=3)
     assert tl("finetune", folder, *LONGER)[0] == 130
@@ -120,7 +120,7 @@ def test_stopped_in_the_probe_the_same_command_begins_again_without_force(tl, fo
     assert not (tmp_path / "noise-finetuned" / "unfinished").exists()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["answers", "report"])
 def test_a_second_ctrl_c_claims_no_more_than_is_kept(tl, folder, tmp_path, monkeypatch, place):
     stopped_at(monkeypatch, 5)

@@ -33,6 +33,7 @@ def refused(tl, *arguments):
     return err
 
 
+@pytest.mark.daily(5)
 @pytest.mark.parametrize(
     ("given", "message"),
     [

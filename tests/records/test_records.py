@@ -102,7 +102,7 @@ def _write_many(writer: int, times: int) -> None:
         ledger.append({"writer": writer, "number": number, "padding": "x" * (number * 37 % 5000)})
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_two_processes_lose_nothing(own_ledger):
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_write_many, args=(writer, 200)) for writer in range(2)]

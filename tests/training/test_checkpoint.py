@@ -67,6 +67,7 @@ CASES = {
 QUICK = ("early stopping", "features")
 
 
+@pytest.mark.usual(8)
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[] if case in QUICK else pytest.mark.integration) for case in CASES]
 )
@@ -117,6 +118,7 @@ def plain(value):
     return value.item() if hasattr(value, "item") else value
 
 
+@pytest.mark.daily(4)
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_of_numpy_and_pytorch_are_as_good_as_pythons(name, tmp_path):
     """A file with one of them goes on, and where all are plain numbers it is the same run."""
@@ -268,7 +270,7 @@ def test_a_write_that_fails_leaves_the_last_whole_file(tmp_path, monkeypatch):
     assert torch.load(path)["step"] == 2
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_killed_process_goes_on(tmp_path):
     """A real SIGKILL in the middle of step 5 of 8."""
     script = tmp_path / "train.py"

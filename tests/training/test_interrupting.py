@@ -371,6 +371,7 @@ def test_what_a_forward_pass_changes_is_put_back(make):
         assert torch.equal(torch.rand(2), drawn)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("presses", [1, 2])
 def test_a_real_ctrl_c_from_outside(presses, tmp_path):

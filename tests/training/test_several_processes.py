@@ -104,6 +104,7 @@ def ranks(tmp_path_factory):
     return [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
 
 
+@pytest.mark.usual(2)
 @pytest.mark.integration
 @pytest.mark.parametrize("case", [case for case in CASES if case != "a BERT with dropout"])
 def test_two_processes_equal_one(case, ranks):

@@ -82,6 +82,7 @@ def test_a_model_stays_frozen_to_the_last_bit_in_bf16_and_channels_last(task):
     report.check(model)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", SMALL)
 def test_bf16_stays_near_fp32(name, task):
