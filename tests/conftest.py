@@ -37,8 +37,8 @@ SETTINGS = (
     "TL_REHEARSE",
 )
 
-DEAR_EXAMPLES = ("tl_course.models.exporting.export",)
-"""Examples of docstrings that wait for `make test`: this one loads PyTorch's compiler, for seconds."""
+DEAR_EXAMPLES = ("tl_course.models.exporting.export", "tl_course.app.running.execute")
+"""Examples of docstrings that wait for `make test`: one loads PyTorch's compiler for seconds, one starts a kernel."""
 
 
 @pytest.fixture(scope="session")

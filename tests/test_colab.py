@@ -68,6 +68,7 @@ def test_a_step_that_fails_is_one_sentence(monkeypatch, step):
     assert begun == (["pip"] if step == "pip" else ["pip", "tl_course.app.cli"])
 
 
+@pytest.mark.integration
 def test_a_runtime_that_must_be_restarted_is_told(monkeypatch):
     monkeypatch.setattr(subprocess, "call", lambda command, **options: 0)
     now = iter([{"packaging": "1"}, {"packaging": "2"}])

@@ -357,6 +357,7 @@ def test_one_byte_of_notebook_or_package_makes_another_digest(suite, monkeypatch
     assert len(set(keys)) == len(keys)
 
 
+@pytest.mark.integration
 def test_data_that_came_make_another_digest(monkeypatch):
     from tl_course import assets
 

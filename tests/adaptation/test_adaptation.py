@@ -171,6 +171,7 @@ def program(source, target, width):
     return k(source, source), k(source, target).sum(1) * len(source) / len(target)
 
 
+@pytest.mark.daily(6)
 @pytest.mark.parametrize("seed", seeds(6))
 @pytest.mark.parametrize("limit", [1.0, 2.0, 1000.0])
 @pytest.mark.parametrize("tolerance", [None, 0.0, 0.1])
@@ -490,6 +491,7 @@ def test_tags_say_what_is_taken():
     assert not hasattr(Reweighted(LinearSVC()), "predict_proba")
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("name", WEIGHERS)
 def test_the_target_is_given_in_the_second_place_or_by_name(name):
     source, target = shifted(3)

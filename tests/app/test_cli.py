@@ -414,6 +414,7 @@ def test_the_quick_tests_lint_and_need_neither_files_nor_root(tl, tiny, clone, c
     assert tiny[0].requests == []
 
 
+@pytest.mark.integration
 def test_the_full_tests_fetch_and_run_every_notebook(tl, tiny, clone, commands):
     code, out, _ = tl("test", "--jobs", "1")
     assert code == 0
@@ -430,6 +431,7 @@ def test_a_failing_test_run_passes_its_exit_code_on(tl, clone, monkeypatch):
     assert tl("test", "--quick")[0] == 5
 
 
+@pytest.mark.integration
 def test_ctrl_c_ends_the_tests_with_its_own_exit_code(tl, tiny, clone, monkeypatch):
     def stopped(*args, **options):
         raise KeyboardInterrupt

@@ -24,6 +24,7 @@ def pairs(*parts):
     return [f"{part}/{name}" for part in parts for name in ("ant", "bee")]
 
 
+@pytest.mark.daily(5)
 @pytest.mark.parametrize(
     ("train", "other", "part"),
     [

@@ -197,6 +197,7 @@ def test_drawing_leaves_the_global_generator_alone():
 # --- digits and letters -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(4)
 @pytest.mark.parametrize(
     ("name", "side", "classes", "options"),
     [
@@ -274,6 +275,7 @@ def test_the_photographs_of_scikit_learn_are_what_it_loads(name):
     assert torch.equal(photo, torch.tensor(load_sample_image(f"{name}.jpg")).movedim(-1, 0))
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("test", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_patch_is_cut_from_one_of_its_photographs(seed, test):

@@ -18,6 +18,7 @@ def same(ours: Task, theirs: Task) -> bool:
     )
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize(
     "options",
     [

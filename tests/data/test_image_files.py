@@ -218,6 +218,7 @@ def test_every_format_is_there_to_be_damaged(whole_files):
     assert len(formats) > 15
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("seed", [2, 9])  # among both there were some that made an earlier reader raise
 def test_no_mutant_makes_the_reader_raise(whole_files, tmp_path, seed):
     read, refused = read_mutants(whole_files, tmp_path, 300, seed)

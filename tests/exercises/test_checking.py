@@ -254,6 +254,7 @@ def _swallows_once(x, factor):
             pass
 
 
+@pytest.mark.integration
 def test_what_a_question_prepares_is_no_part_of_an_answers_time(use):
     """PyTorch's first optimiser imports for seconds; a slow machine must not turn that into a wrong answer."""
     ready = []
@@ -261,6 +262,7 @@ def test_what_a_question_prepares_is_no_part_of_an_answers_time(use):
     assert check(lambda x, factor: factor * x if ready else 0 * x).right
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("answer", [_hangs, _swallows_once])
 def test_a_slow_answer_is_stopped(use, answer):
     verdict = check(answer)
@@ -269,6 +271,7 @@ def test_a_slow_answer_is_stopped(use, answer):
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+@pytest.mark.integration
 def test_what_loads_slowly_when_first_used_is_not_in_the_answers_time(use):
     loaded = []
 

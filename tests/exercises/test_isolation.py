@@ -63,6 +63,7 @@ def test_the_limit_raises_again_until_the_block_ends():
         _swallows_once(0, 0)
 
 
+@pytest.mark.integration
 def test_patience_is_for_what_waits_and_not_for_what_computes():
     """A block that is kept waiting, as on a busy machine, has computed nothing."""
     with limit(0.05, patience=1000):

@@ -188,6 +188,7 @@ def test_a_figure_is_an_opaque_light_picture_with_its_text(plot):
     assert "base64" not in repr(figure)
 
 
+@pytest.mark.integration
 def test_the_same_results_give_the_same_bytes():
     assert EVERY_PLOT["label_budget"]().png == EVERY_PLOT["label_budget"]().png
 
@@ -483,6 +484,7 @@ def test_the_dial_leaves_a_static_picture_where_widgets_cannot_run(dial):
     assert bundle["text/plain"].startswith(said)
 
 
+@pytest.mark.integration
 def test_two_sliders_reach_every_combination(panel):
     assert [slider.description for slider in panel.sliders] == ["rate", "frozen groups"]
     assert panel.slider is panel.sliders[0]
@@ -494,6 +496,7 @@ def test_two_sliders_reach_every_combination(panel):
     assert "Here at rate: 1.0, frozen groups: 2;" in panel.fallback.caption
 
 
+@pytest.mark.integration
 def test_two_sliders_start_at_their_first_values_unless_told():
     def draw(one, other):
         return figures.show(figures.axes(2, 2)[0], alt=f"Nothing but the pair {one} and {other}.")

@@ -145,6 +145,7 @@ def deep_folder(place: Path, depth: int) -> None:
     os.close(here)
 
 
+@pytest.mark.integration
 def test_what_lies_deep_or_is_locked_is_deleted():
     place = Path(tempfile.mkdtemp())
     for name in ("room-1", "room-2", "room-3"):
@@ -164,6 +165,7 @@ def test_what_lies_deep_or_is_locked_is_deleted():
     place.rmdir()
 
 
+@pytest.mark.integration
 def test_a_deep_or_locked_folder_among_submissions_costs_nobody_else(tmp_path, sheet, monkeypatch):
     put(tmp_path / "Ann" / "02.ipynb", BOOK)
     (tmp_path / "Ben").mkdir()

@@ -69,6 +69,7 @@ def test_what_takes_too_much_ends_alone(process, asked, kind):
     assert process.judged(honest, evidence(honest, cases, honest.reference), cases).points == 1
 
 
+@pytest.mark.integration
 def test_several_threads_may_ask(process):
     question = catalogue.find("sum_or_mean")
     cases, found = question.inputs(0), []

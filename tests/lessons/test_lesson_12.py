@@ -194,6 +194,7 @@ def test_only_training_pictures_are_moved(small):
     assert torch.equal(plain.test.inputs, moved.test.inputs)
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("method", ["distilled", "dealt"])
 def test_a_distilled_student_reads_no_label(small, method):
     task = digits.task_of(0)

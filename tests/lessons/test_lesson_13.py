@@ -132,6 +132,7 @@ def test_recorded_controls_are_the_same_weights_by_lot(sentiment):
 # --- TrAdaBoost -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("features", "rounds"), [(20, 10), (5, 20), (2, 20)])
 def test_tradaboost_by_hand_is_the_packages(lesson, seed, features, rounds):

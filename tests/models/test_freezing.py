@@ -69,6 +69,7 @@ DAILY = ["vgg_small", "bert"]
 EACH = [pytest.param(name, marks=() if name in DAILY else pytest.mark.integration) for name in NETWORKS]
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("name", EACH)

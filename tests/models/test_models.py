@@ -274,6 +274,7 @@ def test_a_mere_linear_layer_has_its_inputs_as_features():
     assert models.layer_groups(head) == [("head", [head])]
 
 
+@pytest.mark.integration
 def test_inception_in_training_gives_plain_logits():
     with torch.device("meta"):
         model = torchvision.models.inception_v3(weights=None, init_weights=False).train()
@@ -450,6 +451,7 @@ def checkpoint_like(name: str, seed: int, old: bool = False) -> dict[str, torch.
     }
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize(
     ("name", "old"),
     [
@@ -494,6 +496,7 @@ def test_preprocess_of_big_networks_is_what_torchvision_publishes(name):
     assert preprocess.interpolation == "bilinear"
 
 
+@pytest.mark.integration
 def test_a_file_of_another_network_says_which_tensors_differ(tmp_path, monkeypatch):
     torch.save(checkpoint_like("resnet50", seed=0), tmp_path / "resnet18.pth")
     monkeypatch.setattr(assets, "paths", lambda asked: [tmp_path / "resnet18.pth"])

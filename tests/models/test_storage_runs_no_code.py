@@ -81,6 +81,7 @@ def test_code_named_in_the_settings_of_a_network_is_not_run(saved, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.daily(4)
 @pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
 @pytest.mark.parametrize(
     "attention",

@@ -165,6 +165,7 @@ def test_a_network_without_classes_gets_a_head(tmp_path):
     assert models.load(models.save(ours, tmp_path / "saved")).spec.num_classes == 5
 
 
+@pytest.mark.integration
 def test_options_of_a_saved_network_are_kept(tmp_path):
     theirs = backbones.save_timm(tmp_path / "net", "test_vit", img_size=96, global_pool="avg")
     ours = models.create(str(tmp_path / "net"), weights="pretrained", num_classes=2)

@@ -141,6 +141,7 @@ def test_one_long_series_of_pictures_is_told(tmp_path):
 # --- how files were saved ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(4)
 @pytest.mark.parametrize(
     ("mine", "theirs", "told"),
     [

@@ -141,6 +141,7 @@ def test_groups_that_leave_nothing_to_learn_from_are_told(tmp_path):
         prepared(texts.look_over(main, "review", "stars", "shop", test=test))
 
 
+@pytest.mark.daily(3)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -230,6 +230,7 @@ def test_what_one_large_group_leaves_is_shared_by_validation_and_test(seed):
     assert sorted(len(split.positions[part]) for part in ("validation", "test")) in ([8, 8], [8, 12])
 
 
+@pytest.mark.integration
 def test_many_groups_are_divided_quickly():
     labels = torch.arange(3_000) % 3
     stays, held = hold_out_groups(labels, [number // 2 for number in range(3_000)], 0.2, 0)

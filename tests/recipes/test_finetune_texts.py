@@ -239,6 +239,7 @@ def test_a_text_of_several_lines_is_whole(tmp_path):
     assert len(texts.look_over(write(tmp_path / "mine.csv", lines), "review", "stars").texts) == 10
 
 
+@pytest.mark.integration
 def test_a_book_in_a_field_can_be_read(tmp_path):
     lines = [[f"{text} " + "film " * 40_000, label] for text, label in rows(4, 4)]
     assert len(texts.look_over(write(tmp_path / "book.csv", lines), "review", "stars").texts) == 8

@@ -62,6 +62,7 @@ def test_a_path_is_never_taken_for_a_text(tl, saved, tmp_path, given, message):
     assert message in refused(tl, given)
 
 
+@pytest.mark.daily(5)
 @pytest.mark.parametrize(
     "text",
     [
@@ -145,6 +146,7 @@ def test_columns_of_several_tables_and_columns_called_like_the_answers(tl, saved
     assert first["class_1"] in ("no", "yes")
 
 
+@pytest.mark.daily(2)
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -82,6 +82,7 @@ def without_seconds(history):
 # --- in a step -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(12)
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize(("deeds", "done"), [((pressed,), 0), ((raised,), -1), ((pressed, pressed), -1)])
 @pytest.mark.parametrize("at", [1, 3, 4, 8])
@@ -238,6 +239,7 @@ def test_steps_that_were_not_finite_do_not_count(deed):
 # --- checkpoint, early stopping, losses with a state -----------------------------------------------------------------
 
 
+@pytest.mark.daily(4)
 @pytest.mark.parametrize("deed", [pressed, raised])
 @pytest.mark.parametrize("at", [1, 2, 5, 6, 11])
 def test_the_checkpoint_goes_on_as_if_nothing_had_happened(at, deed, tmp_path):

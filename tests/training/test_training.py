@@ -290,6 +290,7 @@ def test_warmup_rises_in_a_straight_line_to_the_peak():
 # --- gradual unfreezing -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daily(1)
 @pytest.mark.parametrize("frozen_before", [True, False])
 def test_gradual_unfreezing_moves_only_what_it_should(frozen_before):
     model, seen = tasks.resnet(), []
