@@ -43,15 +43,16 @@ DEAR_EXAMPLES = ("tl_course.models.exporting.export", "tl_course.app.running.exe
 
 @pytest.fixture(scope="session")
 def _caches(tmp_path_factory):
-    """A new folder for each that asks; pytest's own search for a free name looks through all that are there."""
+    """A new place for each that asks; pytest's own search for a free name looks through all that are there.
+
+    Nothing lies there until a test writes: thousands of empty folders would take seconds to make and to delete.
+    """
     return _places(tmp_path_factory.mktemp("own"))
 
 
 def _places(folder):
     for number in itertools.count():
-        place = folder / str(number)
-        place.mkdir()
-        yield place / "cache"
+        yield folder / str(number) / "cache"
 
 
 @pytest.fixture(autouse=True)

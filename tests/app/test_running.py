@@ -56,6 +56,7 @@ def test_passes_folder_and_environment(run, tmp_path):
     assert text_of(notebook.cells[1]).split() == [str(tmp_path), "yes"]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("theirs", "expected"),
@@ -80,7 +81,7 @@ def test_the_users_startup_files_do_not_run(run, tmp_path, monkeypatch):
     assert not run("surprise")[0].ok
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_two_runs_give_the_same_bytes(run, tmp_path):
     source = "import sys\nfor i in range(50):\n    print(i, flush=True)\nprint('x', file=sys.stdout)"
     run(source)

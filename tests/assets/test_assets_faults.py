@@ -53,6 +53,7 @@ def message_of(action) -> str:
 # --- killed -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", ["url", "index"])
 def test_killed_during_a_download(server, cache, tmp_path, monkeypatch, kind):
@@ -246,6 +247,7 @@ def test_a_read_only_cache(server, cache, tmp_path, locks):
     assert missing.stderr == ""
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.root
 @pytest.mark.parametrize("kind", ["known before", "url", "index"])

@@ -271,6 +271,7 @@ def test_no_document_stands_on_two_sides(seed, budget):
         assert torch.equal(split.groups, groups[[int(text) for text in split.inputs]])
 
 
+@pytest.mark.usual(1)
 @pytest.mark.assets
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("three_class", [False, True])

@@ -130,16 +130,19 @@ def told_apart_by_colour_alone(fig) -> list[str]:
     return found
 
 
+@pytest.mark.usual(4)
 @pytest.mark.daily(1)
 def test_every_mark_can_be_seen(fig):
     assert faint_marks(fig) == []
 
 
+@pytest.mark.usual(4)
 @pytest.mark.daily(1)
 def test_every_word_can_be_read(fig):
     assert faint_texts(fig) == []
 
 
+@pytest.mark.usual(4)
 @pytest.mark.daily(1)
 def test_no_series_speaks_by_colour_alone(fig):
     assert told_apart_by_colour_alone(fig) == []

@@ -150,7 +150,7 @@ scratch.rmdir()
 """
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_without_namespaces_the_limits_hold_and_nothing_is_left():
     script = BARE.format(tests=str(Path(__file__).parent))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)

@@ -217,7 +217,7 @@ def test_a_teachers_own_questions_take_the_place_of_the_courses(tmp_path):
     assert report.sheet.version != worksheet("02", catalogue.questions("02"), [EXERCISES], []).version
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_teachers_own_questions_cannot_be_read(tmp_path):
     """They lie outside of every folder that is covered for another reason."""
     own = Path(tempfile.mkdtemp(dir="/opt" if os.getuid() == 0 else None))

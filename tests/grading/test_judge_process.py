@@ -56,6 +56,7 @@ def test_the_marks_are_those_of_this_process(process):
     assert process.judged(question, "[" * 5000, cases).reason == "unfit"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", ["a", "b", "c"])
 def test_what_takes_too_much_ends_alone(process, asked, kind):

@@ -53,6 +53,7 @@ def test_target_labels_are_never_read(name, batch_norm):
     assert not torch.equal(results[0]["0.weight"], state(point_net(3, norm=True))["0.weight"])
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", MAKERS)
 def test_target_labels_are_never_read_with_pictures_and_augmentation(name):
@@ -185,6 +186,7 @@ def test_texts_of_different_lengths(batch_norm):
     fit(model, source, loss=loss, steps=2, batch_size=5, **QUIET)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("batch_norm", ["joint", "separate", "source"])
 def test_pictures_and_a_named_layer(batch_norm):

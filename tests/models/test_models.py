@@ -532,7 +532,7 @@ def test_efficientnet_has_tensorflow_padding_eps_and_statistics():
     assert model.preprocess == ImagePreprocess(224, (0.5,) * 3, (0.5,) * 3, "bicubic")
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.assets
 def test_statistics_that_the_weights_carry_tell_right_from_wrong_wiring():
     """BatchNorm remembers the means it met in training: on photographs the right wiring meets them again."""

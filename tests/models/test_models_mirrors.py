@@ -94,6 +94,7 @@ def test_the_mirrors_file_is_timms_network_and_torchvisions_at_once(name, course
     assert (ours[0] - ours[1]).abs().max() > 0.01 * ours.abs().max(), "the pictures must matter"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_torchvisions_own_cache_serves_and_the_mirror_is_not_asked(name, course):

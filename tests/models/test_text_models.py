@@ -297,6 +297,7 @@ def trained_by_fit(model: nn.Module, task: Task, steps: int, lr: float, **option
     return seen
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("seed", SEEDS)
 def test_plain_loop_fit_and_trainer_see_the_same_losses(seed, tmp_path):

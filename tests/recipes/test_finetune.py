@@ -150,7 +150,7 @@ def test_the_report_stands_alone_and_can_be_read_aloud(tl, folder, tmp_path):
         assert said in page.text, said
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_mistakes_are_shown_as_pictures_with_their_files(tl, folder, tmp_path):
     for number in range(8):  # bright ones filed under dark: whatever is learned, some answers are wrong
         photograph(folder / "dark" / f"wrong {number}&.png", 180, 300 + number)
@@ -175,7 +175,7 @@ def test_the_linear_probe_alone(tl, folder, tmp_path):
     assert "mirrored" not in page.text
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_class_name_that_no_font_has_is_numbered(tl, folder, tmp_path, recwarn):
     (folder / "dark").rename(folder / "暗い写真")
     assert tl("finetune", folder, *SMALL)[0] == 0
@@ -235,7 +235,7 @@ def test_a_broken_image_is_named_or_skipped_counted_and_listed(tl, folder, tmp_p
     assert os.path.join("dark", "01.png") + " is not an image that can be read." in page.text
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_deep_and_foreign_images_are_told_in_console_and_report(tl, folder, tmp_path):
     """12 bits in 16 were nearly black without a word; a HEIC had no way out."""
     for name, lowest in (("dark", 0), ("bright", 2900)):
@@ -258,7 +258,7 @@ def test_deep_and_foreign_images_are_told_in_console_and_report(tl, folder, tmp_
     assert "Skipped: " in out
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_what_systems_leave_in_folders_is_passed_over(tl, folder):
     for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._01.png"):
         (folder / "dark" / name).write_bytes(b"not an image")
@@ -396,7 +396,7 @@ def wide(path, cue: int, seed: int) -> None:
     Image.fromarray(pixels.astype(numpy.uint8)).save(path)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.parametrize("fit", ["crop", "pad", "squish"])
 def test_wide_images_with_the_cue_at_their_ends(tl, tmp_path, fit):
     """The middle square has no cue: half of the answers were right, and nothing was said."""
@@ -448,7 +448,7 @@ def test_results_are_never_written_over_unasked(tl, folder, tmp_path):
     assert tl("finetune", folder, *SMALL, "--out", "mine", "--force")[0] == 0
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_within_the_folder_itself_the_results_go_beside_it(tl, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     assert tl("finetune", ".", *SMALL)[0] == 0
@@ -576,7 +576,7 @@ def test_ctrl_c_before_anything_was_learned_leaves_nothing(tl, folder, tmp_path,
     assert not (tmp_path / "noise-finetuned").exists()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_ctrl_c_when_all_is_trained_keeps_the_probe(folder, monkeypatch):
     """While the fine-tuned network answers for the last time, there is a probe to be kept."""
     look = images.look_over(folder)
@@ -709,7 +709,7 @@ def test_read_this_first_begins_with_leakage_and_has_no_good_news(tl, folder, tm
     assert "nothing could be better" in results
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_training_that_fails_leaves_the_probe(folder, monkeypatch):
     monkeypatch.setitem(recipe.BACKBONE_RATE, "image", 1e30)
     look = images.look_over(folder)

@@ -165,7 +165,7 @@ def test_random_weights_say_that_nothing_is_transferred(tl, folder):
     assert network.spec.name == plan.title == "timm/test_mambaout"
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_large_network_looks_at_smaller_pictures_where_it_can(tl):
     sizes = {
         name: planning.plan_images(500, 1_000, model=f"timm/{name}", weights="none")[0].size

@@ -108,7 +108,7 @@ def test_a_stopped_one_is_not_mixed_with_other_data_or_settings(tl, folder, tmp_
     assert not (tmp_path / "noise-finetuned" / "unfinished" / "results").exists()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_stopped_in_the_probe_the_same_command_begins_again_without_force(tl, folder, tmp_path, monkeypatch):
     stopped_at(monkeypatch, 3, kind="features")
     assert tl("finetune", folder, *SMALL)[0] == 130
@@ -213,7 +213,7 @@ def test_a_damaged_state_is_named(tmp_path):
 # --- several seeds -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_several_seeds_share_the_split_and_show_their_spread(tl, folder, tmp_path, finished, monkeypatch):
     bars, whole = [], recipe.tqdm
     monkeypatch.setattr(

@@ -88,6 +88,7 @@ def test_resumed_equals_uninterrupted(case, stop, tmp_path):
     assert (run.steps, run.best_step, run.parameters) == (expected.steps, expected.best_step, expected.parameters)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("stop", [4, 7])
 def test_the_same_cell_run_again_after_ctrl_c_goes_on(stop, tmp_path):
