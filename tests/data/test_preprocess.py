@@ -7,6 +7,7 @@ import torch
 from draws import seeds
 from torchvision.transforms.v2 import functional as V
 
+from tl_course.data import preprocess as preprocess_module
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess, load_tokenizer
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -23,6 +24,23 @@ def text() -> TextPreprocess:
     from transformers import BertTokenizer
 
     return TextPreprocess(BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}), max_length=6)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_many_texts_are_tokenised_a_few_at_a_time_to_the_same_tokens(text, side, monkeypatch):
+    text.tokenizer.padding_side = side
+    draw = torch.Generator().manual_seed(0)
+    counts = torch.randint(1, 7, (23,), generator=draw).tolist()
+    texts = [" ".join(WORDS[5 + number % 4] for number in range(count)) for count in counts]
+    whole = text(texts)
+    monkeypatch.setattr(preprocess_module, "AT_ONCE", 4)
+    seen, encoded = [], TextPreprocess._encoded
+    monkeypatch.setattr(TextPreprocess, "_encoded", lambda self, some: (seen.append(len(some)), encoded(self, some))[1])
+    parts = text(texts)
+    assert max(seen) == 4
+    assert sum(seen) == 23
+    assert parts.keys() == whole.keys()
+    assert all(torch.equal(parts[name], whole[name]) for name in whole)
 
 
 @pytest.mark.parametrize("seed", seeds(3))

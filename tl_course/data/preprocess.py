@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 INTERPOLATIONS = ("bilinear", "bicubic")
 # How a picture that is no square becomes one; the words are fastai's.
 FITS = ("crop", "pad", "squish")
+# Texts that are tokenised at once: until it is done a tokenizer keeps some hundred bytes for each token.
+AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -200,10 +202,26 @@ class TextPreprocess:
     def __call__(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Turn N texts into ``input_ids`` and ``attention_mask``, both int64 N×length."""
         _check_texts(texts)
+        parts = [self._encoded(texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE)]
+        if len(parts) == 1:
+            return parts[0]
+        longest = max(part["input_ids"].shape[1] for part in parts)
+        fill = {"input_ids": self.tokenizer.pad_token_id, "attention_mask": 0}
+        return {
+            name: torch.cat([self._padded(part[name], longest, value) for part in parts])
+            for name, value in fill.items()
+        }
+
+    def _encoded(self, texts: Sequence[str]) -> dict[str, Tensor]:
         encoded = self.tokenizer(
             list(texts), padding="longest", truncation=True, max_length=self.max_length, return_tensors="pt"
         )
         return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
+
+    def _padded(self, values: Tensor, length: int, fill: int) -> Tensor:
+        missing = length - values.shape[1]
+        sides = (missing, 0) if self.tokenizer.padding_side == "left" else (0, missing)
+        return F.pad(values, sides, value=fill)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values; the tokenizer is kept beside them by :meth:`save_tokenizer`."""

@@ -410,7 +410,7 @@ def _named(plan: Plan, model: nn.Module) -> str:
 
 def _tell_time(budget: Budget, say: Callable[[str], None]) -> None:
     used = budget.used / 60
-    if used > budget.minutes:
+    if round(used, 1) > budget.minutes:
         say(f"It took {used:.1f} minutes and not {budget.minutes:g}: the machine became slower than was measured.")
     else:
         say(f"It took {used:.1f} of {budget.minutes:g} minutes.")

@@ -16,6 +16,7 @@ from tl_course.data.task import SPLITS, Split, Task
 from tl_course.recipes.budget import Budget
 from tl_course.recipes.candidates import Candidate, Outcome, score, told
 from tl_course.recipes.freed_memory import give_back
+from tl_course.recipes.in_parts import in_parts
 from tl_course.recipes.planning import FORWARD_AND_BACK, Plan
 from tl_course.recipes.unfinished import Unfinished
 from tl_course.recipes.weighting import class_weighting, weighted
@@ -121,7 +122,7 @@ def learn(
     keep.save(length=length)
     give_back()
     settings = {**pace, **length, "monitor": "macro_f1" if uneven else "accuracy"}
-    _fine_tune_each(outcome, task, loss, range(seed, seed + seeds), settings, budget, keep, say)
+    _fine_tune_each(outcome, task, in_parts(weights), range(seed, seed + seeds), settings, budget, keep, say)
     return outcome
 
 
@@ -377,6 +378,8 @@ def _fine_tune(
         run = _whole_or_interrupted(model, task, loss=loss, seed=seed, **settings)
     finally:
         models.unfreeze(model)
+    model.zero_grad()
+    give_back()
     earlier = max(0.0, run.seconds - (time.perf_counter() - began))  # of a training that went on
     if budget:
         budget.spend(earlier)

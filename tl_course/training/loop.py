@@ -145,10 +145,10 @@ def fit(
             for step, batch in ready.steps_left():
                 ready.begin_step(step)  # with the learning rate of the schedule, and what is unfrozen now
                 mine, share = workers.part(batch)  # all of it, unless several processes train together
+                optimizer.zero_grad()  # first, so that old gradients do not lie beside what the forward pass keeps
                 with autocast(workers.device):
                     terms = checked(loss(model, mine))
                     values = torch.stack(list(terms.values()))
-                optimizer.zero_grad()
                 values.sum().backward()
                 workers.average_gradients(optimizer, share)
                 ready.finite.note(tuple(terms), values, share)
