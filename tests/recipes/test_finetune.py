@@ -78,6 +78,8 @@ def test_a_folder_becomes_a_report_and_a_model_that_predicts(tl, folder, tmp_pat
     assert "noise: 16 train, 4 validation, 4 test images 16×16, 2 classes." in out
     assert "Test accuracy: 100.0% [51.0%, 100.0%], n=4; always answering 'bright' would give 50.0%." in out
     assert "Note: Only 4 test examples: the true accuracy may lie anywhere from 51% to 100%." in out
+    doubt = "Before you believe this accuracy, read what stands in the table above under 'Relatives'."
+    assert doubt in out.splitlines()[-3:]  # after it only where the report is, and how to use the model
     made = tmp_path / "noise-finetuned"
     names = ["model.json", "model.safetensors", "predictions.csv", "report.html"]
     assert sorted(path.name for path in made.iterdir()) == names

@@ -33,8 +33,8 @@ class Findings:
     >>> findings.tell("Near copies", "4 images are near copies.", "leakage")
     >>> findings.leakage, findings.warnings
     (('4 images are near copies.',), ())
-    >>> [finding.topic for finding in findings.by_weight()]
-    ['Near copies', 'Copies']
+    >>> [finding.topic for finding in findings.by_weight()], findings.doubts
+    (['Near copies', 'Copies'], ('Near copies',))
     """
 
     def __init__(self, findings: Iterable[Finding] = ()):
@@ -64,6 +64,11 @@ class Findings:
     def warnings(self) -> tuple[str, ...]:
         """Sentences that belong at the top of the report."""
         return self._of("warning")
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Topics of all that speaks against believing an accuracy, what matters most first, each once."""
+        return tuple(dict.fromkeys(each.topic for each in self.by_weight() if each.weight != "fact"))
 
     @property
     def facts(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from tl_course.recipes.budget import SAMPLED, Budget, available, measured, sampl
 from tl_course.recipes.examination import as_text
 from tl_course.recipes.freed_memory import give_back
 from tl_course.recipes.planning import Plan, longest, plan_images, plan_texts, shortened
-from tl_course.recipes.prepared import Prepared, counted
+from tl_course.recipes.prepared import Prepared, counted, joined
 from tl_course.recipes.results import Finished
 from tl_course.recipes.unfinished import Unfinished, fingerprint, is_unfinished, told_files, whole
 
@@ -433,5 +433,7 @@ def _tell(finished: Finished, say: Callable[[str], None]) -> None:
     for sentence in finished.warnings:
         if sentence not in own:  # those were told at once
             say(f"Note: {sentence}")
+    if topics := finished.prepared.findings.doubts:
+        say(f"Before you believe this accuracy, read what stands in the table above under {joined(topics)}.")
     say(f"Report: {finished.out / REPORT}; each test example: {finished.out / PREDICTIONS}")
     say(f"Use it: {finished.use}")

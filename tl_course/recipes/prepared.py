@@ -67,6 +67,16 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{plural}"
 
 
+def joined(names: Sequence[str]) -> str:
+    """Name several things in a sentence.
+
+    >>> joined(["a"]), joined(["a", "b", "c"])
+    ("'a'", "'a', 'b' and 'c'")
+    """
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def tell_near_copies(
     prepared: Prepared, split: SplitPositions, labels: Sequence[int], thing: str, alike: str, names: Sequence[str]
 ) -> None:
