@@ -43,7 +43,8 @@ env = tl.setup()
 
 # %% [markdown]
 # The *profile* decides how large the experiments are. `mini` suits any laptop; `cpu` and `gpu` bring larger models to the
-# lessons that follow it. *Precision* is the number format of the heavy arithmetic.
+# same cells. This lesson and a few others are about one small network, and are alike in all three. *Precision* is the
+# number format of the heavy arithmetic.
 #
 # The doctor looks further: is everything installed, is there room, are the files of your profile there? Each line
 # that is not *good* comes with its remedy. In a terminal, `tl-course doctor` says the same.
@@ -298,7 +299,7 @@ tl.figures.show(
 
 # %%
 trained, *random_draws = [count for name, count in results.items() if "weights" in name]
-assert trained > max(random_draws), "ImageNet features must beat every random draw"
+tl.expect(trained > max(random_draws), "ImageNet features must beat every random draw")
 assert min(random_draws) > results["pixels themselves"], "random features must beat raw pixels"
 
 # %% [markdown]

@@ -290,7 +290,7 @@ print(f"accuracy by hand: {(by_hand == test_y).float().mean():.3f} on {len(test_
 points = tl.data.features(network, target)
 run = tl.training.fit(twin, points, steps=100, lr=0.01, schedule="constant", progress=False)
 
-assert torch.allclose(twin.weight, head.weight, atol=1e-2), "the loop by hand and fit must find the same head"
+assert torch.allclose(twin.cpu().weight, head.weight, atol=1e-2), "the loop by hand and fit must find the same head"
 agree = (run.predictions("test") == by_hand).float().mean()
 assert agree > 0.98, "and the two heads must give the same answers"
 print(f"accuracy with fit: {run.evaluate('test')}")
