@@ -1,7 +1,8 @@
 """The parts of notebooks and README that are made from the lessons that exist, so that no link can be forgotten.
 
 * the links at the top and bottom of every lesson and every worksheet;
-* the sentence that replaces ``{{budget}}`` in a lesson's Markdown: seconds, memory, the reader's minutes;
+* the sentences that replace ``{{budget}}`` in a lesson's Markdown: seconds, memory, the reader's minutes, and how much
+  more the larger profiles compute;
 * the table of lessons, which stands in the README between ``<!-- lessons -->`` and ``<!-- /lessons -->``.
 """
 
@@ -12,6 +13,8 @@ from pathlib import Path
 from authoring.sources import Lesson
 from authoring.timings import Timing
 from tl_course.app import startpage
+from tl_course.models import MODELS
+from tl_course.profiles import PROFILES, Profile
 
 BUDGET = "{{budget}}"
 HELP = f"[Glossary](../{startpage.GLOSSARY}) · [Stuck?](../{startpage.HELP})"
@@ -46,7 +49,45 @@ def budget(lesson: Lesson, timing: Timing | None) -> str:
     if timing is None:
         return yours
     measured = f"Running every cell took at most {timing.seconds} s and {timing.megabytes} MB, on two CPU threads."
-    return f"{measured} {yours}"
+    return " ".join([measured, *_larger(lesson), yours])
+
+
+_ROLES = {"extractor": re.compile(r"\benv\.extractor\b"), "backbone": re.compile(r"\benv\.backbone\b"),
+          "text": re.compile(r"\benv\.text\b")}  # fmt: skip
+_STEPS = re.compile(r"\benv\.steps\(")
+
+
+def _larger(lesson: Lesson) -> list[str]:
+    """A sentence on the larger profiles, from the operations of the networks that a lesson asks for by their role."""
+    code = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "code")
+    roles = [role for role, name in _ROLES.items() if name.search(code)]
+    if not roles:
+        return []
+    (usual, mini), *larger = PROFILES.items()
+    work, steps = [], []
+    for name, profile in larger:
+        times = max(_operations(profile, role) / _operations(mini, role) for role in roles)
+        work.append(f"about {_rounded(times)} times as many multiplications at the size of `{name}`")
+        steps.append(f"{profile.longer // mini.longer} times")
+    sentence = f"That was the `{usual}` profile. For one example the network takes {' and '.join(work)}"
+    return [
+        f"{sentence}; training takes {' and '.join(steps)} as many steps." if _STEPS.search(code) else f"{sentence}."
+    ]
+
+
+def _operations(profile: Profile, role: str) -> float:
+    """Multiplications for one example, with pictures of the profile's size."""
+    info = MODELS[getattr(profile, role)]
+    return info.macs * ((profile.pixels / info.size) ** 2 if info.kind == "image" else 1)
+
+
+def _rounded(times: float) -> str:
+    """Two digits are all that an estimate has.
+
+    >>> _rounded(54.48), _rounded(6.2), _rounded(1.97)
+    ('54', '6', '2')
+    """
+    return f"{float(f'{times:.2g}'):.0f}"
 
 
 def lesson_table(lessons: Sequence[Lesson], timings: Mapping[str, Timing]) -> str:

@@ -1,5 +1,6 @@
 """Building notebooks from sources: reproducible, executed no more than needed, linked to each other."""
 
+import dataclasses
 import json
 
 import nbformat
@@ -246,6 +247,22 @@ def test_the_budget_is_the_measured_one(tmp_path, executions):
     assert "took at most 15 s and 650 MB" in course.committed(course.lessons[0]).cells[1].source
     assert json.loads(timings.path(tmp_path).read_text()) == {"00_good": {"seconds": 15, "megabytes": 650}}
     assert course.build(course.lessons[0]) == "unchanged"
+
+
+def test_the_larger_profiles_are_said_where_a_lesson_follows_them():
+    """The small ResNet takes 0.0751e9; ResNet-18 at 64 pixels 1.814e9 / 12.25, ResNet-50 at 224 pixels 4.09e9."""
+    cells = (new_code_cell("net = tl.models.create(env.backbone)"),)
+    one = sources.Lesson(sources.ROOT / "05_a.py", "A", "", 5, None, cells)
+    cost = timings.Timing(15, 650)
+    assert generated.budget(one, cost) == (
+        "Running every cell took at most 15 s and 650 MB, on two CPU threads. That was the `mini` profile. For one "
+        "example the network takes about 2 times as many multiplications at the size of `cpu` and about 54 times as "
+        "many multiplications at the size of `gpu`. Your own time: about 5 minutes, which is a guess."
+    )
+    longer = dataclasses.replace(one, cells=(*cells, new_code_cell("fit(net, steps=env.steps(60))")))
+    assert "at the size of `gpu`; training takes 2 times and 40 times as many steps." in generated.budget(longer, cost)
+    plain = dataclasses.replace(one, cells=(new_code_cell("1 + 1"),))
+    assert "profile" not in generated.budget(plain, cost)
 
 
 @pytest.mark.parametrize("bar", ["  0%|     | 0/3 [00:00<?, ?it/s]", "steps: 45%|## | 9/20 [00:01]", "7it [00:00]"])
