@@ -7,11 +7,12 @@ import pytest
 import torch
 from draws import seeds
 from sklearn.metrics import precision_recall_fscore_support
-from transformers import BertConfig, BertTokenizer
+from transformers import BertConfig, BertTokenizer, DistilBertConfig
 
+import tl_course as tl
 from authoring import sources
 from authoring.records.common import load
-from tl_course import models, records
+from tl_course import environment, models, records
 from tl_course.data import TextPreprocess
 from tl_course.environment import generator
 from tl_course.models.heads import seeded
@@ -38,38 +39,50 @@ def function(cells, name, **names):
     return names[name]
 
 
-def bert(seed):
+KINDS = ("bert", "distilbert")
+"""The two architectures that the profiles have."""
+
+
+def bert(seed, kind="bert"):
     """As wide as MiniLM and four layers deep, with random weights and nineteen words."""
-    config = BertConfig(vocab_size=len(WORDS), hidden_size=384, num_hidden_layers=4, intermediate_size=64)
+    sizes = {"hidden_size": 384, "num_hidden_layers": 4, "intermediate_size": 64}
+    config = BertConfig(**sizes) if kind == "bert" else DistilBertConfig(dim=384, n_layers=4, hidden_dim=64)
+    config.vocab_size = len(WORDS)
     with seeded(seed):
-        model = architecture("bert", 2, config.to_dict())
+        model = architecture(kind, 2, config.to_dict())
     tokenizer = BertTokenizer(vocab={word: number for number, word in enumerate(WORDS)})
-    return equip(model, "bert", None, TextPreprocess(tokenizer))
+    return equip(model, kind, None, TextPreprocess(tokenizer))
 
 
 @pytest.mark.usual(1)
 @pytest.mark.integration
+@pytest.mark.parametrize("kind", ["bert", pytest.param("distilbert", marks=pytest.mark.full)])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_vectors_are_those_of_the_verb_in_the_order_of_the_texts(cells, seed):
+def test_vectors_are_those_of_the_verb_in_the_order_of_the_texts(cells, seed, kind):
     draw = random.Random(seed)
     texts = [" ".join(draw.choices(PLAIN, k=draw.randint(1, 30))) for _ in range(150)]
-    model = bert(seed)
-    found = function(cells, "vectors", bert=model)(texts)
+    model = bert(seed, kind)
+    read = function(cells, "read", bert=model, env=environment.setup(device="cpu", quiet=True))
+    found = function(cells, "vectors", bert=model, read=read)(texts)
     with torch.no_grad():
         for way, pooling in (("mean", "mean"), ("pooler", "cls")):
             verb = models.embed(model, model.preprocess(texts), pooling=pooling)
             torch.testing.assert_close(found[way], verb, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_attention_formula_is_what_any_bert_computes(cells, seed):
-    (source,) = (source for source in cells if "output_attentions" in source)
-    model = bert(seed)
+def test_the_attention_formula_is_what_any_bert_computes(cells, seed, kind):
+    sources_ = [source for source in cells if "output_attentions" in source or "looks = (q" in source]
+    model = bert(seed, kind)
     with seeded(seed):
         for parameter in model.parameters():
             parameter.data.add_(0.3 * torch.randn_like(parameter))  # at 0.02 all attention would be even
-    names = {"bert": model, "tokenizer": model.preprocess.tokenizer, "torch": torch}
-    exec("import copy, math\n" + source, names)
+    names = {"bert": model, "tokenizer": model.preprocess.tokenizer, "torch": torch, "nn": torch.nn, "tl": tl}
+    names["env"] = environment.setup(device="cpu", quiet=True)
+    exec("\n".join(["import copy, math", *sources_]), names)
+    it, film = names["it"], names["film"]
+    assert names["attention"][:, :, it, film].max() == names["attention"][names["layer"], names["head"], it, film]
     assert names["looks"].std() > 0.01
     torch.testing.assert_close(names["looks"].sum(dim=1), torch.ones(len(names["tokens"])))
 
@@ -129,8 +142,11 @@ def test_the_live_run_is_the_recipe_of_the_record(cells):
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Dict)
         for keyword, value in zip(node.keys, node.values, strict=True)
+        if isinstance(value, ast.Constant)
     }
-    assert given["steps"] == recipe.STEPS[200]
-    assert (given["batch_size"], given["schedule"], given["warmup"]) == (recipe.BATCH, "linear", 0.1)
+    assert "env.steps(60)" in source
+    assert recipe.STEPS[200] == 60
+    assert (given["schedule"], given["warmup"]) == ("linear", 0.1)
+    assert any(f'settings = {{"batch_size": {recipe.BATCH}, ' in source for source in cells)
     assert recipe.RATE == 1e-4
     assert any("fit(bert, task, lr=1e-4, **settings)" in source for source in cells)
