@@ -55,6 +55,15 @@ def test_a_students_page_names_no_other_student_whatever_the_teachers_note_says(
             assert all(f"{name} " in place for name in one.twins)
 
 
+def test_the_summary_says_points_of_how_many_and_puts_numbers_under_their_heads(sheet):
+    found = students(random.Random(0), sheet)
+    told = summary(found, sheet)
+    assert told.count(f"<td class='number'>{found[0].points} of {sheet.points}</td>") == len(found)
+    for name in ("right", "wrong", "not attempted", "points"):
+        assert f"<th scope='col' class='number'>{name}</th>" in told
+    assert "<th scope='col'>student</th>" in told
+
+
 @pytest.mark.parametrize("seed", seeds(3))
 def test_twins_are_the_others_with_the_same_answers(seed, sheet):
     made = students(random.Random(seed), sheet, 8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -20,11 +20,14 @@ MAX_CODE = 20_000
 """Characters of an answer that its page shows."""
 _LOOKS = {RIGHT: ("✓", "right"), WRONG: ("✗", "wrong"), NOT_ATTEMPTED: ("–", "open"), UNCHECKED: ("?", "open")}
 """A mark's sign, and its class in the style sheet."""
+_NUMBERS = ("right", "wrong", "not attempted")
+"""Columns of the summary that count."""
 _STYLE = """
 :root { color-scheme: light }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 48rem; margin: 2rem auto;
   padding: 0 1rem }
-h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 0 }
+h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
+section h2 { margin: 0 }
 .small { color: #4a5866; font-size: .9rem }
 section { border: 1px solid #cfd8e0; border-left: 6px solid #7b8794; border-radius: 4px; padding: .7rem 1rem;
   margin: 1rem 0 }
@@ -33,7 +36,7 @@ section.right { border-left-color: #1b7f4b } section.wrong { border-left-color: 
 pre { background: #f3f6f8; padding: .5rem; overflow-x: auto; white-space: pre-wrap }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3rem .6rem;
   border-bottom: 1px solid #dde4ea; vertical-align: top } td.number, th.number { text-align: right;
-  font-variant-numeric: tabular-nums }
+  font-variant-numeric: tabular-nums; white-space: nowrap }
 code { background: #f3f6f8; padding: 0 .2em }
 """
 
@@ -110,11 +113,11 @@ def summary(results: list[Graded], sheet: Worksheet, folder: str = "") -> str:
         f"<p>{len(results)} students; the median is {middle:g} of {sheet.points} points, the best {totals[-1]}.</p>",
         f"<p class='small'>Course version {escape(sheet.version)}</p>",
         "<h2>Questions, the hardest first</h2>",
-        _table(("question", "right", "wrong", "not attempted"), [_counts(q, marks[q.slug]) for q in hardest]),
+        _table(("question", *_NUMBERS), [_counts(q, marks[q.slug]) for q in hardest]),
         *(_common(question, marks[question.slug]) for question in hardest),
         *_to_look_at(results, shown),
         "<h2>Students</h2>",
-        _table(("student", "points", "late", "notes"), _students(results, shown)),
+        _table(("student", "points", "late", "notes"), _students(results, shown, sheet.points)),
     ]
     return _page(f"Exercise {sheet.number}: the class", body)
 
@@ -167,19 +170,21 @@ def _to_look_at(results: list[Graded], shown: list[str]) -> list[str]:
     return ["<h2>To look at yourself</h2>", _table(("student", "question", "why"), rows)] if rows else []
 
 
-def _students(results: list[Graded], shown: list[str]) -> list[list[object]]:
+def _students(results: list[Graded], shown: list[str], of: int) -> list[list[object]]:
     return [
-        [student, one.points, "late" if one.answers.late else "", escape("; ".join(one.notes_for_teacher))]
+        [student, f"{one.points} of {of}", "late" if one.answers.late else "", escape("; ".join(one.notes_for_teacher))]
         for one, student in zip(results, shown, strict=True)
     ]
 
 
-def _table(columns: Iterable[str], rows: Iterable[list[object]]) -> str:
-    def cell(value: object) -> str:
-        return f"<td class='number'>{value}</td>" if isinstance(value, int) else f"<td>{value}</td>"
+def _table(columns: Sequence[str], rows: Iterable[list[object]]) -> str:
+    kinds = [" class='number'" if name in (*_NUMBERS, "points") else "" for name in columns]
+    head = "".join(f"<th scope='col'{kind}>{escape(name)}</th>" for name, kind in zip(columns, kinds, strict=True))
 
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    return f"<table><tr>{head}</tr>{''.join('<tr>' + ''.join(map(cell, row)) + '</tr>' for row in rows)}</table>"
+    def line(cells: list[object]) -> str:
+        return "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(cells, kinds, strict=True))
+
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line(cells)}</tr>' for cells in rows)}</table>"
 
 
 def _page(title: str, body: Iterable[str]) -> str:
