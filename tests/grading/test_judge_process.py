@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tl_course.exercises import Wrong, catalogue, encode
+from tl_course.grading import judge_process
 from tl_course.grading.judge_process import JudgeProcess
 from tl_course.grading.marking import judged
 
@@ -68,6 +69,37 @@ def test_what_takes_too_much_ends_alone(process, asked, kind):
     assert (found.question, found.points, found.status) == (question.slug, 0, "wrong")
     assert found.reason in ("unfit", "value")  # a recogniser that got no memory has recognised nothing
     assert process.judged(honest, evidence(honest, cases, honest.reference), cases).points == 1
+
+
+def hoarding(*_, kept=[]):  # noqa: B006 - it keeps what it takes
+    kept.append(torch.ones(2**23))
+
+
+@pytest.mark.integration
+def test_one_fork_judges_many_and_none_that_has_grown(monkeypatch, tmp_path):
+    honest = catalogue.find("sum_or_mean")
+    greedy = dataclasses.replace(honest, slug="hoarding", wrong=(Wrong("h", "h", 0, recognise=hoarding),))
+    cases = honest.inputs(0)
+    right = evidence(honest, cases, honest.reference)
+    wrong = evidence(honest, cases, lambda rate, count: 0.5)
+    folder, fork = tmp_path, judge_process._Hand.__init__
+
+    def noted(hand, work):
+        (folder / str(time.monotonic_ns())).touch()
+        fork(hand, work)
+
+    monkeypatch.setattr(judge_process._Hand, "__init__", noted)
+    made = JudgeProcess([greedy, honest], memory=2**28, seconds=5)
+    try:
+        for _ in range(10):
+            assert made.judged(honest, right, cases).points == 1
+        assert len(os.listdir(folder)) == 1
+        for count in range(2, 7):  # 32 MB stay behind each time, an eighth of what there is
+            assert made.judged(greedy, wrong, cases).points == 0
+            assert made.judged(honest, right, cases).points == 1
+            assert len(os.listdir(folder)) == count
+    finally:
+        made.close()
 
 
 @pytest.mark.integration
