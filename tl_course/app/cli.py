@@ -503,20 +503,26 @@ def grade(
     """Grade a class; leaves a table, a feedback page each, and a summary. After Ctrl-C, call it again to go on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from tl_course import grading
+    from tl_course.grading.starting import ahead
 
-    if due and due.time() == time.min:
-        due = datetime.combine(due, time.max)  # a day is over at its end
-    job = grading.Job(
-        submissions, exercise, out, tests=tests, jobs=jobs, due=due, force=force, regrade=regrade
-    )  # fmt: skip
-    columns = (TextColumn("Grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False)
-    with _on_ctrl_c("what is marked is kept, and the same command goes on from there."), bar:
-        task = bar.add_task("", total=None)
-        report = grading.grade(
-            job, lambda done, total: bar.update(task, completed=done, total=total), warn=bar.console.print
-        )
+    with ahead(exercise.zfill(2), tests) as waiting:  # before PyTorch is loaded here
+        from tl_course import grading
+
+        if due and due.time() == time.min:
+            due = datetime.combine(due, time.max)  # a day is over at its end
+        job = grading.Job(
+            submissions, exercise, out, tests=tests, jobs=jobs, due=due, force=force, regrade=regrade
+        )  # fmt: skip
+        columns = (TextColumn("Grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        bar = Progress(*columns, console=Console(file=sys.stderr), redirect_stdout=False, redirect_stderr=False)
+        with _on_ctrl_c("what is marked is kept, and the same command goes on from there."), bar:
+            task = bar.add_task("", total=None)
+            report = grading.grade(
+                job,
+                lambda done, total: bar.update(task, completed=done, total=total),
+                warn=bar.console.print,
+                waiting=waiting,
+            )
     for line in report.in_words():
         print(line)
 

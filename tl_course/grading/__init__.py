@@ -6,8 +6,9 @@ run behind them (`runner`); what comes back are plain data, which the grader jud
 What is protected and what is not: ``docs/grading.md``.
 """
 
-from tl_course.grading.job import Job, Report, grade
-from tl_course.grading.limits import Limits
-from tl_course.grading.results import Mark
+import lazy_loader
 
-__all__ = ["Job", "Limits", "Mark", "Report", "grade"]
+# Loaded when first used: a server can be on its way (`starting`) before PyTorch is loaded here.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"job": ["Job", "Report", "grade"], "limits": ["Limits"], "results": ["Mark"]}
+)

@@ -22,7 +22,8 @@ from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
 from tl_course.grading.results import Graded, Mark
 from tl_course.grading.sandbox import WALLS, delete
-from tl_course.grading.server_client import PACKAGE, Attempt, ServerClient
+from tl_course.grading.server_client import Attempt, ServerClient
+from tl_course.grading.starting import PACKAGE, Started
 from tl_course.grading.state import Kept
 from tl_course.grading.submissions import Refused, Submission, find
 
@@ -115,6 +116,7 @@ def grade(
     job: Job,
     progress: Callable[[int, int], None] = lambda done, total: None,
     warn: Callable[[str], None] = lambda sentence: None,
+    waiting: list[Started] | None = None,
 ) -> Report:
     """Grade a class.
 
@@ -125,6 +127,8 @@ def grade(
         Called with how many students are done, and how many there are.
     warn : callable
         Called before the first learner's code is run, if a wall cannot be had, with a sentence that names it.
+    waiting : list of Started, optional
+        Servers for this exercise that were started `ahead`; one that is used is taken from the list.
 
     Returns
     -------
@@ -149,7 +153,8 @@ def grade(
     out = _outputs(job.out)
     kept = Kept(out["state"])
     hidden = [job.submissions, *out.values()]
-    clients = [ServerClient(sheet.number, job.tests, hidden) for _ in range(min(job.jobs, len(submissions)))]
+    count = min(job.jobs, len(submissions))
+    clients = [ServerClient(sheet.number, job.tests, hidden, waiting) for _ in range(count)]
     not_there = [path for name, path in out.items() if name != "state" and not os.path.lexists(path)]
     with contextlib.closing(JudgeProcess(sheet.questions)) as judge:
         grader = _Grader(job, sheet, kept, clients, judge, warn)

@@ -19,14 +19,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import tl_course
 from tl_course import environment
 from tl_course.exercises import catalogue
 from tl_course.grading import framing, sandbox
 from tl_course.grading.limits import Limits
 from tl_course.grading.server import DIED, END, MESSAGE, READY, REQUEST
+from tl_course.grading.starting import PACKAGE, Started, start
 
-PACKAGE = Path(tl_course.__file__).resolve().parent
 START_SECONDS = 180
 GRACE_SECONDS = 30
 UNLOADED = "sched"
@@ -34,7 +33,6 @@ UNLOADED = "sched"
 MAX_PARTS = 500_000
 """Commas and brackets in a message: each may become an object many times as large as itself."""
 _FIELDS = ("step", "begun", "finished", "error", "error_type", "missing", "blank", "evidence", "fault")
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TL_THREADS")}
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,14 @@ class ServerClient:
         A folder with questions in the place of the package's.
     hidden : iterable of pathlib.Path
         What the learner's code must not see, besides the course's own answers.
+    waiting : list of Started, optional
+        Servers of the same lesson that are on their way; the first start takes one from it.
     """
 
-    def __init__(self, lesson: str, tests: Path | None, hidden: Iterable[Path] = ()):
-        self.lesson, self.tests = lesson, tests
+    def __init__(
+        self, lesson: str, tests: Path | None, hidden: Iterable[Path] = (), waiting: list[Started] | None = None
+    ):
+        self.lesson, self.tests, self.waiting = lesson, tests, waiting
         self.needed = [str(path) for path in _needed()]
         own = [tests] if tests else []
         self.hidden = list(dict.fromkeys(str(path.resolve()) for path in [*hidden, *answers_on_disk(), *own]))
@@ -141,18 +143,8 @@ class ServerClient:
     def _start(self) -> None:
         if self.closed:
             raise framing.Broken("closed")
-        self.scratch = Path(tempfile.mkdtemp(prefix="tl-grading-"))
-        self.scratch.chmod(0o711)
-        command = [sys.executable, "-P", "-m", "tl_course.grading.server", self.lesson, str(self.tests or "")]
-        self.process = subprocess.Popen(
-            [*command, str(self.scratch)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_few_variables(),
-            cwd=self.scratch,
-            start_new_session=True,
-        )
+        started = self.waiting.pop() if self.waiting else start(self.lesson, self.tests)
+        self.process, self.scratch = started.process, started.scratch
         if self._next(framing.Inbox(64), time.monotonic() + START_SECONDS)[0] != READY:
             raise framing.Broken("no server")
 
@@ -245,24 +237,6 @@ def _understood(content: bytes, token: str) -> dict | None:
     if not isinstance(message, dict) or message.get("token") != token:
         return None
     return {name: message[name] for name in _FIELDS if isinstance(message.get(name), str | bool | int)}
-
-
-def _few_variables() -> dict[str, str]:
-    """The environment of the server and of the learner's code: nothing of the grader's own."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(PACKAGE.parent),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "Agg",
-        "CUDA_VISIBLE_DEVICES": "",
-        "TL_LEDGER": "off",
-        "TL_OFFLINE": "1",
-        "TL_DEVICE": "cpu",
-        "TL_PRECISION": "fp32",
-        "TL_CACHE": str(environment.cache_dir()),
-        **ONE_THREAD,
-    }
 
 
 # --- what is needed, and what is hidden ------------------------------------------------------------------------------
