@@ -616,9 +616,10 @@ tl.figures.label_budget(far, methods=order, title=title)
 tl.records.claim("04.frozen_hurts_far", target="mnist_m", profile="mini")
 
 # %% [markdown]
-# Negative transfer, as on the dial of lesson 01: a probe sees nothing but its features, and these were made to tell
-# dogs from trucks, not strokes from the patch of photograph behind them. Is everything lost? The last layers are the most
-# devoted to the source task. Cut earlier, with two new layers on the last convolution:
+# What hurts is that the backbone is frozen: with a hundred labels a class, the same network, fine-tuned, stands level with
+# from scratch in the figure. A probe sees nothing but its features, and these were made to tell dogs from trucks, not
+# strokes from the patch of photograph behind them. Is everything lost? Cut earlier, with two new layers on the last
+# convolution, which can do more than a probe:
 
 # %% tags=["claim"]
 tl.records.claim("04.deeper_cut_far", target="mnist_m", profile="mini")
@@ -627,8 +628,9 @@ tl.records.claim("04.deeper_cut_far", target="mnist_m", profile="mini")
 tl.records.claim("04.deeper_cut_near", target="cifar10", profile="mini")
 
 # %% [markdown]
-# What was thrown away was thrown away *late*. So there are two remedies when a probe disappoints: cut earlier, or let the
-# backbone move. Lesson 05 does the second, lesson 07 asks layer by layer what transfers.
+# How much of this is the earlier cut, and how much the larger head, this record does not tell: lesson 07 asks layer by
+# layer what transfers. Two things are worth trying when a probe disappoints: cut earlier, or let the backbone move, which
+# lesson 05 does.
 #
 # ## Four small things in source text 000
 #
@@ -650,7 +652,8 @@ for name, run in (("labels as they are", runs["linear_probe"]), ("labels by lot"
     print(f"{name:<20} training loss {first:.2f} → {last:.2f}, test accuracy {run.evaluate('test')}")
 
 # %% [markdown]
-# Both losses fall. Only pictures kept apart tell which of the two has learned something.
+# Both losses fall, one of them less. How much there is to expect of new pictures, neither says: that takes pictures that
+# were kept apart.
 #
 # **`pretrained=True` is deprecated.** It still works, with a warning, and does not say *which* weights you get.
 
@@ -692,7 +695,8 @@ print(weights.meta["num_params"], "parameters,", weights.meta["_file_size"], "MB
 #
 # * Cut a network before its **head**, look at what the layer before gives, and put a new one there. The name differs
 #   from family to family: look, do not guess.
-# * Size, channels and statistics follow the **weights**. A mistake here raises nothing; it only costs points.
+# * Size, channels and statistics follow the **weights**. A mistake here raises nothing. What it costs depends on network
+#   and target: on CIFAR-10 it cost points.
 # * Freezing takes two things: no gradients, **and** eval for BatchNorm and dropout. What is frozen is computed **once**.
 
 # %% [markdown]
