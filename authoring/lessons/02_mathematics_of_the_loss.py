@@ -156,7 +156,7 @@ tl.figures.show(fig, alt=alt, caption="You just ran this.")
 #
 # Source text 004 writes both its stages, $L_{\text{pre}}$ over $N$ examples and $L_{\text{fine}}$ over $M$, as *sums*,
 # without $\frac1N$ and $\frac1M$. The minimum stays where it was. The gradient does not: it is exactly $N$ times as long,
-# and the **learning rate** (学习率) that suits the mean is $N$ times too large for the sum.
+# and the **learning rate** (学习率) that suits the mean is $N$ times too large for the sum, where steps follow its length.
 
 # %%
 net = network(env.seed)
@@ -262,8 +262,9 @@ print("largest difference in any weight:", max((final - runs[0][1]).abs().max().
 # $$\min_{\theta_t}\; L_t(\theta_t) + \lambda\, R(\theta_t, \theta_s), \qquad
 # R = \tfrac12\lVert \theta_t - \theta_s \rVert^2, \qquad \text{gradient: } \nabla L_t + \lambda\,(\theta_t - \theta_s).$$
 #
-# This $R$ is called **L2-SP**, "SP" for *starting point*. It is a **regulariser** (正则化项), and its gradient is a spring
-# that pulls back to the source. First check that hand, autograd and the package's `l2_sp` agree.
+# This $R$ is called **L2-SP**, "SP" for *starting point*: its authors also start the training at the source. We start at
+# random in the third coupling, so that the penalty is seen alone. It is a **regulariser** (正则化项), and its gradient is a
+# spring that pulls towards the source. First check that hand, autograd and the package's `l2_sp` agree.
 
 # %%
 start = [weight.detach().clone() for weight in network(7).parameters()]
@@ -370,8 +371,8 @@ for kind in ("related", "unrelated"):
 # * **Each coupling** beats the target alone in every draw, when the source is related.
 # * **The control:** with the unrelated source the same couplings do harm, in every draw. This is **negative transfer**
 #   (负迁移). A coupling makes the source audible, not right.
-# * The second row is a control too: the source model untouched. A coupling that does not beat *it* has gained nothing
-#   from your target labels.
+# * The second row is a control too: the source model untouched. Hold each coupling against *it*: what lies above it is what
+#   your target labels added.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Twenty minutes of talk, twenty-five of work. Before the bits are compared, ask for hands on
@@ -487,12 +488,12 @@ for ax, name in zip(panels, ("SGD", "Adam"), strict=True):
     ax.set(xlabel="step", title=name)
 panels[0].set_ylabel("target loss, unscaled")
 panels[0].legend(loc="lower left")
-headline(fig, "A constant factor slows SGD down; Adam does not notice it")
+headline(fig, "A constant factor slows SGD down; Adam hardly notices it")
 alt = "Left, SGD: three curves fan out, the one for a sixteenth hardly falls. Right, Adam: three curves lie on one another."
 tl.figures.show(fig, alt=alt, caption="You just ran this: one network, one start, three factors.")
 
 # %% [markdown]
-# So in that program $\alpha$ does almost nothing, unless it is zero: then nothing moves at all. But do not conclude that
+# So in that program, under Adam, $\alpha$ does almost nothing, unless it is zero: then nothing moves at all. But do not conclude that
 # $\alpha$ is idle in a real mixture. With shared weights it turns the gradient's *direction*, and Adam follows directions.
 #
 # ## The penalty, on a surface you can see
@@ -565,7 +566,8 @@ for name, anchor in ANCHORS.items():
     misses = torch.stack([minimum(*many, anchor, lam) - TRUTH for lam in lambdas])
     distances[name] = misses.square().sum(dim=-1).mean(dim=-1).sqrt()
     best[name] = distances[name].min().item()
-    print(f"{name:<25} from the truth: {distances[name][0]:.2f} at the smallest λ, {best[name]:.2f} at the best")
+    alone = (anchor - TRUTH).norm()
+    print(f"{name:<25} from the truth: {distances[name][0]:.2f} at λ ≈ 0, {best[name]:.2f} at best, anchor {alone:.2f}")
 
 # tests/lessons/test_lesson_02.py checks this order on 20 other sets.
 assert best["related source"] < best["zero: plain weight decay"] < best["unrelated source"]
@@ -611,6 +613,9 @@ alt += "Right: mean distance from the truth over λ; lowest for the related sour
 tl.figures.show(fig, alt=alt, caption="You just ran this. Left: one dozen adverts. Right: mean over 300 dozens.")
 
 # %% [markdown]
+# We know the truth here, and took the best $\lambda$ by it; in earnest, validation has to choose. The last number printed is
+# the anchor's own distance, without any advert of yours: the difference from the best is what your adverts added to it.
+#
 # The walks bend. A small penalty first corrects what the target's adverts say least about, the place *along* the valley.
 # On the right, all curves leave together ($\lambda = 0$: no anchor counts) and end at their anchor's own distance. The
 # unrelated source is the control: beyond small $\lambda$ it does harm. A penalty is a bet on where the truth lies.
@@ -778,11 +783,11 @@ tl.figures.show(fig, alt=alt, caption="You just ran this. ■ source, ◆ target
 # %% [markdown]
 # ## What to remember
 #
-# * A loss is a **mean**, and a mini-batch estimates it without bias. Write a sum, and you have changed the learning rate.
+# * A loss is a **mean**, and a mini-batch estimates it without bias. Write a sum, and SGD takes longer steps.
 # * A formula transfers only through something that **both terms touch**: shared weights, the starting point, a penalty.
 #   Look for it with $\partial/\partial w_t$ before you train.
-# * $\alpha$, $\lambda$ and $c$ are **one dial** from "target alone" to "source alone". A coupling makes the source heard,
-#   not right: keep an unrelated source as your control.
+# * $\alpha$, $\lambda$ and $c$ all lead from "target alone" to "source alone", each on a way of its own. A coupling makes
+#   the source heard, not right: keep an unrelated source as your control.
 
 # %% [markdown]
 # ## Check yourself
@@ -798,7 +803,8 @@ tl.figures.show(fig, alt=alt, caption="You just ran this. ■ source, ◆ target
 # <details><summary>… does not notice at all.</summary>Not quite. Under Adam this is nearly true; SGD feels the
 # factor.</details>
 #
-# **2. A loss *sums* over the batch. You double the batch and want steps as long as before. The learning rate must …**
+# **2. A loss *sums* over the batch, and SGD minimises it. You double the batch and want steps as long as before. The
+# learning rate must …**
 #
 # <details><summary>… be halved.</summary><b>Right.</b> The sum's gradient is about twice as long. With a mean there would
 # be nothing to do.</details>
