@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 
 import pytest
+import torch
 
 from tl_course import environment, models, profiles
 from tl_course.assets import for_profile, registry
@@ -97,3 +98,19 @@ def test_every_profile_fills_every_column():
 
 def test_every_asset_belongs_to_a_profile():
     assert {name for asset in registry().values() for name in asset.profiles} <= set(PROFILES)
+
+
+@pytest.mark.parametrize(
+    ("device", "gflops", "name"),
+    [("cpu", 20, "mini"), ("cpu", 259, "mini"), ("cpu", 5000, "cpu"), ("cuda", 20, "gpu"), ("mps", 20, "gpu")],
+)
+def test_a_machine_suits_the_largest_profile_that_it_carries(device, gflops, name):
+    assert environment.suited_profile(torch.device(device), gflops) == name
+
+
+def test_patience_is_asked_of_the_cpu_in_proportion():
+    """What a step of the small profile's ResNet multiplies, on a machine of 66 GFLOP/s."""
+    mini, cpu = PROFILES["mini"], PROFILES["cpu"]
+    small, large = models.MODELS[mini.backbone], models.MODELS[cpu.backbone]
+    more = large.macs * (cpu.pixels / large.size) ** 2 / small.macs * cpu.longer / mini.longer
+    assert cpu.gflops == pytest.approx(66 * more, rel=0.02)

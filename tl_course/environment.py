@@ -246,7 +246,7 @@ def _resolve(
     import torch
 
     # everything is read before anything is changed: a wrong setting leaves the process as it was
-    profile = _choice("profile", profile, "TL_PROFILE", PROFILES, "mini")
+    profile = chosen_profile(profile)
     precision = _choice("precision", precision, "TL_PRECISION", PRECISIONS, None)
     chosen_device = _device(device or os.environ.get("TL_DEVICE") or None)
     count = _positive_int("threads", threads, "TL_THREADS") or usable_cores()
@@ -445,6 +445,45 @@ def device_name(device: torch.device) -> str:
     if device.type == "mps":
         return "mps (Apple GPU)"
     return f"cpu ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+
+
+def chosen_profile(profile: str | None = None) -> str:
+    """Return the profile that is asked for: the argument, else ``TL_PROFILE``, else ``mini``.
+
+    Raises
+    ------
+    SettingError
+        If there is none of this name.
+
+    Examples
+    --------
+    >>> chosen_profile("cpu")
+    'cpu'
+    """
+    return _choice("profile", profile, "TL_PROFILE", PROFILES, "mini")
+
+
+def suited_profile(device: torch.device, gflops: float) -> str:
+    """Return the largest profile whose lessons a machine runs in about the time that `mini` takes on a slow one.
+
+    Parameters
+    ----------
+    device : torch.device
+    gflops : float
+        Speed of the CPU in a float32 matrix product, 10⁹ operations a second.
+
+    Examples
+    --------
+    >>> import torch
+    >>> suited_profile(torch.device("cpu"), 100), suited_profile(torch.device("cuda"), 100)
+    ('mini', 'gpu')
+    """
+    fits = [
+        name
+        for name, profile in PROFILES.items()
+        if (device.type != "cpu" if profile.needs_gpu else gflops >= profile.gflops)
+    ]
+    return fits[-1]
 
 
 def too_large(env: Environment) -> str:

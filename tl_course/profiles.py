@@ -52,6 +52,9 @@ class Profile:
         Steps are multiplied by it.
     needs_gpu : bool
         Whether a lesson takes hours without one.
+    gflops : int
+        Speed of a CPU in a float32 matrix product, 10⁹ operations a second, from which on the profile is no trial of
+        patience: a slow machine of 66, times how much more than `mini` a ResNet multiplies in its steps.
     """
 
     summary: str
@@ -64,6 +67,7 @@ class Profile:
     times: int | None = 1
     longer: int = 1
     needs_gpu: bool = False
+    gflops: int = 0
 
 
 PROFILES: dict[str, Profile] = {
@@ -86,6 +90,7 @@ PROFILES: dict[str, Profile] = {
         reviews={"name": "sentiment", "domain": "movies"},
         times=5,
         longer=2,
+        gflops=260,
     ),
     "gpu": Profile(
         "VGG16, ResNet-50 and BERT base at their own sizes, all of the data: an NVIDIA GPU",

@@ -268,3 +268,19 @@ def test_nothing_is_lost_when_the_fresh_copy_cannot_be_written(work, monkeypatch
     with pytest.raises(CourseError, match="No space left"):
         reset(work, "00")
     assert (work / "notebooks" / FIRST).read_text() == "mine"
+
+
+# --- the profile ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ["mini", "gpu"])
+def test_the_page_names_the_profile_and_what_is_not_there(work, monkeypatch, profile):
+    monkeypatch.setenv("TL_PROFILE", profile)
+    startpage.write(work)
+    text = (work / "START.md").read_text(encoding="utf-8")
+    assert f"Profile: **{profile}**, " in text
+    assert f"fetch --profile {profile}`" in text
+    assert ("bert (" in text or "bert," in text) == (profile == "gpu")
+    monkeypatch.setattr("tl_course.assets.status", lambda asset: "cached")
+    startpage.write(work)
+    assert "Not fetched yet" not in (work / "START.md").read_text(encoding="utf-8")

@@ -121,8 +121,9 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
         yield Finding("device", WARNING, "there is an NVIDIA driver, but this PyTorch cannot use it", remedy)
     else:
         yield Finding("device", GOOD, f"{environment.device_name(env.device)}, {env.threads} threads, {env.precision}")
-    speed = f"{gflops():.0f} GFLOP/s in a float32 matrix product, {torch.get_num_threads()} threads"
-    yield Finding("speed", GOOD, speed)
+    speed = gflops()
+    text = f"{speed:.0f} GFLOP/s in a float32 matrix product, {torch.get_num_threads()} threads"
+    yield Finding("speed", GOOD, f"{text}: suits the {environment.suited_profile(env.device, speed)} profile")
     memory = psutil.virtual_memory().available
     low = memory < MEMORY_NEEDED
     yield Finding(

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_course import environment
+from tl_course import assets, environment
 from tl_course.app import course
+from tl_course.assets.store import megabytes
 
 PAGE = "START.md"
 GLOSSARY = "GLOSSARY.md"
@@ -146,7 +147,7 @@ def write(workspace: Path) -> Stop | None:
         course.put(glossary(words.read_text(encoding="utf-8")), workspace, GLOSSARY)
     course.put(help_page(command()), workspace, HELP)
     path = stops(workspace)
-    course.put(page(path, with_glossary=words.is_file()), workspace, PAGE)
+    course.put(page(path, with_glossary=words.is_file(), sizes=sizes()), workspace, PAGE)
     return next_stop(path)
 
 
@@ -191,8 +192,24 @@ def command() -> str:
     return environment.shorten_home(script) if script.is_file() else f"{sys.executable} -m tl_course.app.cli"
 
 
-def page(path: Sequence[Stop], *, with_glossary: bool = False) -> str:
-    """Return the start page as Markdown.
+def sizes() -> str:
+    """Say at which size the lessons run, and which of its files are not there yet.
+
+    >>> sizes().startswith("Profile: **")
+    True
+    """
+    name = environment.chosen_profile()
+    missing = [asset for asset in assets.for_profile(name) if assets.status(asset) != "cached"]
+    said = f"Profile: **{name}**, {environment.PROFILES[name].summary}."
+    if not missing:
+        return said
+    weight = megabytes(sum(asset.size for asset in missing))
+    names = ", ".join(asset.name for asset in missing)
+    return f"{said} Not fetched yet: {names} ({weight}); `{command()} fetch --profile {name}` gets what it can."
+
+
+def page(path: Sequence[Stop], *, with_glossary: bool = False, sizes: str = "") -> str:
+    """Return the start page as Markdown; ``sizes`` is the sentence on the profile.
 
     >>> print(page([Stop("00_first.ipynb", "Start here", 25, 9, 9), Stop("01_next.ipynb", "And now", 50, 9, 3)]))
     # Your course
@@ -202,7 +219,8 @@ def page(path: Sequence[Stop], *, with_glossary: bool = False) -> str:
     """
     rows = ["| no. | lesson | your minutes | exercises | so far |", "|---|---|---:|---|---|", *map(_row, path)]
     words = f"A word you do not know stands in the [glossary, English and 中文]({GLOSSARY}).\n" if with_glossary else ""
-    return f"# Your course\n\n{_where(path)}\n\n" + "\n".join(rows) + f"\n\n{words}{_STUCK}\n{_ABOUT}"
+    sizes = sizes and f"\n{sizes}\n"
+    return f"# Your course\n\n{_where(path)}\n\n" + "\n".join(rows) + f"\n\n{words}{_STUCK}{sizes}\n{_ABOUT}"
 
 
 def _where(path: Sequence[Stop]) -> str:

@@ -57,7 +57,7 @@ def start(lesson: str, tests: Path | None) -> Started:
 
 @contextlib.contextmanager
 def ahead(lesson: str, tests: Path | None) -> Iterator[list[Started]]:
-    """Start a server before anything is known of the class; at the end of the block it is ended, unless a client took it.
+    """Start a server before anything is known of the class; the end of the block ends it, unless a client took it.
 
     >>> with ahead("02", None) as waiting:
     ...     [one] = waiting
