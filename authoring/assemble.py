@@ -100,6 +100,8 @@ def _cell(cell: NotebookNode, budget: str) -> NotebookNode:
     if cell_tags:
         metadata["tags"] = sorted(cell_tags)
     if cell.cell_type != "code":
+        if "further" in cell_tags:
+            metadata["jp-MarkdownHeadingCollapsed"] = True
         return new_markdown_cell(cell.source.replace(generated.BUDGET, budget), metadata=metadata)
     if cell_tags & tags.FOLDED:
         metadata["jupyter"] = {"source_hidden": True}

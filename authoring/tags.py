@@ -3,6 +3,7 @@
 KNOWN = {
     "by-target": "set by the build beside nbval-check-output: the output follows the machine's data set or profile",
     "claim": "a one-line cell that renders a sentence from a record; its code is folded away",
+    "further": "a Markdown cell that opens with a heading: JupyterLab folds its section, and nothing later needs it",
     "hide-input": "the code is folded away in JupyterLab; only its output is of interest",
     "instructor": "a note (Markdown) to the instructor: kept in the source, left out of the learners' notebook",
     "nav": "the generated line of links; authors never write it",

@@ -22,6 +22,8 @@ def misplaced_tag(document: Document) -> Findings:
             yield position, "links are generated; delete this cell"
         if "instructor" in tags.of(cell) and cell.cell_type == "code":
             yield position, "code for the instructor alone would change what learners run; make it Markdown"
+        if "further" in tags.of(cell) and not cell.source.startswith("#"):
+            yield position, "JupyterLab folds the section below a heading; put the tag on the cell that opens with it"
 
 
 @rule(Kind.LESSON, Kind.SOLUTION, Kind.EXERCISE)

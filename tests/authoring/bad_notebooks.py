@@ -264,6 +264,9 @@ BAD = {
     "code for the instructor": Bad(
         "misplaced-tag", "Markdown", _insert(9, new_code_cell("x", metadata={"tags": ["instructor"]}))
     ),
+    "further without a heading": Bad(
+        "misplaced-tag", "heading", _insert(9, new_markdown_cell("More.", metadata={"tags": ["further"]}))
+    ),
     "links by hand": Bad(
         "misplaced-tag", "generated", _insert(LAST, new_markdown_cell("[a](b)", metadata={"tags": ["nav"]}))
     ),

@@ -115,6 +115,14 @@ def test_the_learners_notebook(tmp_path):
     assert "version" not in notebook.metadata.language_info
 
 
+def test_a_further_section_is_shown_folded(tmp_path):
+    further = new_markdown_cell("## More", metadata={"tags": ["further"]})
+    write_source(tmp_path, [*lesson(), further, new_code_cell("print(1)")])
+    course = Course(tmp_path)
+    cells = course.assemble(course.lessons[0], None).cells
+    assert [cell.source for cell in cells if "jp-MarkdownHeadingCollapsed" in cell.metadata] == ["## More"]
+
+
 def test_links_go_to_what_exists(tmp_path):
     for stem in ("00_a", "01_b", "02_c"):
         write_source(tmp_path, lesson(title=stem.upper()), stem=stem)
