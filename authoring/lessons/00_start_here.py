@@ -385,7 +385,7 @@ assert min(random_draws) > results["pixels themselves"], "random features must b
 # | 002 | Hugging Face Transformers | used: every BERT of the course comes through it |
 # | 000, 003 | VGG | a small one on every laptop; torchvision's VGG16 in the larger profiles |
 # | 002, 003, 004 | ResNet | a small one on every laptop; ResNet-18 and ResNet-50 in the larger profiles |
-# | 003 | Inception | `gpu` profile only: its 299-pixel inputs are too slow for a laptop |
+# | 003 | Inception | named only: `tl.models.create` makes it, and its 299-pixel inputs are too slow for a laptop |
 # | 000, 002, 003, 004 | BERT | used: MiniLM, a BERT with six layers, on every laptop; BERT base in the `gpu` profile |
 # | 003 | GPT-3 | impossible: its weights were never published, so nobody outside can fine-tune them; it was used through prompts |
 # | 000, 004 | recurrent networks (RNN) | used as the older relative of BERT in the text lessons |
