@@ -681,6 +681,65 @@ print(weights.meta["num_params"], "parameters,", weights.meta["_file_size"], "MB
 # `tl.models.create("vgg16", weights="imagenet")` sets its `preprocess` from this enum. All verbs stay as they are: after
 # `tl-course fetch --profile cpu`, `TL_PROFILE=cpu` runs this whole lesson with VGG16.
 
+# %% [markdown] tags=["further"]
+# ## Source text 000's program, whole
+#
+# A VGG with a new last layer, from loading to a test accuracy, in PyTorch and torchvision alone. The first cell takes
+# pictures and network from this lesson; its comments say what stands there in a program of your own.
+
+# %%
+# cifar = torchvision.datasets.CIFAR10("data", train=True, download=True), and again with train=False
+# pictures, answers = torch.tensor(cifar.data).permute(0, 3, 1, 2), torch.tensor(cifar.targets)
+pictures, answers = task.train.inputs, task.train.labels
+test_pictures, test_answers = task.test.inputs, task.test.labels
+
+# network = torchvision.models.vgg16(weights="IMAGENET1K_V1")
+# side, mean, std = 224, imagenet.mean, imagenet.std
+network = pretrained()
+side, mean, std = model.preprocess.size, model.preprocess.mean, model.preprocess.std
+device = env.device  # torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+# %% [markdown]
+# Pictures become what the weights expect, batch by batch. The network is frozen, and stays in eval mode for it; the new
+# layer is all that learns.
+
+# %%
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision.transforms import v2
+
+torch.manual_seed(0)
+scale = v2.ToDtype(torch.float32, scale=True)
+prepare = v2.Compose([v2.Resize((side, side), antialias=True), scale, v2.Normalize(mean, std)])
+train = DataLoader(TensorDataset(pictures, answers), batch_size=32, shuffle=True)
+test = DataLoader(TensorDataset(test_pictures, test_answers), batch_size=100)
+
+network.requires_grad_(False).eval()
+network.classifier[-1] = nn.Linear(network.classifier[-1].in_features, 10)
+network.to(device)
+optimizer = torch.optim.AdamW(network.classifier[-1].parameters(), lr=0.003)
+
+# %% [markdown]
+# The loop, with the mean loss of each epoch, and at its end the test that source text 000 left out.
+
+# %%
+for epoch in range(3):
+    total = 0.0
+    for images, labels in train:
+        loss = nn.functional.cross_entropy(network(prepare(images.to(device))), labels.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+    print(f"epoch {epoch + 1}: mean loss {total / len(pictures):.3f}")
+
+with torch.no_grad():
+    right = sum((network(prepare(x.to(device))).argmax(1).cpu() == y).sum().item() for x, y in test)
+print(f"test accuracy {right / len(test_pictures):.3f}, all {len(test_pictures):,} test pictures")
+
+# %% [markdown]
+# To train every layer, as source text 000 does, leave out `requires_grad_(False)`, write `network.train()` before the
+# loop and `network.eval()` behind it, and give the optimiser `network.parameters()` and a tenth of the rate.
+
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Fifteen minutes for anatomy and head, fifteen for the probe and the saving, twenty for what
 # weights expect and what freezing takes, the rest for the experiment. Collect the three predictions first. Usual wrong
