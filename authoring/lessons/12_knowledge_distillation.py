@@ -553,40 +553,48 @@ print(f"25 times {gap:.4f} is the term called distance")
 # %% [markdown]
 # ### Attention, on pictures
 #
-# Attention needs maps, so take photographs. The teacher is the `resnet_small` of lesson 05; the student, `resnet_tiny`,
-# has half its channels everywhere, and so about a quarter of its weights. Both read the pictures as the teacher's
-# weights want it.
+# Attention needs maps, so take photographs. The teacher is the ResNet of lesson 05; the student, `resnet_tiny`, has half the
+# channels of the course's `resnet_small` everywhere, and so about a quarter of its weights. Both read the pictures as the
+# teacher's weights want it.
 
 # %%
-name = tl.data.target()
-pictures = tl.data.load(name, train_per_class=10, seed=0)
-weights = {"cifar10": "imagenet_distilled", "mnist_m": "letters"}[name]
-big = tl.models.create("resnet_small", weights=weights, num_classes=10, seed=0)
+pictures = tl.data.load(tl.data.target(), train_per_class=env.labels(10), seed=0)
+big = tl.models.create(env.backbone, weights=env.weights, num_classes=10, size=env.pixels, seed=0)
 small = tl.models.create("resnet_tiny", num_classes=10, seed=0)
 small.preprocess = big.preprocess
 for title, each in {"teacher": big, "student": small}.items():
     print(f"{title}: {tl.models.count_parameters(each).total:>9,} weights")
 
 # %% [markdown]
-# By hand once more, and once with the verb:
+# Maps can be compared where they have one height and width. Which stage of the teacher fits the student's third?
 
 
 # %%
-def third(net):
-    """What comes out of the third stage: N×C×8×8."""
-    x = net.relu(net.bn1(net.conv1(batch.inputs)))
-    return net.layer3(net.layer2(net.layer1(x)))
+def stage(net, name):
+    """What comes out of a stage, N×C×H×W, in eval mode."""
+    parts = dict(net.eval().named_children())
+    return nn.Sequential(*list(parts.values())[: list(parts).index(name) + 1])(batch.inputs)
 
 
 batch = next(iter(tl.data.batches(pictures, small, batch_size=32, seed=0)))
-attention = tl.losses.AttentionTransfer(big, {"layer3": "layer3"})
 with torch.no_grad():
-    looks = [third(net.eval()).square().sum(dim=1) for net in (big, small)]
+    own = stage(small, "layer3")
+    found = {name: stage(big, name) for name in ("layer1", "layer2", "layer3", "layer4")}
+fitting = next(name for name, maps in found.items() if maps.shape[2:] == own.shape[2:])
+print(f"student's layer3 and teacher's {fitting}: {own.shape[2]} by {own.shape[3]} fields")
+
+# %% [markdown]
+# By hand once more, and once with the verb:
+
+# %%
+attention = tl.losses.AttentionTransfer(big, {"layer3": fitting})
+with torch.no_grad():
+    looks = [maps.square().sum(dim=1) for maps in (found[fitting], own)]
     gap = torch.sub(*[F.normalize(look.flatten(1), dim=1) for look in looks]).norm(dim=1).mean()
     assert torch.allclose(gap, attention(small, batch)["attention"], atol=1e-4), "by hand and by verb: one attention"
 
 # %% [markdown]
-# What does it ask for? Above, pictures; in the middle, where the teacher's third stage is strong; below, the student's,
+# What does it ask for? Above, pictures; in the middle, where that stage of the teacher is strong; below, the student's,
 # which knows nothing yet.
 
 # %%
@@ -599,10 +607,11 @@ for row, maps, title in zip(rows, (shown, *looks), ("picture", "teacher", "stude
         ax.grid(False)
     row[0].set_ylabel(title)
 headline(fig, "Attention transfer: be strong where the teacher is strong")
-ALT = "Eight pictures; under each a map of 8 by 8 fields, bright where the teacher is strong; under it the student's."
-tl.figures.show(
-    fig, alt=ALT, caption=f"You just ran this: {pictures.title}, stage 3 of both networks, before training."
+ALT = (
+    f"Eight pictures; under each a map of {own.shape[2]} by {own.shape[3]} fields, bright where the teacher is strong;"
 )
+CAPTION = f"You just ran this: {pictures.title}, teacher's {fitting} and student's layer3, before training."
+tl.figures.show(fig, alt=f"{ALT} under it the student's.", caption=CAPTION)
 
 # %% [markdown]
 # ### Four kinds of teaching at equal steps
@@ -643,30 +652,37 @@ tl.records.claim("12.answers_help_the_small_resnet", profile="mini", target="cif
 #
 # (There the supervised loss is that of guessing masked words; our weights have no head for that, so here it is
 # cross-entropy.) More important than the loss is where the student **starts**: it takes every second layer of the
-# teacher. We are bolder and take every third of six.
+# teacher. We are bolder and take every third.
 
 # %%
-bert = tl.models.create("minilm", weights="pretrained", num_classes=2, seed=0)
+bert = tl.models.create(env.text, weights="pretrained", num_classes=2, seed=0)
 
 
 def shortened(model, layers):
     """A copy of a BERT with only these of its layers, counted from 0."""
     short = copy.deepcopy(model)
-    short.bert.encoder.layer = nn.ModuleList(short.bert.encoder.layer[place] for place in layers)
+    holder = next(part for part in short.modules() if isinstance(getattr(part, "layer", None), nn.ModuleList))
+    holder.layer = nn.ModuleList(holder.layer[place] for place in layers)
     short.config.num_hidden_layers = len(layers)
     return short
 
 
-short = shortened(bert, (2, 5))
-for title, model in {"six layers": bert, "two layers": short}.items():
-    everything, words = (tl.models.count_parameters(part).total / 1e6 for part in (model, model.bert.embeddings))
-    print(f"{title}: {everything:.1f} million weights, {words:.1f} of them for words")
+# %% [markdown]
+# How much smaller does that make it?
+
+# %%
+short = shortened(bert, range(2, bert.config.num_hidden_layers, 3))
+for model in (bert, short):
+    parts = (model, model.base_model.embeddings)
+    everything, words = (tl.models.count_parameters(part).total / 1e6 for part in parts)
+    layers = f"{model.config.num_hidden_layers:>2} layers of {tl.models.MODELS[env.text].title}"
+    print(f"{layers}: {everything:.1f} million weights, {words:.1f} of them for words")
 
 # %% [markdown]
 # A third of the layers, but far more than a third of the weights: the table of words stays. What shrinks is the *time*.
 #
-# Fine-tuned on film reviews, the long BERT now teaches. One student begins with two of its layers (*copied*), one at
-# random, and both learn by the loss above. The control begins with the copied layers, too, and learns from *labels*
+# Recorded with the BERT of the mini profile: fine-tuned on film reviews, it teaches. One student begins with two of its six
+# layers (*copied*), one at random, and both learn by the loss above. The control begins with the copied layers, too, and learns from *labels*
 # alone.
 
 # %% tags=["hide-input"]
