@@ -195,16 +195,17 @@ for domain in DOMAINS:
 # ## The matrix, live and in small
 #
 # Fine-tuning four networks takes minutes. In seconds you can do it with **frozen features** (lesson 09): run BERT once
-# over some sentences of each domain, mean-pool, and train nothing but a logistic regression. Three hundred labels of each
-# domain, half of them negative and half positive, and a hundred and sixty test sentences.
+# over some sentences of each domain, mean-pool, and train nothing but a logistic regression. Of each domain some labels, half
+# of them negative and half positive, and some test sentences.
 
 
 # %%
 def drawn(split, count, seed=0):
-    """``count`` texts, half negative and half positive."""
+    """``count`` texts, half negative and half positive; as many as there are of both where it is None."""
     generator = torch.Generator().manual_seed(seed)
     sides = [(split.labels == label).nonzero().flatten() for label in (0, 2)]
-    chosen = [side[torch.randperm(len(side), generator=generator)[: count // 2]] for side in sides]
+    half = min(map(len, sides)) if count is None else count // 2
+    chosen = [side[torch.randperm(len(side), generator=generator)[:half]] for side in sides]
     return split.subset(torch.cat(chosen))
 
 
@@ -212,12 +213,12 @@ def drawn(split, count, seed=0):
 # The one slow cell of this lesson:
 
 # %%
-model = tl.models.create("minilm", weights="pretrained")
+model = tl.models.create(env.text, weights="pretrained").to(env.device)
 points = {}
 for domain, task in tasks.items():
-    order = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(0))[:160]
-    small = replace(task, train=drawn(task.train, 300), validation=task.validation[:0], test=task.test.subset(order))
-    tasks[domain] = small
+    order = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(0))[: env.examples(160)]
+    some = {"train": drawn(task.train, env.examples(300)), "test": task.test.subset(order)}
+    tasks[domain] = small = replace(task, validation=task.validation[:0], **some)
     points[domain] = tl.data.features(model, small, batch_size=64)
     print(points[domain])
 
@@ -244,13 +245,22 @@ def scores(answer):
 
 
 # %% [markdown]
+# And the deal:
+
+
+# %%
+def by_lot(split, seed):
+    """A probe whose labels were dealt by lot."""
+    return probe(split, split.labels[torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))])
+
+
+# %% [markdown]
 # Rows are what was learned from, columns what it was tested on. (`lambda to: …` is a function of the domain tested.)
 
 # %%
 heads = {source: probe(points[source].train) for source in DOMAINS}
 rows = {source: scores(lambda to, head=head: ask(head, to)) for source, head in heads.items()}
-lots = [torch.randperm(300, generator=torch.Generator().manual_seed(seed)) for seed in range(5)]
-dealt = [scores(lambda to, lot=lot: ask(probe(points[to].train, points[to].train.labels[lot]), to)) for lot in lots]
+dealt = [scores(lambda to, seed=seed: ask(by_lot(points[to].train, seed), to)) for seed in range(5)]
 rows["at home, labels by lot"] = np.mean(dealt, axis=0)
 rows["always positive"] = scores(lambda to: torch.full_like(points[to].test.labels, 2))
 rows["VADER"] = scores(lambda to: vader(tasks[to].test.inputs))
@@ -271,7 +281,7 @@ for k, domain in enumerate(DOMAINS):
 # %% [markdown]
 # ## The matrix, in earnest
 #
-# One draw and a hundred and sixty sentences a column: differences of a few points mean nothing in what you just ran. Here is the
+# One draw, and few sentences a column: differences of a few points mean nothing in what you just ran. Here is the
 # grown-up version. The **whole network was fine-tuned** on a thousand labels of each domain, with three seeds, and tested
 # on all test texts.
 
@@ -477,15 +487,15 @@ def one_each(split):
     """Features of one sentence of each document."""
     documents = range(len(split)) if split.groups is None else split.groups.tolist()
     first = {document: place for place, document in reversed(list(enumerate(documents)))}
-    return split.inputs[sorted(first.values())].numpy()
+    return split.inputs[sorted(first.values())].double().numpy()
 
 
-def apart(one, other):
+def apart(one, other, judge):
     """Proxy A-distance of two matrices of features, by five-fold cross-validation."""
     x, domain = np.concatenate([one, other]), np.repeat([0, 1], [len(one), len(other)])
     wrong = np.zeros(len(x))
     for learn, check in StratifiedKFold(5, shuffle=True, random_state=0).split(x, domain):
-        wrong[check] = LogisticRegression().fit(x[learn], domain[learn]).predict(x[check]) != domain[check]
+        wrong[check] = judge.fit(x[learn], domain[learn]).predict(x[check]) != domain[check]
     return 2 * (1 - (wrong[domain == 0].mean() + wrong[domain == 1].mean()))
 
 
@@ -494,11 +504,12 @@ def apart(one, other):
 
 # %%
 texts = {domain: one_each(points[domain].train) for domain in DOMAINS}
+judge = LogisticRegression(max_iter=1000)
 for one, other in combinations(DOMAINS, 2):
-    distance = tl.adaptation.proxy_a_distance(texts[one], texts[other])
-    assert abs(apart(texts[one], texts[other]) - distance) < 1e-9
+    distance = tl.adaptation.proxy_a_distance(texts[one], texts[other], classifier=judge)
+    assert abs(apart(texts[one], texts[other], judge) - distance) < 1e-9
     print(f"{one:<9} - {other:<11} {distance:.2f}")
-halves = tl.adaptation.proxy_a_distance(texts["movies"][::2], texts["movies"][1::2])
+halves = tl.adaptation.proxy_a_distance(texts["movies"][::2], texts["movies"][1::2], classifier=judge)
 print(f"films - other films     {halves:.2f}")
 
 # %% [markdown]
