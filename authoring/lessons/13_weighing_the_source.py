@@ -29,7 +29,7 @@
 # > 1. How many of the two hundred are left in effect? And if the target moves **two** units away?
 # > 2. The rule is a *curve*, so that no straight line follows it. Does weighing lower the error on the target?
 # > 3. Now the rule *is* a straight line. Does weighing lower the error?
-# > 4. Texts from four places, as 384 features each of a frozen BERT: how many points of accuracy does weighing bring?
+# > 4. Texts from four places, as features of a frozen BERT: how many points of accuracy does weighing bring?
 #
 # Write down four answers.
 
@@ -302,24 +302,25 @@ tl.records.claim("13.weighing_shakes_a_right_model", profile="mini")
 # examples left.
 
 # %% [markdown]
-# ## Real texts, 384 features
+# ## Real texts, hundreds of features
 #
-# The fourth question. Source: product reviews. Target: tweets, whose labels we only use to keep score. MiniLM stays frozen,
+# The fourth question. Source: product reviews. Target: tweets, whose labels we only use to keep score. BERT stays frozen,
 # a text is the mean of its last hidden states, and a logistic regression decides.
 
 # %%
-minilm = tl.models.create("minilm", weights="pretrained")
+bert = tl.models.create(env.text, weights="pretrained").to(env.device)
 
 
 def embedded(domain, test):
-    """A domain's texts as features: 150 of each class to train on, and some for the test."""
-    task = tl.data.load("sentiment", domain=domain, train_per_class=150, validation=0.0, test=test, seed=0)
-    points = tl.data.features(minilm, task, pooling="mean")
+    """A domain's texts as features: some of each class to train on, and some for the test."""
+    budget = {"train_per_class": env.labels(150), "validation": 0.0, "test": test}
+    task = tl.data.load("sentiment", domain=domain, **budget, seed=0)
+    points = tl.data.features(bert, task, pooling="mean")
     return [(part.inputs.numpy().astype(float), part.labels.numpy()) for part in (points.train, points.test)]
 
 
 (reviews, reviews_y), _ = embedded("products", test=2)
-(tweets, tweets_y), (tweets_test, tweets_test_y) = embedded("tweets", test=200)
+(tweets, tweets_y), (tweets_test, tweets_test_y) = embedded("tweets", test=env.examples(200))
 print(reviews.shape, tweets.shape, tweets_test.shape)
 
 # %% [markdown]
@@ -375,14 +376,14 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 # %% [markdown]
 # Did you predict a loss? Four things explain it.
 #
-# * **The domains hardly overlap.** In 384 dimensions a classifier tells reviews from tweets almost always. The second
+# * **The domains hardly overlap.** In hundreds of dimensions a classifier tells reviews from tweets almost always. The second
 #   assumption is all but broken, and few texts are left.
 # * **The aim is worth nothing.** The lot does about as well. Where a classifier is nearly certain, its odds are mostly its
 #   own mistakes: a review weighs much because it is odd. (In the last column above: did they tilt the balance of the
 #   classes?)
 # * **There is little bias to remove.** One straight rule serves both domains as well as the target's own rule serves the
 #   target. We are in the *right-hand* panel of the experiment.
-# * **What is missing is elsewhere.** The source does not settle 384 directions, least of all those that matter on the target
+# * **What is missing is elsewhere.** The source does not settle all these directions, least of all those that matter on the target
 #   alone. No weight adds that knowledge.
 #
 # Deep networks that fit every example [all but ignore importance weights](https://arxiv.org/abs/1812.03372) in the end,
