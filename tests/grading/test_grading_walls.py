@@ -230,6 +230,14 @@ def test_the_walls_are_tried_and_not_only_put_up(tmp_path):
         assert set(sandbox._measured(list(sandbox.WALLS), request)) <= {sandbox.NO_RIGHTS}  # a container may have none
 
 
+def test_rights_in_a_namespace_of_ones_own_are_rights(monkeypatch):
+    monkeypatch.setattr(sandbox.system, "unshare", lambda flags: flags == sandbox.system.NEW_USER)
+    assert not sandbox._has_no_rights()
+    assert sandbox._is_root_somewhere()
+    monkeypatch.setattr(sandbox.system, "unshare", lambda flags: False)
+    assert not sandbox._is_root_somewhere()
+
+
 # --- what a grading writes -------------------------------------------------------------------------------------------
 
 

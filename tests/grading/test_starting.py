@@ -1,11 +1,15 @@
 """A server may be on its way before the class is known; it is used once, or ended."""
 
 import contextlib
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 from classroom import QUICK
 
+from tl_course.grading import server
 from tl_course.grading.server_client import ServerClient
 from tl_course.grading.starting import ahead
 
@@ -20,6 +24,26 @@ def test_a_server_that_waits_is_taken_and_no_other_started(monkeypatch):
             assert not waiting
     assert one.process.returncode is not None
     assert not one.scratch.exists()
+
+
+def test_a_keeper_that_is_stopped_goes_on(monkeypatch):
+    looks, sleep = [], time.sleep
+
+    def counted(seconds):
+        looks.append(sleep(seconds))
+        assert len(looks) < 1000
+
+    monkeypatch.setattr(server.time, "sleep", counted)
+    keeper = os.fork()
+    if keeper == 0:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    try:
+        assert server._wait(keeper, os.getppid()) is False
+    except AssertionError:
+        os.kill(keeper, signal.SIGKILL)
+        os.waitpid(keeper, 0)
+        raise
 
 
 def test_one_that_nobody_took_is_ended_whatever_happens():

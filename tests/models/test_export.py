@@ -128,6 +128,13 @@ def test_an_export_that_answers_otherwise_leaves_nothing(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
 
 
+def test_a_recurrent_network_is_refused_before_anything_is_tried(tmp_path):
+    saved = models.save(models.create("gru_small", num_classes=2, weights=None), tmp_path / "mine")
+    with pytest.raises(ValueError, match=r"^gru_small has recurrent layers \(GRU\).*tl\.models\.load.*minilm\.$"):
+        models.export(saved, tmp_path / "out", format="torch")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_network_that_cannot_be_exported_is_said_so(tmp_path, monkeypatch):
     saved = saved_image_model(tmp_path / "mine")
 

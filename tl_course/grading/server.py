@@ -50,10 +50,15 @@ def main(lesson: str, tests: str, scratch: Path) -> None:
 
 
 def _wait(keeper: int, parent: int) -> bool:
-    """Wait for the keeper, and say whether it failed. If the grader is gone, the keeper is told to end."""
+    """Wait for the keeper, and say whether it failed. If the grader is gone, the keeper is told to end.
+
+    Where nothing forbids it, a learner's code can stop the keeper, who then goes on.
+    """
     while True:
-        ended, status = os.waitpid(keeper, os.WNOHANG)
-        if ended:
+        changed, status = os.waitpid(keeper, os.WNOHANG | os.WUNTRACED)
+        if changed and os.WIFSTOPPED(status):
+            os.kill(keeper, signal.SIGCONT)
+        elif changed:
             return status != 0
         if os.getppid() != parent:
             os.kill(keeper, signal.SIGTERM)

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -183,6 +184,8 @@ class ServerClient:
         process, self.process = self.process, None
         if process is not None:
             process.kill()
+            with contextlib.suppress(OSError):  # a keeper that was stopped would not see that its server is gone
+                os.killpg(process.pid, signal.SIGCONT)
             process.wait()
             _wait_for_keeper(process)
             with contextlib.suppress(OSError):  # what was not yet sent cannot be sent any more

@@ -128,6 +128,12 @@ def export(
         network = load(model)
     except FileNotFoundError as error:
         raise ValueError(str(error)) from error
+    recurrent = [type(part).__name__ for part in network.modules() if isinstance(part, nn.RNNBase)]
+    if recurrent:
+        raise ValueError(
+            f"{network.spec.name} has recurrent layers ({recurrent[0]}), which PyTorch exports for one number of "
+            "examples only; use the saved folder itself with tl.models.load, or fine-tune an encoder such as minilm."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
         made = Path(place) / "made"
