@@ -1,5 +1,6 @@
 """Which folders are classes and which are splits: by their names, and never two that hold the same names."""
 
+import itertools
 import os
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 import tl_course as tl
+from tl_course.data import class_folders
 from tl_course.data.class_folders import listed_below, listed_images, part_of, split_folders
 from tl_course.recipes import images, predicting
 
@@ -218,3 +220,19 @@ def test_a_folder_with_a_table_or_texts_and_no_class_is_told_so(tmp_path):
         ValueError, match=r"no subfolders with images, but a table; give .*mine\.csv with --text and --label"
     ):
         images.look_over(tmp_path)
+
+
+def test_thousands_of_classes_are_not_compared_each_with_each(tmp_path, monkeypatch):
+    for number in range(40):
+        (tmp_path / f"class{number}" / "one").mkdir(parents=True)
+        (tmp_path / f"class{number}" / "one" / "1.png").touch()
+    compared = []
+
+    def combinations(given, size):
+        for each in itertools.combinations(given, size):
+            compared.append(each)
+            yield each
+
+    monkeypatch.setattr(class_folders, "combinations", combinations)
+    assert class_folders.split_folders(tmp_path) == {"train": tmp_path}
+    assert not compared

@@ -118,7 +118,7 @@ def _check_classes_in(folder: Path, lone: Path | None = None) -> None:
     inside = {
         each: {inner.name.casefold() for inner in subfolders(each) if _is_filled(inner)} for each in subfolders(folder)
     }
-    for one, other in combinations(inside, 2):
+    for one, other in combinations([each for each, held in inside.items() if len(held) > 1], 2):
         if len(shared := inside[one] & inside[other]) > 1:
             raise ValueError(
                 f"{one} and {other} both hold {_listed(sorted(shared))}, as splits do and classes do not; name them "

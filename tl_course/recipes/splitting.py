@@ -339,10 +339,12 @@ def _check_copies(examples: Examples, kept: list[int], title: str) -> None:
                 f"{_copy_named(examples, members)}; give different ones."
             )
     members = torch.tensor([part == "train" for part in examples.parts])
-    for number, name in enumerate(examples.class_names):
-        mine = members & (examples.labels == number)
-        total, left = int(mine.sum()), int((examples.labels[found["train"]] == number).sum())
+    count = len(examples.class_names)
+    totals = examples.labels[members].bincount(minlength=count).tolist()
+    lefts = examples.labels[found["train"]].bincount(minlength=count).tolist()
+    for number, (name, total, left) in enumerate(zip(examples.class_names, totals, lefts, strict=True)):
         if left < at_least <= total:
+            mine = members & (examples.labels == number)
             raise ValueError(
                 f"Class {name!r} of {title} has {total:,} examples for training, but only {left} when copies are "
                 f"settled (at least {at_least} are needed); {_copy_named(examples, mine)}; add different ones or "
