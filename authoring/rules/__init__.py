@@ -1,6 +1,6 @@
 """The rules of the notebook lint, one small function each, grouped by what they look at."""
 
-from authoring.rules import access, code, execution, outputs, prose, whole
+from authoring.rules import access, code, execution, outputs, prose, sizes, whole
 from authoring.rules.base import RULES, Document, Kind, Problem
 
-__all__ = ["RULES", "Document", "Kind", "Problem", "access", "code", "execution", "outputs", "prose", "whole"]
+__all__ = ["RULES", "Document", "Kind", "Problem", "access", "code", "execution", "outputs", "prose", "sizes", "whole"]

@@ -178,6 +178,13 @@ BAD = {
     "shell line": Bad("shell", "shell line", _replace(CODE, "!false")),
     "shell in an assignment": Bad("shell", "shell line", _replace(CODE, "files = !ls")),
     "shell in a loop": Bad("shell", "shell line", _replace(CODE, "for name in 'ab':\n    !ls {name}")),
+    "network of a role": Bad("typed-size", "env.backbone", _replace(CODE, "net = tl.models.create('resnet18')")),
+    "network by keyword": Bad("typed-size", "env.text", _replace(CODE, "net = create(name='bert', num_classes=2)")),
+    "data of a role": Bad("typed-size", "env.reviews", _replace(CODE, "task = load('sentiment', domain='movies')")),
+    "data in another order": Bad("typed-size", "target()", _replace(CODE, "task = load(seed=0, name='cifar10')")),
+    "steps": Bad("typed-size", "steps=60", _replace(CODE, "run = fit(net, task, steps=60)")),
+    "steps in a dict": Bad("typed-size", "env.steps", _replace(CODE, "options = {'steps': 60, 'lr': 1e-3}")),
+    "labels": Bad("typed-size", "env.labels", _replace(CODE, "if True:\n    load(name, train_per_class=10)")),
     "input": Bad("input-call", "waits for ever", _replace(CODE, "answer = input('yes?')")),
     "blanket filter": Bad(
         "silenced-warnings", "hides every", _replace(CODE, "import warnings\nwarnings.filterwarnings('ignore')")

@@ -1,5 +1,6 @@
 """The notebook lint: a good lesson passes, and each rule is proven by lessons that only it rejects."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import pytest
 from bad_notebooks import BAD, good_cells, write_exercise, write_notebook, write_source
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from authoring import lint
+from authoring import lint, sources
 from authoring.build import Course
-from authoring.rules import RULES
+from authoring.rules import RULES, sizes
+from authoring.rules.code import parsed
 from authoring.rules.markdown import prose
 from tl_course import records
 from tl_course.app import running
@@ -53,6 +55,35 @@ def test_what_is_wrong_in_the_source_is_reported_in_the_source_too(tmp_path):
         f"{source}: cell 11 (It reaches 0.93 on the test split.): '0.93' is typed into prose; use claim(…), "
         "or link a cited number to its source [typed-number]"
     )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "create(env.backbone, size=env.pixels)",
+        "create('resnet_tiny')",
+        "fit(net, task, steps=env.steps(60))",
+        "load('sentiment', domain='tweets', train_per_class=env.labels(10))",
+        "load('sentiment', domain='movies', three_class=True)",
+        "load(**env.reviews, train_per_class=count)",
+        "say(steps=True, name='bert')",
+    ],
+)
+def test_what_no_role_has_may_be_typed(code):
+    assert list(sizes.typed_sizes(ast.parse(code))) == []
+
+
+@pytest.mark.full
+def test_a_permission_that_no_lesson_needs_any_more_is_taken_back():
+    typed = {
+        (lesson.stem[:2], found)
+        for lesson in Course(sources.ROOT).lessons
+        for cell in lesson.cells
+        if cell.cell_type == "code"
+        for found, _ in sizes.typed_sizes(parsed(cell.source))
+    }
+    assert typed == set(sizes.PERMITTED)
+    assert all(len(reason) > 10 for reason in sizes.PERMITTED.values())
 
 
 def test_an_exercise_needs_no_execution(tmp_path):
