@@ -588,6 +588,36 @@ def scripts(tmp_path, monkeypatch):
         sys.modules.pop(f"authoring.records.{name}", None)
 
 
+def test_a_rehearsal_makes_no_record(scripts, tmp_path, monkeypatch, capsys):
+    scripts("91_cheap")
+    monkeypatch.setenv("TL_REHEARSE", "1")
+    for arguments in ([], ["91_cheap", "--check"]):
+        assert command.main(arguments) == 1
+        assert "TL_REHEARSE is set" in capsys.readouterr().err
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_script_with_sizes_of_its_own_makes_no_record_of_another_profile(scripts, tmp_path, monkeypatch, capsys):
+    """It would write down mini's numbers as those of the GPU."""
+    scripts("91_cheap")
+    scripts("92_follows", value=0.25)
+    path = tmp_path / "scripts" / "92_follows.py"
+    path.write_text(path.read_text() + 'PROFILES = ("mini", "gpu")\n')
+    assert command.main([]) == 0
+    before = (tmp_path / "records" / "91_cheap.csv").read_bytes()
+    mini = records.read("92_follows", folder=tmp_path / "records").rows
+
+    monkeypatch.setenv("TL_PROFILE", "gpu")
+    monkeypatch.setattr(environment, "_current", None)
+    sys.modules.pop("authoring.records.92_follows", None)
+    assert command.main([]) == 1
+    assert "TL_PROFILE=gpu makes no record of 91_cheap, whose" in capsys.readouterr().err
+    assert (tmp_path / "records" / "91_cheap.csv").read_bytes() == before
+    both = records.read("92_follows", folder=tmp_path / "records")
+    assert both.select(profile="mini").rows == mini
+    assert len(both.select(profile="gpu").rows) == len(mini)
+
+
 def test_the_command_makes_and_checks_records(scripts, capsys):
     cheap, dear = scripts("91_cheap"), scripts("92_dear", cheap=False)
     assert command.main(["--cheap"]) == 0
