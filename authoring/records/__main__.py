@@ -3,9 +3,9 @@
 Without names, all of them, which takes about twelve hours on two cores. Rows on CIFAR-10 need a copy of it: without one
 they stay as they are, and the records they belong to are named at the end. ``--cheap``: only those that take at most
 20 s. ``--check``: write nothing, measure again and fail when a value moved by more than its script's tolerance.
-``TL_PRECISION`` chooses as ever. A record is of the profile that ``TL_PROFILE`` names, and rows of other profiles stay. A
-script that has no such profile in its ``PROFILES`` (by default mini's alone, since it names its networks itself) is not
-run, and a rehearsal makes no records.
+``TL_PRECISION`` chooses as ever. A record is of the profile that ``TL_PROFILE`` names, and rows of other profiles stay.
+A script that has no such profile in its ``PROFILES`` (by default mini's alone, since it names its networks itself) is
+not run, and a rehearsal makes no records.
 """
 
 import argparse
