@@ -258,7 +258,7 @@ def _probe(
 
 
 def spread(features: Tensor) -> Tensor:
-    """Return by how much each feature is to be divided: its standard deviation, and a share of the usual one at least.
+    """Return what each feature is divided by: its standard deviation, and a share of the usual one at least.
 
     A feature that is silent in all training examples but one hardly varies there. Divided by its own deviation it would
     get a weight of thousands, and any other example in which it speaks, an answer that nothing corrects.
