@@ -724,15 +724,15 @@ torch.manual_seed(0)
 own = transformers.AutoTokenizer.from_pretrained(name)
 
 
-def read(rows):
+def tokens(rows):
     texts, labels = zip(*rows, strict=True)
     told = own(list(texts), padding=True, truncation=True, max_length=128, return_tensors="pt")
     return told.to(device), torch.stack(labels).to(device)
 
 
 rows = {part: list(zip(texts, labels, strict=True)) for part, (texts, labels) in parts.items()}
-train = DataLoader(rows["train"], batch_size=8, shuffle=True, collate_fn=read)
-test = DataLoader(rows["test"], batch_size=50, collate_fn=read)
+train = DataLoader(rows["train"], batch_size=8, shuffle=True, collate_fn=tokens)
+test = DataLoader(rows["test"], batch_size=50, collate_fn=tokens)
 
 # %% [markdown]
 # One loop for both. `from_pretrained` gives a network in eval mode; where the body is frozen, it stays there.

@@ -168,6 +168,7 @@ def test_a_cache_with_no_room_or_no_permission(monkeypatch, trouble):
         monkeypatch.setattr("os.access", lambda path, mode: False)
         expected = "cannot be written to"
     else:
+        environment.cache_dir().parent.mkdir(parents=True)
         environment.cache_dir().write_text("")
         expected = "is a file"
     assert finding("cache").state == BROKEN
