@@ -70,9 +70,9 @@ def _larger(lesson: Lesson) -> list[str]:
         work.append(f"about {_rounded(times)} times as many multiplications at the size of `{name}`")
         steps.append(f"{profile.longer // mini.longer} times")
     sentence = f"That was the `{usual}` profile. For one example the network takes {' and '.join(work)}"
-    return [
-        f"{sentence}; training takes {' and '.join(steps)} as many steps." if _STEPS.search(code) else f"{sentence}."
-    ]
+    if _STEPS.search(code):
+        sentence += f"; training takes {' and '.join(steps)} as many steps"
+    return [f"{sentence}."]
 
 
 def _operations(profile: Profile, role: str) -> float:

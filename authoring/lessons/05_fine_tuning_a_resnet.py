@@ -147,7 +147,7 @@ assert apart < 0.1, "the loop by hand and fit must take the same steps"
 #
 # You run three; all six stand in the record below. The rates were chosen beforehand, for each method apart, on other
 # pictures of CIFAR-10; they serve both targets. To draw smooth curves, some test pictures *look on* while a network
-# learns. `fit` calls whoever looks on *validation*. Nobody chooses anything by them here, and lesson 06 says why nobody may.
+# learns. `fit` calls such pictures *validation*. We choose nothing by them here; lesson 06 says why we may not.
 
 
 # %%

@@ -250,7 +250,7 @@ def scores(answer):
 
 # %%
 def by_lot(split, seed):
-    """A probe whose labels were dealt by lot."""
+    """A probe trained on labels in random order."""
     return probe(split, split.labels[torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))])
 
 

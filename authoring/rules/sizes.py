@@ -10,7 +10,7 @@ from tl_course.profiles import PROFILES
 ROLES = {
     getattr(profile, role): f"env.{role}" for role in ("extractor", "backbone", "text") for profile in PROFILES.values()
 }
-"""Networks that play a role in some profile, and how a lesson asks for whoever plays it."""
+"""Networks that have a role in some profile, and how a lesson asks for the network in that role."""
 
 DATA = {tuple(sorted(profile.reviews.items())): "**env.reviews" for profile in PROFILES.values()}
 DATA[(("name", "cifar10"),)] = "tl.data.target()"

@@ -312,10 +312,8 @@ class Run:
         # a long run among kernels is no place to judge by tenths of a second: only what is far over fails there
         limit = limit_seconds() * (1 if self.tier == "check" else LENIENT)
         suite += ["--tiers-limit", f"{limit:.2f}", "--tiers-memory", str(self._memory.folder)]
-        suite += [
-            "-p",
-            "no:logging",
-        ]  # for each phase of a test it hooks into thirty loggers of PyTorch and makes them work
+        # it hangs itself on thirty loggers of PyTorch in each phase of each test, and these then begin to work
+        suite += ["-p", "no:logging"]
         suite += ["-m", TIERS[self.tier]] if TIERS[self.tier] else []
         if self.tier == "check":
             suite += ["-p", "no:nbval"]  # it would load the notebook format, for seconds, in every process
