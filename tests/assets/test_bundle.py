@@ -486,6 +486,7 @@ def index(monkeypatch, clone):
         yield server
 
 
+@pytest.mark.full
 def test_the_packages_come_along_and_are_downloaded_once(tl, known, tmp_path, index):
     for name in ("x.zip", "y.zip"):
         code, out, _ = tl("bundle", "a", "--wheels", "--out", tmp_path / name)

@@ -62,7 +62,7 @@ def test_one_that_nobody_took_is_ended_whatever_happens():
     assert not waiting
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_questions_of_ones_own_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "lesson_02.py").write_text("from tl_course.exercises.lesson_02 import QUESTIONS\n")

@@ -151,7 +151,7 @@ def package(folder: Path, home: str, lesson: str, slugs: tuple[str, str] = ("fir
 
 
 @pytest.mark.usual(1)
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.parametrize("whose", ["the course's", "a teacher's"])
 def test_of_a_package_nothing_is_left_but_what_probes_use(tmp_path, whose):
     home = "lesson_99" if whose == "a teacher's" else "tl_course.exercises.lesson_99"

@@ -29,7 +29,7 @@ def _all(model):
     }
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", ["risk", "l2_sp", "delta", "bss", "distillation"])
 def test_every_loss_trains_under_autocast_with_finite_gradients(name):

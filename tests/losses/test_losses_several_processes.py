@@ -101,12 +101,12 @@ def asked():
     return losses.BSS(k=2)(model, next(iter(batches(tasks.points(), model, batch_size=8))))["bss"]
 
 
-def work(rank: int, port: int, folder: str) -> None:
+def work(rank: int, port: int, folder: str, cases: list[str]) -> None:
     os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TL_DEVICE": "cpu", "TL_PRECISION": "fp32"}
     torch.set_num_threads(1)
-    for number, case in enumerate(CASES):
-        torch.save(vars(train(case)), f"{folder}/{number}-{rank}.pt")
+    for case in cases:
+        torch.save(vars(train(case)), f"{folder}/{list(CASES).index(case)}-{rank}.pt")
     if rank == 0:
         with torch.no_grad():
             torch.save(asked(), f"{folder}/alone.pt")
@@ -115,12 +115,15 @@ def work(rank: int, port: int, folder: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
+def two(request, tmp_path_factory):
+    """A folder with what each of two processes has after the cases that this run asks for."""
+    asking = [item for item in request.session.items if request.fixturename in item.fixturenames]
+    cases = [item.callspec.params["case"] for item in asking if hasattr(item, "callspec")]
     folder = tmp_path_factory.mktemp("two")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    multiprocessing.spawn(work, (port, str(folder)), nprocs=2)
+    multiprocessing.spawn(work, (port, str(folder), cases), nprocs=2)
     return Path(folder)
 
 

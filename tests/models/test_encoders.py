@@ -27,6 +27,7 @@ def test_every_architecture_has_its_test():
     assert set(backbones.ENCODERS) == set(ENCODERS)
 
 
+@pytest.mark.usual(12)
 @pytest.mark.daily(3)
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 @pytest.mark.parametrize("seed", seeds(2))
@@ -46,6 +47,7 @@ def test_features_are_the_mean_of_transformers_own_states(kind, seed, tmp_path):
     assert ours.spec.feature_dim == 16
 
 
+@pytest.mark.usual(8)
 @pytest.mark.daily(3)
 @pytest.mark.parametrize("kind", sorted(ENCODERS))
 def test_a_saved_encoder_answers_the_same_without_the_files_it_came_from(kind, tmp_path):

@@ -80,7 +80,7 @@ def test_images_can_be_asked_with_nothing_but_the_folder(tmp_path, format, fit):
             numpy.testing.assert_allclose(row, expected, atol=1e-4)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.parametrize("format", ["torch", pytest.param("onnx", marks=pytest.mark.full)])
 def test_texts_can_be_asked_with_nothing_but_the_folder(tmp_path, format):
     import tokenizers

@@ -90,6 +90,7 @@ def text_folder(tmp_path, monkeypatch):
 # ---- the table
 
 
+@pytest.mark.usual(6)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_table_has_the_true_parameters_and_macs(name):
@@ -451,6 +452,7 @@ def checkpoint_like(name: str, seed: int, old: bool = False) -> dict[str, torch.
     }
 
 
+@pytest.mark.usual(2)
 @pytest.mark.daily(1)
 @pytest.mark.parametrize(
     ("name", "old"),

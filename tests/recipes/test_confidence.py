@@ -122,7 +122,7 @@ def test_thresholds_count_what_is_answered_and_what_of_it_is_right(seed):
             assert each.right is None
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_predictions_of_the_test_can_be_read_back(tl, tmp_path, capsys):  # noqa: F811
     lines = [[*row, f"=id {number}", str(-number), f"writer {number}"] for number, row in enumerate(rows())]
     lines[7][0] = f"=1+{lines[7][0]}"

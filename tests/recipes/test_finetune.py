@@ -206,7 +206,7 @@ def test_parts_that_come_divided_are_respected(tl, folder, tmp_path):
 # --- what is left out, and told ----------------------------------------------------------------------------------
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_copies_are_used_once_and_disputed_ones_named(tl, folder, tmp_path):
     (folder / "dark" / "copy.png").write_bytes((folder / "dark" / "03.png").read_bytes())
     (folder / "bright" / "both.png").write_bytes((folder / "dark" / "05.png").read_bytes())
@@ -353,7 +353,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(tl, folder, tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_a_network_without_trained_weights_says_that_nothing_is_transferred(tl, folder, tmp_path):
     """`--model resnet_tiny`, which the list of networks names, ended in a traceback."""
     said = "ResNet (tiny) has no trained weights and begins with random ones: nothing is transferred."
@@ -460,6 +460,7 @@ def test_within_the_folder_itself_the_results_go_beside_it(tl, folder, tmp_path,
 # --- how it is trained -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usual(1)
 @pytest.mark.integration
 @pytest.mark.parametrize("given", [False, True])
 def test_rate_and_batch_reach_the_training_and_the_report(tl, folder, tmp_path, monkeypatch, given):
@@ -889,7 +890,7 @@ def test_both_commands_explain_themselves(tl):
         assert "Usage" in out
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_the_python_verb_says_what_the_command_says(folder, tmp_path, monkeypatch):
     lines = []
     out = tmp_path / "my 'own' photos"

@@ -115,7 +115,7 @@ def test_minutes_are_measured_planned_kept_and_told(tl, folder, tmp_path, monkey
     assert "are used" not in out  # there are few, and all of them are
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_when_the_machine_slows_down_training_stops_in_time_with_the_best_weights(tl, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(History, "elapsed", property(lambda history: 100.0 * history.run.steps))
     monkeypatch.setattr(Budget, "training", lambda *arguments: 290.0)
@@ -136,7 +136,7 @@ def test_too_few_minutes_are_refused_in_one_sentence(tl, folder, tmp_path):
         assert not (tmp_path / "noise-finetuned").exists()
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_without_minutes_it_is_said_what_is_left_out_and_how_more_is_used(tl, folder, monkeypatch):
     monkeypatch.setattr(planning, "allowed_passes", lambda kind, macs: 8)
     code, out, _ = tl("finetune", folder, *SMALL)

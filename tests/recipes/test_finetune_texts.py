@@ -76,7 +76,7 @@ def test_a_table_becomes_a_report_and_a_model_that_predicts(tl, tmp_path):
     assert all(row["class_1"] in ("1", "5") for row in found)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 def test_unbalanced_with_copies_and_empty_rows(tl, tmp_path):
     lines = rows(60, 12)
     extra = [lines[0], lines[0], [lines[1][0], "1"], ["", "5"], ["  ", "1"], ["a film", ""]]

@@ -67,7 +67,7 @@ CASES = {
 QUICK = ("early stopping", "features")
 
 
-@pytest.mark.usual(8)
+@pytest.mark.usual(4)
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[] if case in QUICK else pytest.mark.integration) for case in CASES]
 )

@@ -77,11 +77,11 @@ def train(case: str, **options):
     return fit(make(), task(), **options)
 
 
-def work(rank: int, port: int, folder: str) -> None:
+def work(rank: int, port: int, folder: str, cases: list[str]) -> None:
     os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TL_DEVICE": "cpu", "TL_PRECISION": "fp32"}
     left = {}
-    for number, case in enumerate(CASES):
+    for number, case in enumerate(cases):
         run = train(case, checkpoint=Path(folder) / f"{number}.pt")
         left[case] = {"model": run.model.state_dict(), "history": run.history, "best": run.best_step}
     apart = fit(tasks.mlp(seed=rank), tasks.points(), **OPTIONS)
@@ -97,10 +97,12 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
-    """What each of two processes has after all the cases; to start two takes longer than to train them."""
+def ranks(request, tmp_path_factory):
+    """What each of two processes has after the cases this run asks for; to start two takes longer than to train."""
+    asking = [item for item in request.session.items if request.fixturename in item.fixturenames]
+    asked = [item.callspec.params["case"] if hasattr(item, "callspec") else "a BERT with dropout" for item in asking]
     folder = tmp_path_factory.mktemp("ranks")
-    multiprocessing.spawn(work, (free_port(), str(folder)), nprocs=2)
+    multiprocessing.spawn(work, (free_port(), str(folder), list(dict.fromkeys(asked))), nprocs=2)
     return [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
 
 

@@ -127,7 +127,7 @@ def test_the_fused_optimiser_takes_the_steps_of_the_foreach_one(name, seed):
 # --- torch.compile ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.full)])
 def test_a_compiled_model_trains_to_the_same_weights(task, backend):
     plain, compiled = model_of("vgg_small"), model_of("vgg_small")
