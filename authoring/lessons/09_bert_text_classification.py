@@ -710,7 +710,7 @@ for i in wrong[sure[wrong].argsort(descending=True)][:5].tolist():
 # %%
 # name = "bert-base-uncased"  # fetched from the Hugging Face hub
 name = tl.assets.get(env.text)
-parts = {"train": (task.train.inputs, task.train.labels), "test": (task.test.inputs, task.test.labels)}
+parts = {"train": task.train, "test": task.test[: env.examples(200)]}
 device = env.device  # torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %% [markdown]
@@ -730,7 +730,7 @@ def tokens(rows):
     return told.to(device), torch.stack(labels).to(device)
 
 
-rows = {part: list(zip(texts, labels, strict=True)) for part, (texts, labels) in parts.items()}
+rows = {name: list(zip(part.inputs, part.labels, strict=True)) for name, part in parts.items()}
 train = DataLoader(rows["train"], batch_size=8, shuffle=True, collate_fn=tokens)
 test = DataLoader(rows["test"], batch_size=50, collate_fn=tokens)
 
@@ -755,7 +755,7 @@ def adapt(network, whole, rate, epochs=2):
 
 
 # %% [markdown]
-# And the test, in eval mode and without gradients, on all texts that the lesson keeps for it.
+# And the test, in eval mode and without gradients.
 
 # %%
 for title, whole, rate in (("head only", False, 1e-2), ("end to end", True, 1e-4)):
@@ -765,7 +765,7 @@ for title, whole, rate in (("head only", False, 1e-2), ("end to end", True, 1e-4
     network.eval()
     with torch.no_grad():
         right = sum((network(**inputs).logits.argmax(1) == labels).sum().item() for inputs, labels in test)
-    print(f"  test accuracy {right / len(rows['test']):.3f}, all {len(rows['test']):,} texts of the test")
+    print(f"  test accuracy {right / len(rows['test']):.3f} on {len(rows['test']):,} texts of the test")
 
 # %% [markdown]
 # One seed and two epochs: which way is better at how many labels, and at which rate, is what the records above are for.
