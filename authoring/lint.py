@@ -1,4 +1,4 @@
-"""Say what is wrong with lessons and exercises: ``python -m authoring.lint [paths]``.
+"""Say what is wrong with lessons, exercises and the scripts of records: ``python -m authoring.lint [paths]``.
 
 nbval executes notebooks, and lets pass an unknown magic, a failing shell line, a cell that was announced to raise and
 does not. This looks at what nbval does not: see ``authoring/rules``. Without paths it looks at every source and every
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 from authoring import sources
 from authoring.build import Course
@@ -20,6 +20,7 @@ from authoring.rules import RULES, Document, Kind, Problem
 FOLDERS = {
     "authoring/lessons": (Kind.LESSON_SOURCE, "*.py"),
     "authoring/exercises": (Kind.EXERCISE_SOURCE, "*.py"),
+    "authoring/records": (Kind.RECORD, "[0-9][0-9]_*.py"),
     "notebooks": (Kind.LESSON, "*.ipynb"),
     "exercises": (Kind.EXERCISE, "*.ipynb"),
     "solutions": (Kind.SOLUTION, "*.ipynb"),
@@ -28,7 +29,7 @@ FOLDERS = {
 
 
 def find(root: Path) -> list[Path]:
-    """Return every source and notebook of the course."""
+    """Return every source and notebook of the course, and every script of a record."""
     return [path for folder, (_, pattern) in FOLDERS.items() for path in sorted((root / folder).glob(pattern))]
 
 
@@ -59,7 +60,9 @@ def check(path: Path, course: Course) -> list[Problem]:
         If there is no such file.
     """
     kind = kind_of(path)
-    if path.suffix == ".py":
+    if kind is Kind.RECORD:
+        notebook = new_notebook(cells=[new_code_cell(path.read_text(encoding="utf-8"))])
+    elif path.suffix == ".py":
         notebook = new_notebook(cells=sources.split_header(path)[1])
     else:
         notebook = nbformat.read(path, as_version=4)

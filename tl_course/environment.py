@@ -116,7 +116,7 @@ class Environment:
         """Labels a class: as many as stand for ``count`` of the mini profile (None: all)."""
         return self._sizes.labels(count)
 
-    def examples(self, count: int) -> int | None:
+    def examples(self, count: int | None) -> int | None:
         """Examples of any other kind: as many as stand for ``count`` of the mini profile (None: all)."""
         return self._sizes.examples(count)
 

@@ -144,15 +144,18 @@ class Sizes:
         """
         return min(count, REHEARSED_LABELS) if self.rehearsal else self._times(count)
 
-    def examples(self, count: int) -> int | None:
+    def examples(self, count: int | None) -> int | None:
         """Return how many examples (of a test, of a look) stand for ``count`` on the mini profile; None for all.
 
-        Where the profile multiplies them, they are :class:`UpTo` so many.
+        Where the profile multiplies them, they are :class:`UpTo` so many. A count of None is all there are in every
+        profile, and a few in a rehearsal.
 
         >>> Sizes(PROFILES["mini"]).examples(500), Sizes(PROFILES["mini"], rehearsal=True).examples(500)
         (500, 20)
         """
-        return min(count, REHEARSED_EXAMPLES) if self.rehearsal else self._times(count)
+        if self.rehearsal:
+            return REHEARSED_EXAMPLES if count is None else min(count, REHEARSED_EXAMPLES)
+        return None if count is None else self._times(count)
 
     def steps(self, count: int) -> int:
         """Return how many steps of training stand for ``count`` on the mini profile.

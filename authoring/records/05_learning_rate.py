@@ -1,8 +1,9 @@
 """Record 05_learning_rate: how fast may the backbone move, and what does it forget of its source?
 
-``resnet_small`` is fine-tuned on 30 labels a class, validation included, for 30 steps of 64 pictures. The new head
-always learns at the same rate; ``setting`` is the rate of everything before it. Setting "0" moves no weight there, but
-leaves BatchNorm in train mode, as somebody does who only sets ``requires_grad``.
+The profile's ResNet (on mini ``resnet_small``) is fine-tuned on 30 labels a class, validation included, for 30 steps of
+64 pictures; larger profiles take more of both. The new head always learns at the same rate; ``setting`` is the rate of
+everything before it. Setting "0" moves no weight there, but leaves BatchNorm in train mode, as somebody does who only
+sets ``requires_grad``.
 
 ``target_from_S`` is the test accuracy on the target, ``kept_from_S`` what is left of the source S afterwards, with the
 old head put back: for ``letters`` the accuracy on letters over photographs that no training has seen; for ``imagenet``
@@ -18,14 +19,22 @@ import torch
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell
+from authoring.records.common import Cell, network
 from tl_course.data import Task
 
-BUDGET, STEPS, BATCH = 30, 30, 64
+env = tl.environment.current()
+PROFILES = ("mini", "cpu", "gpu")
+BUDGET, STEPS, BATCH = env.labels(30), env.steps(30), 64
 HEAD_RATE = 1e-2
 RATES = ("0", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1")
-WEIGHTS = {"letters": "letters", "imagenet": "imagenet_distilled"}
-HELD_OUT = 500  # pictures on which what was kept is measured, and the test of the target
+WEIGHTS = {
+    source: weights
+    for source, weights in {"letters": "letters", "imagenet": env.weights}.items()
+    if weights in tl.models.MODELS[env.backbone].weights  # letters taught the course's own networks alone
+}
+HELD_OUT = env.examples(500)  # pictures on which what was kept is measured, and the test of the target
+PHOTOGRAPHS = "mnist_m" if env.rehearsal else "cifar10"
+NEEDS_CIFAR10 = True  # whatever the target, for what was kept of ImageNet
 
 CELLS = [
     Cell(target, f"{what}_from_{source}", rate, seed)
@@ -59,7 +68,7 @@ def held_out(source: str) -> Task:
     """The task whose test pictures say what was kept of a source."""
     if source == "letters":
         return tl.data.load("letters", count=100, test_count=HELD_OUT)
-    return tl.data.load("cifar10", train_per_class=10, test=HELD_OUT)
+    return tl.data.load(PHOTOGRAPHS, train_per_class=env.labels(10), test=HELD_OUT)
 
 
 def answers(model: nn.Module, head: nn.Module, source: str) -> torch.Tensor:
@@ -67,7 +76,7 @@ def answers(model: nn.Module, head: nn.Module, source: str) -> torch.Tensor:
     task = held_out(source)
     with torch.no_grad():
         features = [model.embed(batch.inputs) for batch in tl.data.batches(task, model, "test", batch_size=250)]
-        return torch.cat([head(part) for part in features]).argmax(dim=1)
+        return torch.cat([head(part) for part in features]).argmax(dim=1).cpu()
 
 
 @cache
@@ -75,7 +84,7 @@ def said_before(source: str) -> torch.Tensor:
     """The right answers of the letters; of ImageNet, what the untouched network says."""
     if source == "letters":
         return held_out(source).test.labels
-    model = tl.models.create("resnet_small", weights=WEIGHTS[source])
+    model = network(env.backbone, weights=WEIGHTS[source], size=env.pixels)
     return answers(model, tl.models.head_of(model)[1], source)
 
 
@@ -83,7 +92,7 @@ def said_before(source: str) -> torch.Tensor:
 def tuned(target: str, source: str, rate: str, seed: int) -> tuple[float, float, float]:
     """Accuracy on the target, what was kept of the source, and the seconds of the training."""
     task = tl.data.load(target, train_per_class=BUDGET, test=HELD_OUT, seed=seed)
-    model = tl.models.create("resnet_small", weights=WEIGHTS[source])
+    model = network(env.backbone, weights=WEIGHTS[source], size=env.pixels)
     old_head = tl.models.head_of(model)[1]
     if rate == "0":
         model.requires_grad_(False)  # and not tl.models.freeze, which would put BatchNorm in eval

@@ -1,19 +1,19 @@
 """Record 05_longer: the control of 05_strategies. Does from scratch catch up when it may train for longer?
 
-``resnet_small`` with 100 labels a class, validation included. ``value`` is the accuracy on all test pictures at hand,
-``setting`` the steps: those of record 05_strategies, and three times as many for the network from random weights. All
-else is as in that record, whose functions are used.
+The profile's ResNet with the larger budget of record 05_strategies (on mini 100 labels a class, validation included).
+``value`` is the accuracy on all test pictures at hand, ``setting`` the steps: those of record 05_strategies, and three
+times as many for the network from random weights. All else is as in that record, whose functions are used.
 """
 
 import time
 
-import tl_course as tl
 from authoring.records.common import Cell, load, product
 
 strategies = load("05_strategies")
 
-LABELS, LONGER = 100, 3
-STEPS = strategies.STEPS[LABELS]
+PROFILES = strategies.PROFILES
+BUDGET, LONGER = list(strategies.BUDGETS.values())[-1], 3
+STEPS = strategies.STEPS[BUDGET.mini]
 TARGETS = ["cifar10", "mnist_m"]
 
 CELLS = product(TARGETS, ["scratch", "fine_tune"], [STEPS], range(3)) + product(
@@ -24,9 +24,9 @@ CHEAP = False
 
 def measure(cell: Cell) -> tuple[float, float]:
     """Test accuracy of one method after so many steps with one seed, and the processor seconds of its training."""
-    augment = strategies.AUGMENT[cell.target]
-    task = tl.data.load(cell.target, train_per_class=LABELS, seed=cell.seed, augment=augment)
+    task = strategies.task_of(cell.target, BUDGET.labels, cell.seed)
+    recipe = strategies.Recipe(int(cell.setting), strategies.BATCH[BUDGET.mini], cell.seed)
     start = time.process_time()
-    trained = strategies.run(cell.method, task, int(cell.setting), cell.seed)
+    trained = strategies.run(cell.method, task, recipe)
     seconds = time.process_time() - start
     return trained.evaluate("test").value, seconds

@@ -1,8 +1,8 @@
 """Record 05_strategies: six ways to use the same pretrained ResNet, at equal labels and equal steps.
 
-``resnet_small``, from random weights or from ``imagenet_distilled``. ``value`` is the accuracy on all test pictures at
-hand, ``setting`` the labels a class, validation included. The seed draws the labels, the new head, the order of the
-batches and, from scratch, the whole network.
+The profile's ResNet (on mini ``resnet_small``), from random weights or from ImageNet's. ``value`` is the accuracy on
+all test pictures at hand, ``setting`` the labels a class, validation included. The seed draws the labels, the new head,
+the order of the batches and, from scratch, the whole network.
 
 Within a budget every method takes equally many steps of equally many pictures, 32 with ten labels a class and 64 with a
 hundred, with AdamW and a one-cycle schedule, and sees them augmented as the target allows (shifted, and mirrored on
@@ -22,59 +22,74 @@ import time
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, product
+from authoring.records.common import Cell, budgets, network, product
 from tl_course.data import Task
 
-STEPS = {10: 60, 100: 150}
+env = tl.environment.current()
+PROFILES = ("mini", "cpu", "gpu")
+BUDGETS = budgets(10, 100)
+STEPS = {10: env.steps(60), 100: env.steps(150)}
 BATCH = {10: 32, 100: 64}
 AUGMENT = {"cifar10": ("flip", "crop"), "mnist_m": ("crop",)}
 RATES = {"scratch": 1e-3, "linear_probe": 1e-2, "fine_tune": 1e-3, "layer_wise": 3e-3, "gradual": 3e-3, "lp_ft": 1e-3}
 LAYER_DECAY = 0.5
 PROBE_SHARE = 1 / 3
 
-CELLS = product(["cifar10", "mnist_m"], RATES, STEPS, range(5))
+CELLS = product(["cifar10", "mnist_m"], RATES, BUDGETS, range(5))
 CHEAP = False
 
 
-def train(model: nn.Module, task: Task, method: str, steps: int, seed: int, **options) -> tl.training.Run:
-    """Train with what all methods share, and the rate of one."""
-    batch = BATCH[task.labels_used // task.num_classes]
-    settings = {"batch_size": batch, "schedule": "one_cycle", "evaluate_every": steps, "progress": False}
-    return tl.training.fit(model, task, steps=steps, lr=RATES[method], seed=seed, **settings | options)
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What all methods share within a budget."""
+
+    steps: int
+    batch: int
+    seed: int
+
+    def train(self, model: nn.Module, task: Task, method: str, steps: int | None = None, **options) -> tl.training.Run:
+        """Train with the rate of one method, for all the steps unless told otherwise."""
+        steps = steps or self.steps
+        settings = {"batch_size": self.batch, "schedule": "one_cycle", "evaluate_every": steps, "progress": False}
+        return tl.training.fit(model, task, steps=steps, lr=RATES[method], seed=self.seed, **settings | options)
+
+    def probe(self, model: nn.Module, task: Task, steps: int | None = None) -> tl.training.Run:
+        """Train the model's new head, in its place, on features computed once."""
+        points = tl.data.features(model, dataclasses.replace(task, augment=()))
+        return self.train(tl.models.head_of(model)[1], points, "linear_probe", steps)
 
 
-def probe(model: nn.Module, task: Task, steps: int, seed: int) -> tl.training.Run:
-    """Train the model's new head, in its place, on features computed once."""
-    points = tl.data.features(model, dataclasses.replace(task, augment=()))
-    return train(tl.models.head_of(model)[1], points, "linear_probe", steps, seed)
-
-
-def run(method: str, task: Task, steps: int, seed: int) -> tl.training.Run:
-    """Train the small ResNet in one of the six ways."""
+def run(method: str, task: Task, recipe: Recipe) -> tl.training.Run:
+    """Train the ResNet in one of the six ways."""
+    options = {"num_classes": task.num_classes, "size": env.pixels, "seed": recipe.seed}
     if method == "scratch":
-        return train(
-            tl.models.create("resnet_small", num_classes=task.num_classes, seed=seed), task, method, steps, seed
-        )
-    model = tl.models.create("resnet_small", weights="imagenet_distilled", num_classes=task.num_classes, seed=seed)
+        return recipe.train(network(env.backbone, **options), task, method)
+    model = network(env.backbone, weights=env.weights, **options)
     if method == "linear_probe":
-        return probe(model, task, steps, seed)
+        return recipe.probe(model, task)
     if method == "lp_ft":
-        first = round(steps * PROBE_SHARE)
-        probe(model, task, first, seed)
-        return train(model, task, method, steps - first, seed)
+        first = max(1, round(recipe.steps * PROBE_SHARE))
+        recipe.probe(model, task, first)
+        return recipe.train(model, task, method, recipe.steps - first)
     ways = {
         "fine_tune": {},
         "layer_wise": {"layer_decay": LAYER_DECAY},
-        "gradual": {"unfreeze": tl.training.gradual(model, every=steps // 6)},
+        "gradual": {"unfreeze": tl.training.gradual(model, every=max(1, recipe.steps // 6))},
     }
-    return train(model, task, method, steps, seed, **ways[method])
+    return recipe.train(model, task, method, **ways[method])
+
+
+def task_of(target: str, labels: int | None, seed: int) -> Task:
+    """The labels that a seed draws, augmented as the target allows."""
+    options = {"seed": seed, "augment": AUGMENT[target]}
+    return tl.data.load(target, train_per_class=labels, test=env.examples(None), **options)
 
 
 def measure(cell: Cell) -> tuple[float, float]:
     """Test accuracy of one method with one budget and one seed, and the seconds of its training."""
-    labels = int(cell.setting)
-    task = tl.data.load(cell.target, train_per_class=labels, seed=cell.seed, augment=AUGMENT[cell.target])
+    budget = BUDGETS[cell.setting]
+    task = task_of(cell.target, budget.labels, cell.seed)
     start = time.process_time()
-    trained = run(cell.method, task, STEPS[labels], cell.seed)
+    trained = run(cell.method, task, Recipe(STEPS[budget.mini], BATCH[budget.mini], cell.seed))
     seconds = time.process_time() - start
     return trained.evaluate("test").value, seconds

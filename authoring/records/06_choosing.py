@@ -1,11 +1,11 @@
 """Record 06_choosing: what it does to a score when the network was chosen by it.
 
-64 heads on the frozen features of the small ResNet (ImageNet knowledge, 50 labels a class) stand for the attempts of a
-project: each has a learning rate, a start and a random half of the training labels of its own. ``setting`` attempts
-are taken, and the best of them is chosen by its accuracy on 100 test pictures (``by_test``) or on the 100 validation
-pictures (``by_validation``). ``…_score`` is the accuracy of the chosen one on those 100 *test* pictures, ``…_rest`` on
-all other test pictures, which nobody chose by. Each value is a mean over 50 draws of attempts and pictures; the seed
-draws everything.
+64 heads on the frozen features of the profile's ResNet (ImageNet knowledge, on mini 50 labels a class) stand for the
+attempts of a project: each has a learning rate, a start and a random half of the training labels of its own.
+``setting`` attempts are taken, and the best of them is chosen by its accuracy on all validation pictures, on mini 100
+(``by_validation``), or on equally many test pictures (``by_test``). ``…_score`` is the chosen one's accuracy on those
+*test* pictures, ``…_rest`` on all other test pictures, which nobody chose by. Each value is a mean over 50 draws of
+attempts and pictures; the seed draws everything.
 """
 
 import time
@@ -16,11 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import tl_course as tl
-from authoring.records.common import Cell, product
+from authoring.records.common import Cell, network, product
 from tl_course.data import Split, Task
 from tl_course.environment import generator
 
-BUDGET, HEADS, STEPS, PART, DRAWS = 50, 64, 60, 100, 50
+env = tl.environment.current()
+PROFILES = ("mini", "cpu", "gpu")
+BUDGET, HEADS, STEPS, DRAWS = env.labels(50), 64, env.steps(60), 50
 SLOWEST, FASTEST = -2.0, 0.0  # powers of ten between which learning rates are drawn
 
 CELLS = product(
@@ -34,20 +36,20 @@ CHEAP = False
 
 def points_of(target: str, seed: int, test: int | None) -> Task:
     """Frozen features of the target, with ``test`` of its test pictures or all of them."""
-    backbone = tl.models.create("resnet_small", weights="imagenet_distilled")
+    backbone = network(env.backbone, weights=env.weights, size=env.pixels)
     return tl.data.features(backbone, tl.data.load(target, train_per_class=BUDGET, test=test, seed=seed))
 
 
 @cache
 def test_points(target: str) -> Split:
     """Features of all test pictures, which are the same for every seed."""
-    return points_of(target, 0, None).test
+    return points_of(target, 0, env.examples(None)).test
 
 
 @cache
 def attempts(target: str, seed: int) -> tuple[Tensor, Tensor]:
     """Which validation and test pictures each head gets right: bool HEADS×N each."""
-    points, test = points_of(target, seed, PART), test_points(target)
+    points, test = points_of(target, seed, env.examples(100)), test_points(target)
     mean, spread = points.train.inputs.mean(dim=0), points.train.inputs.std(dim=0) + 1e-6
     weights = heads((points.train.inputs - mean) / spread, points.train.labels, points.num_classes, seed)
     right = []
@@ -77,13 +79,14 @@ def heads(inputs: Tensor, labels: Tensor, classes: int, seed: int) -> Tensor:
 def measure(cell: Cell) -> tuple[float, float]:
     """Mean accuracy of the chosen attempt, and the seconds to choose it."""
     held, test = attempts(cell.target, cell.seed)
+    count = min(held.shape[1], test.shape[1] // 2)  # where all labels are taken, there are as many as test pictures
     start = time.perf_counter()
     random = generator(cell.seed)
     found = []
     for _ in range(DRAWS):
         tried = torch.randperm(HEADS, generator=random)[: int(cell.setting)]
         order = torch.randperm(test.shape[1], generator=random)
-        part, rest = order[:PART], order[PART:]
+        part, rest = order[:count], order[count:]
         seen = test[tried][:, part] if cell.method.startswith("by_test") else held[tried]
         best = tried[seen.float().mean(dim=1).argmax()]
         found.append(test[best][part if cell.method.endswith("score") else rest].float().mean())

@@ -1,8 +1,8 @@
 """Record 06_judging: three networks of lesson 06, judged rightly and in the ways that go wrong.
 
-50 labels a class, 40 of them for training. ``linear_probe`` is a head on frozen features, ``lp_ft`` goes on from there
-with all layers, ``scratch`` starts from random weights; the recipe is the lesson's. ``setting`` says how a network was
-judged, on 1,000 test pictures, 100 a class, unless said otherwise:
+The profile's ResNet; on mini 50 labels a class, 40 of them for training. ``linear_probe`` is a head on frozen features,
+``lp_ft`` goes on from there with all layers, ``scratch`` starts from random weights; the recipe is the lesson's.
+``setting`` says how a network was judged, on 1,000 test pictures, 100 a class, unless said otherwise:
 
 * ``eval``: accuracy as it should be measured;
 * ``train_shuffled``, ``train_sorted``, ``train_pairs``, ``train_single``: accuracy with the network left in train mode
@@ -23,11 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import tl_course as tl
-from authoring.records.common import Cell
+from authoring.records.common import Cell, network
 from tl_course.data import Task
 from tl_course.environment import generator
 
-BUDGET, TEST, BATCH, STEPS, PROBE_STEPS = 50, 1000, 50, 32, 200
+env = tl.environment.current()
+PROFILES = ("mini", "cpu", "gpu")
+BUDGET, TEST, BATCH = env.labels(50), env.examples(1000), 50
+STEPS, PROBE_STEPS = env.steps(32), env.steps(200)
 RATE, PROBE_RATE = 1e-3, 1e-2
 BINS, TEMPERATURES = 10, torch.linspace(0.5, 5, 91)
 MODES = {"train_shuffled": 50, "train_sorted": 50, "train_pairs": 2, "train_single": 1}
@@ -60,7 +63,7 @@ def trained(target: str, method: str, seed: int) -> tuple[nn.Module, float]:
     settings = {"batch_size": BATCH, "schedule": "one_cycle", "seed": seed, "progress": False}
     start = time.perf_counter()
     if method == "linear_probe":
-        model = tl.models.create("resnet_small", weights="imagenet_distilled")
+        model = network(env.backbone, weights=env.weights, size=env.pixels)
         points = tl.data.features(model, task)
         head = tl.models.replace_head(model, task.num_classes, seed=seed)
         tl.training.fit(head, points, steps=PROBE_STEPS, lr=PROBE_RATE, **settings)
@@ -70,7 +73,7 @@ def trained(target: str, method: str, seed: int) -> tuple[nn.Module, float]:
         model, before = trained(target, "linear_probe", seed)
         model = copy.deepcopy(model)
     else:
-        model = tl.models.create("resnet_small", num_classes=task.num_classes, seed=seed)
+        model = network(env.backbone, num_classes=task.num_classes, size=env.pixels, seed=seed)
     start = time.perf_counter()
     tl.training.fit(model, task, steps=STEPS, lr=RATE, evaluate_every=STEPS, **settings)
     return model, before + time.perf_counter() - start
@@ -79,7 +82,8 @@ def trained(target: str, method: str, seed: int) -> tuple[nn.Module, float]:
 @torch.no_grad()
 def in_batches(model: nn.Module, images: Tensor, order: Tensor, size: int) -> Tensor:
     """Predicted classes of the uint8 pictures in the order given, by the network in the mode it is in."""
-    return torch.cat([model(model.preprocess(images[index])).argmax(dim=1) for index in order.split(size)])
+    parts = (images[index].to(env.device) for index in order.split(size))
+    return torch.cat([model(model.preprocess(part)).argmax(dim=1) for part in parts]).cpu()
 
 
 def on_half(cell: Cell) -> float:

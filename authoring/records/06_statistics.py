@@ -1,11 +1,11 @@
 """Record 06_statistics: what a test in train mode leaves behind in a network.
 
-A linear probe of the target (ImageNet features, 50 labels a class) is run once over 500 test pictures in train mode,
-under no_grad, in batches that ``setting`` describes, and then judged in eval mode on the same pictures: ``value`` is
-that accuracy. No parameter changes, only BatchNorm's running statistics. ``before``: no such run. ``shuffled_50``,
-``sorted_50`` and ``sorted_5``: batches of so many pictures, in random order or sorted by class; with ``sorted_5`` there
-are ten batches of each class, as in 10,000 pictures of ten classes in batches of 100. ``single``: one by one, in random
-order. The seed draws labels, head and order.
+A linear probe of the target (that of record 06_judging) is run once over half of its test pictures in train mode, on
+mini 500, under no_grad, in batches that ``setting`` describes, and then judged in eval mode on the same pictures:
+``value`` is that accuracy. No parameter changes, only BatchNorm's running statistics. ``before``: no such run.
+``shuffled_50``, ``sorted_50`` and ``sorted_5``: batches of so many pictures, in random order or sorted by class; with
+``sorted_5`` there are ten batches of each class, as in 10,000 pictures of ten classes in batches of 100. ``single``:
+one by one, in random order. The seed draws labels, head and order.
 """
 
 import copy
@@ -22,6 +22,7 @@ CELLS = product(["cifar10", "mnist_m"], ["linear_probe"], SIZES, range(3))
 CHEAP = False
 
 recipe = load("06_judging")
+PROFILES = recipe.PROFILES
 
 
 def measure(cell: Cell) -> tuple[float, float]:

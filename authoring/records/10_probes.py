@@ -1,8 +1,8 @@
 """Record 10_probes: the matrix of record 10_matrix in small, by linear probes, and how far a few target labels go.
 
-``value`` is the weighted F1 of the paper's metric on all test texts of the domain in ``setting``, as in 10_matrix. BERT
-is frozen: a logistic regression is trained on its mean-pooled features, standardised, with the recipe of the lesson.
-The seed draws the labels, half of them negative and half positive. ``method`` says what was learned from:
+``value`` is the weighted F1 of the paper's metric on all test texts of the domain in ``setting``, as in 10_matrix. The
+profile's BERT is frozen: a logistic regression is trained on its mean-pooled features, standardised, with the recipe of
+the lesson. The seed draws the labels, half of them negative and half positive. ``method`` says what was learned from:
 
 * a domain's name: 400 of its labels;
 * ``20_labels`` … ``200_labels``: so many of the domain tested;
@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 import tl_course as tl
-from authoring.records.common import Cell, load, product
+from authoring.records.common import Cell, fixed, load, network, product
 from tl_course.data import Split, Task
 from tl_course.environment import generator
 
 matrix = load("10_matrix")
-DOMAINS = matrix.DOMAINS
+DOMAINS, PROFILES = matrix.DOMAINS, matrix.PROFILES
 
 LABELS, BUDGETS = 400, (20, 50, 100, 200, 400)
-POOL = 1600  # texts of a domain whose features are computed; labels are drawn from these
+POOL = fixed(1600)  # texts of a domain whose features are computed; labels are drawn from these
 STRENGTH = 0.003  # did best at home, on training texts that were held out
 METHODS = [
     *DOMAINS,
@@ -48,7 +48,7 @@ def points(domain: str) -> Task:
     task = matrix.whole(domain)
     chosen = torch.randperm(len(task.train), generator=generator(0))[:POOL]
     task = replace(task, train=task.train.subset(chosen), validation=task.validation[:0])
-    return tl.data.features(tl.models.create("minilm", weights="pretrained"), task, batch_size=64)
+    return tl.data.features(network(matrix.env.text, weights="pretrained"), task, batch_size=64)
 
 
 def learned_from(method: str, to: str, seed: int) -> list[Split]:
@@ -58,7 +58,7 @@ def learned_from(method: str, to: str, seed: int) -> list[Split]:
         return [matrix.drawn(train[method], LABELS, seed)]
     if method == "labels_by_lot":
         part = matrix.drawn(train[to], LABELS, seed)
-        return [Split(part.inputs, part.labels[torch.randperm(LABELS, generator=generator(seed))])]
+        return [Split(part.inputs, part.labels[torch.randperm(len(part), generator=generator(seed))])]
     others = [matrix.drawn(train[domain], LABELS, seed) for domain in DOMAINS if domain != to]
     if method == "three_others":
         return others

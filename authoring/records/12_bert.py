@@ -1,10 +1,11 @@
-"""Record 12_bert: a BERT of two layers in the place of one of six, with 1,000 film reviews.
+"""Record 12_bert: a BERT with a third of the layers in the place of a whole one, on film reviews.
 
-The teacher is MiniLM-L6, fine-tuned on the 1,000 labels (validation included). Students have two of its six layers.
-What they start from: ``copied``, the embeddings, every third layer (the third and the sixth), pooler and head of the
-fine-tuned teacher; ``random``, nothing at all. What they learn from: ``labels``, or the ``teacher`` (DistilBERT's
-terms: soft targets at T = 2, labels, and the direction of the last hidden states, 5 : 2 : 1). A method is a
-combination, such as "copied, teacher"; all take as many steps as the teacher did, over the same batches in one order.
+The teacher is the profile's BERT, fine-tuned; on mini MiniLM-L6, on 1,000 labels (validation included). Students have a
+third of its layers, on mini two of six. What they start from: ``copied``, the embeddings, every third layer (the third,
+the sixth …), pooler and head of the fine-tuned teacher; ``random``, nothing at all. What they learn from: ``labels``,
+or the ``teacher`` (DistilBERT's terms: soft targets at T = 2, labels, and the direction of the last hidden states, 5 :
+2 : 1). A method is a combination, such as "copied, teacher"; all take as many steps as the teacher did, over the same
+batches in one order.
 
 ``value`` is the accuracy on the test sentences, ``setting`` the labels in all. The setting "untrained" is the copied
 student before any step. The seed draws the labels, the teacher's head, the random weights and the order. The rate, 1e-4
@@ -21,15 +22,17 @@ import torch
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, product
+from authoring.records.common import Cell, budgets, network, product
 from tl_course.data import Task
 
-LABELS, TEACHER_STEPS, STEPS, BATCH, RATE = 1000, 60, 60, 16, 1e-4
-LAYERS = (2, 5)
+env = tl.environment.current()
+PROFILES = ("mini", "cpu", "gpu")
+((SETTING, BUDGET),) = budgets(500, classes=2).items()
+TEACHER_STEPS, STEPS, BATCH, RATE = env.steps(60), env.steps(60), 16, 1e-4
 STUDENTS = ("copied, teacher", "random, teacher", "copied, labels")
 CELLS = [
-    *product(["sentiment"], ["teacher", *STUDENTS], [LABELS], range(5)),
-    *product(["sentiment"], ["copied, labels"], ["untrained"], range(5)),
+    *product([env.reviews["name"]], ["teacher", *STUDENTS], [SETTING], range(5)),
+    *product([env.reviews["name"]], ["copied, labels"], ["untrained"], range(5)),
 ]
 CHEAP = False
 
@@ -37,7 +40,7 @@ CHEAP = False
 @cache
 def task_of(seed: int) -> Task:
     """Film reviews, half of them positive."""
-    return tl.data.load("sentiment", domain="movies", train_per_class=LABELS // 2, seed=seed)
+    return tl.data.load(**env.reviews, train_per_class=BUDGET.labels, test=env.examples(None), seed=seed)
 
 
 def accuracy(model: nn.Module, task: Task) -> float:
@@ -46,7 +49,7 @@ def accuracy(model: nn.Module, task: Task) -> float:
         found = tl.data.per_example(
             tl.data.batches(task, model, "test", buckets=True), lambda batch: tl.models.logits(model, batch.inputs)
         )
-    return tl.metrics.accuracy(task.test.labels, found.argmax(dim=1)).value
+    return tl.metrics.accuracy(task.test.labels, found.argmax(dim=1).cpu()).value
 
 
 def trained(model: nn.Module, steps: int, seed: int, loss: Callable) -> tuple[float, float]:
@@ -72,24 +75,23 @@ def trained(model: nn.Module, steps: int, seed: int, loss: Callable) -> tuple[fl
 @cache
 def teacher_of(seed: int) -> tuple[nn.Module, tuple[float, float]]:
     """The fine-tuned teacher, its accuracy, and the seconds of its training."""
-    model = tl.models.create("minilm", weights="pretrained", num_classes=2, seed=seed)
+    model = network(env.text, weights="pretrained", num_classes=2, seed=seed)
     result = trained(model, TEACHER_STEPS, seed, tl.losses.cross_entropy)
     return model.eval(), result
 
 
-def shortened(teacher: nn.Module, layers: tuple[int, ...]) -> nn.Module:
-    """A copy of a BERT classifier with only these of its layers, counted from 0."""
+def shortened(teacher: nn.Module) -> nn.Module:
+    """A copy of a BERT classifier with every third of its layers."""
     student = copy.deepcopy(teacher)
-    encoder = student.bert.encoder
-    encoder.layer = nn.ModuleList(encoder.layer[place] for place in layers)
-    student.config.num_hidden_layers = len(layers)
+    holder = next(part for part in student.modules() if isinstance(getattr(part, "layer", None), nn.ModuleList))
+    holder.layer = holder.layer[2::3]
+    student.config.num_hidden_layers = len(holder.layer)
     return student
 
 
 def student_of(start: str, seed: int) -> nn.Module:
-    """Two layers: of the teacher, or random ones in a network that is random throughout."""
-    source = teacher_of(seed)[0] if start == "copied" else tl.models.create("minilm", num_classes=2, seed=seed)
-    return shortened(source, LAYERS)
+    """A third of the layers: of the teacher, or random ones in a network that is random throughout."""
+    return shortened(teacher_of(seed)[0] if start == "copied" else network(env.text, num_classes=2, seed=seed))
 
 
 def measure(cell: Cell) -> tuple[float, float]:

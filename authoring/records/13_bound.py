@@ -11,6 +11,8 @@ the shift that is undone, and the examples of each domain that the terms are com
 * ``joint_error``: λ*, the least sum of both errors that one threshold can have (it needs the target's labels);
 * ``bound``: their sum;
 * ``target_error``: ε_T(h), exact for the whole population and not only for these examples.
+
+For the mini profile only: points on a line are the same toy in every profile.
 """
 
 import numpy as np

@@ -15,6 +15,8 @@ seed stands for its ten draws. ``setting`` is "what, shift":
 ``method``: ``source_only`` (all weights 1), ``true_weights``, ``density_ratio`` (logistic regression on the domains),
 ``kmm`` (Gaussian kernel of median width, no weight above 10), ``selection`` (the half most like the target),
 ``shuffled`` (the true weights, dealt out to the examples by lot: the same effective sample size, and no aim).
+
+For the mini profile only: points in the plane are the same toy in every profile.
 """
 
 from functools import cache

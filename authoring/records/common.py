@@ -1,4 +1,9 @@
-"""The harness of the record scripts: run a grid of cells, resume an interrupted one, write the CSV in one stroke."""
+"""The harness of the record scripts: run a grid of cells, resume an interrupted one, write the CSV in one stroke.
+
+A script takes its networks and sizes from the profile by role, as the lessons do, and names in ``PROFILES`` the
+profiles that it can measure; one about the course's own networks or about toys leaves ``PROFILES`` out, which is mini's
+alone. It says what else there is to know in ``CHEAP``, ``TOLERANCE`` and ``NEEDS_CIFAR10``.
+"""
 
 import contextlib
 import csv
@@ -6,6 +11,7 @@ import hashlib
 import importlib
 import itertools
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +21,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from torch import nn
 from tqdm.auto import tqdm
 
 import tl_course
 from tl_course import environment
-from tl_course.data import Task
+from tl_course.data import Task, cifar10
+from tl_course.models import create
+from tl_course.profiles import REHEARSED_EXAMPLES
 from tl_course.records import COLUMNS, FOLDER, RecordError, Row
 from tl_course.records.table import read_rows
 
@@ -64,6 +73,46 @@ def product(targets: Iterable, methods: Iterable, settings: Iterable, seeds: Ite
     """
     combinations = itertools.product(seeds, targets, methods, settings)
     return [Cell(target, method, str(setting), seed) for seed, target, method, setting in combinations]
+
+
+class Budget(NamedTuple):
+    """How many labels a class to take (None: all), and the number on the mini profile that they stand for."""
+
+    labels: int | None
+    mini: int
+
+
+def budgets(*counts: int, classes: int = 1) -> dict[str, Budget]:
+    """Label budgets a class of the profile, under the names that they have in ``setting``: a number, or "all".
+
+    The number is that of the labels a class, or of all labels where the number of classes is given. A data set that has
+    fewer gives all it has. Where two budgets come to the same, the larger stands for both.
+
+    >>> budgets(10, 100)
+    {'10': Budget(labels=10, mini=10), '100': Budget(labels=100, mini=100)}
+    >>> list(budgets(25, 100, classes=2))
+    ['50', '200']
+    """
+    taken = [Budget(environment.current().labels(count), count) for count in sorted(counts)]
+    return {"all" if budget.labels is None else str(classes * budget.labels): budget for budget in taken}
+
+
+def fixed(count: int) -> int:
+    """A number of examples that is the same in every profile, since the record is about it; in a rehearsal, a few.
+
+    >>> fixed(230)
+    230
+    """
+    return min(count, REHEARSED_EXAMPLES) if environment.is_rehearsal() else count
+
+
+def network(name: str, **options) -> nn.Module:
+    """A network of :func:`tl_course.models.create`, on the device of this process.
+
+    >>> network("resnet_tiny", num_classes=2).spec.num_classes
+    2
+    """
+    return create(name, **options).to(environment.current().device)
 
 
 def standardised(points: Task) -> Task:
@@ -183,8 +232,7 @@ def _order(kept: list[Row], cells: list[Cell]) -> Callable[[Row], tuple]:
 
 def moved(name: str, cells: Iterable[Cell], measure: Measure, tolerance: float, *, folder: Path = FOLDER) -> list[str]:
     """Derive every cell anew and list those whose value moved by more than ``tolerance``, or is not in the record."""
-    profile = environment.current().profile
-    recorded = {_cell_of(row): row.value for row in read_rows(folder / f"{name}.csv") if row.profile == profile}
+    profile, recorded = environment.current().profile, recorded_here(name, folder=folder)
     found = []
     for cell in tqdm(list(cells), desc=f"{name} anew", unit="run"):
         result = measure(cell)
@@ -192,9 +240,60 @@ def moved(name: str, cells: Iterable[Cell], measure: Measure, tolerance: float, 
         label = f"{name}: {cell.target} {cell.method} {cell.setting} seed {cell.seed}"
         if cell not in recorded:
             found.append(f"{label} is not recorded on the {profile} profile")
-        elif not abs(value - recorded[cell]) <= tolerance:
-            found.append(f"{label} is recorded as {recorded[cell]:.4g} and was now {value:.4g}")
+        elif not abs(value - recorded[cell].value) <= tolerance:
+            found.append(f"{label} is recorded as {recorded[cell].value:.4g} and was now {value:.4g}")
     return found
+
+
+def recorded_here(name: str, *, folder: Path = FOLDER) -> dict[Cell, Row]:
+    """The rows of a record on the profile of this process, by cell."""
+    profile = environment.current().profile
+    return {_cell_of(row): row for row in read_rows(folder / f"{name}.csv") if row.profile == profile}
+
+
+def quickest(name: str, cells: Iterable[Cell], count: int, *, folder: Path = FOLDER) -> list[Cell]:
+    """So many cells that took the least time when they were recorded; those that are not recorded come last."""
+    recorded = recorded_here(name, folder=folder)
+    return sorted(cells, key=lambda cell: recorded[cell].seconds if cell in recorded else float("inf"))[:count]
+
+
+def one_of_each(cells: Iterable[Cell]) -> list[Cell]:
+    """The first cell of each target, of each method, and of each setting: every way through a script.
+
+    >>> one_of_each(product(["toy"], ["scratch", "probe"], [10, 30], range(3)))
+    [Cell(target='toy', method='scratch', setting='10', seed=0), Cell(target='toy', method='scratch', setting='30', seed=0), Cell(target='toy', method='probe', setting='10', seed=0)]
+    """  # noqa: E501
+    seen: set[tuple[int, str]] = set()
+    chosen = []
+    for cell in cells:
+        new = {(place, name) for place, name in enumerate(cell[:3])} - seen
+        if new:
+            chosen.append(cell)
+            seen |= new
+    return chosen
+
+
+def possible(script: ModuleType) -> list[Cell]:
+    """The cells of a script that can be measured here: without a copy of CIFAR-10, those that need none.
+
+    A rehearsal takes one cell of each kind, and MNIST-M in the place of CIFAR-10.
+    """
+    if environment.is_rehearsal():
+        return one_of_each(cell._replace(target=cell.target.replace("cifar10", "mnist_m")) for cell in script.CELLS)
+    if cifar10.available():
+        return list(script.CELLS)
+    return [] if getattr(script, "NEEDS_CIFAR10", False) else [c for c in script.CELLS if c.target != "cifar10"]
+
+
+def profiles_of(script: ModuleType) -> tuple[str, ...]:
+    """The profiles that a script can measure; mini's alone unless it says otherwise."""
+    return getattr(script, "PROFILES", ("mini",))
+
+
+def why_mini_only(script: ModuleType) -> str:
+    """The sentence of a script's docstring that says why it measures the mini profile alone; "" where none does."""
+    said = re.search(r"For the mini profile only: (.+?)\.(\s|$)", script.__doc__ or "", re.DOTALL)
+    return " ".join(said[1].split()) if said else ""
 
 
 def scripts() -> tuple[str, ...]:

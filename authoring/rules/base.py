@@ -26,10 +26,12 @@ class Kind(Enum):
     EXERCISE_SOURCE = "the source of exercises"
     EXERCISE = "an exercise, not executed"
     SOLUTION = "worked exercises, executed"
+    RECORD = "the script of a record, one cell in all"
 
 
 LESSONS = (Kind.LESSON_SOURCE, Kind.LESSON)
 EXECUTED = (Kind.LESSON, Kind.SOLUTION)
+NOTEBOOKS = tuple(kind for kind in Kind if kind is not Kind.RECORD)
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,10 @@ RULES: list[Rule] = []
 
 
 def rule(*kinds: Kind) -> Callable[[Check], Check]:
-    """Enter a check into RULES for these kinds of document; for every kind where none is named."""
+    """Enter a check into RULES for these kinds of document; for every kind of notebook where none is named."""
 
     def enter(check: Check) -> Check:
-        RULES.append(Rule(check.__name__.replace("_", "-"), kinds or tuple(Kind), check))
+        RULES.append(Rule(check.__name__.replace("_", "-"), kinds or NOTEBOOKS, check))
         return check
 
     return enter

@@ -1,4 +1,7 @@
-"""A size typed into a lesson where the profile has it by role (``tl_course/profiles.py``), and where that is meant."""
+"""A size typed into a lesson or a record's script where the profile has it by role, and where that is meant.
+
+The roles are those of ``tl_course/profiles.py``.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -14,9 +17,14 @@ ROLES = {
 
 DATA = {tuple(sorted(profile.reviews.items())): "**env.reviews" for profile in PROFILES.values()}
 DATA[(("name", "cifar10"),)] = "tl.data.target()"
+CREATING = ("create", "network")
+"""What makes a network by its name: the course's verb, and what puts it on the device for a record."""
 COUNTS = {"steps": "env.steps(…)", "train_per_class": "env.labels(…)"}
+CONSTANTS = {"STEPS": COUNTS["steps"], "LABELS": COUNTS["train_per_class"], "BUDGET": COUNTS["train_per_class"]}
+"""What a script's constants count, by a word of their names."""
 
 LETTERS = "the course trains this network itself, on letters, in every profile alike"
+COMPARED = "how many labels is what is compared, and the paper's texts are the same in every profile"
 DIGITS = "a small network on small digits, the same toy in every profile"
 
 PERMITTED = {
@@ -33,17 +41,23 @@ PERMITTED = {
     ("12", "steps=1500"): DIGITS,
     ("12", "steps=1000"): DIGITS,
     ("14", "steps=400"): DIGITS,
+    ("01_domain_shift", 'create("resnet_small")'): LETTERS,
+    ("01_label_budget", 'create("resnet_small")'): LETTERS,
+    ("10_matrix", "LABELS=1000"): COMPARED,
+    ("10_probes", "LABELS=400"): COMPARED,
+    ("10_probes", "BUDGETS=(20, 50, 100, 200, 400)"): COMPARED,
 }
-"""What a lesson may type although there is a role, by number of the lesson and what it types; each with its reason."""
+"""What may be typed although there is a role, with its reason: by number of the lesson or name of the record."""
 
 
-@rule(Kind.LESSON_SOURCE)
+@rule(Kind.LESSON_SOURCE, Kind.RECORD)
 def typed_size(document: Document) -> Findings:
-    """What a lesson types stays as it is in every profile, and a larger profile is then a promise that is not kept."""
-    number = document.path.stem[:2]
+    """What is typed stays as it is in every profile, and a larger profile is then a promise that is not kept."""
+    script = document.kind is Kind.RECORD
+    place = document.path.stem if script else document.path.stem[:2]
     for position, cell in document.cells("code"):
-        for typed, role in typed_sizes(parsed(cell.source)):
-            if (number, typed) not in PERMITTED:
+        for typed, role in (typed_in_script if script else typed_sizes)(parsed(cell.source)):
+            if (place, typed) not in PERMITTED:
                 yield (
                     position,
                     f"{typed} is the same in every profile; take {role}, or permit it with its reason in "
@@ -63,12 +77,43 @@ def typed_sizes(code: ast.AST) -> Iterator[tuple[str, str]]:
             yield from _counts(named)
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             first = _text(node.args[0] if node.args else named.get("name"))
-            if called == "create" and first in ROLES:
+            if called in CREATING and first in ROLES:
                 yield f'create("{first}")', ROLES[first]
             if called == "load" and first:
                 yield from _data(first, named)
         elif isinstance(node, ast.Dict):
             yield from _counts({_text(key): value for key, value in zip(node.keys, node.values, strict=True)})
+
+
+def typed_in_script(code: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield what a record's script types although the profile has it: as a lesson does, and in its constants.
+
+    >>> list(typed_in_script(ast.parse('STEPS, RATE = 60, 1e-3; BUDGETS = {10: env.labels(10)}')))
+    [('STEPS=60', 'env.steps(…)')]
+    """
+    yield from typed_sizes(code)
+    for node in code.body:
+        if isinstance(node, ast.Assign):
+            yield from _constants(node.targets[0], node.value)
+
+
+def _constants(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for one, typed in zip(target.elts, value.elts, strict=True):
+            yield from _constants(one, typed)
+    elif isinstance(target, ast.Name) and _typed(value):
+        for word, role in CONSTANTS.items():
+            if word in target.id:
+                yield f"{target.id}={ast.unparse(value)}", role
+
+
+def _typed(value: ast.expr) -> bool:
+    """Whether a number stands there, alone or in a collection, and no call that may ask the profile for it."""
+    if isinstance(value, ast.Dict):
+        return any(map(_typed, value.values))
+    if isinstance(value, ast.Tuple | ast.List):
+        return any(map(_typed, value.elts))
+    return isinstance(value, ast.Constant) and type(value.value) is int
 
 
 def _counts(named: dict[str | None, ast.expr]) -> Iterator[tuple[str, str]]:

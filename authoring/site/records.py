@@ -91,7 +91,7 @@ def _number(value: float) -> str:
 
 
 def claims(content: Content) -> dict[str, list[str]]:
-    """Return the sentences that rest on each record, for every profile and target of it."""
+    """Return the sentences that rest on each record, for every target of it, by its rows of the mini profile."""
     folder = _folder(content)
     entries = tomllib.loads((folder / "claims.toml").read_text(encoding="utf-8"))["claims"]
     stated: dict[str, list[str]] = {}

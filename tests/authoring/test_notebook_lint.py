@@ -73,14 +73,39 @@ def test_what_no_role_has_may_be_typed(code):
     assert list(sizes.typed_sizes(ast.parse(code))) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("STEPS = {10: 60, 100: 200}", "STEPS={10: 60, 100: 200} is the same in every profile; take env.steps(…)"),
+        ("RATE, PROBE_STEPS = 1e-3, 400", "PROBE_STEPS=400 is"),
+        ("BUDGETS = (10, 100)", "BUDGETS=(10, 100) is the same in every profile; take env.labels(…)"),
+        ("def make():\n    return network('resnet18')", 'create("resnet18") is the same in every profile'),
+        ("fit(net, task, steps=60)", "steps=60 is"),
+    ],
+)
+def test_a_record_takes_its_sizes_from_the_profile(line, says, tmp_path):
+    path = tmp_path / "authoring" / "records" / "91_toy.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'"""Record 91_toy."""\n{line}\n')
+    (problem,) = lint.check_all(lint.find(tmp_path), Course(tmp_path))
+    assert says in problem.message
+    path.write_text('"""Record."""\nSTEPS, BUDGETS, RATES = env.steps(60), budgets(10, 100), (1, 10)\n')
+    assert lint.check(path, Course(tmp_path)) == []
+
+
 @pytest.mark.full
-def test_a_permission_that_no_lesson_needs_any_more_is_taken_back():
+def test_a_permission_that_nothing_needs_any_more_is_taken_back():
     typed = {
         (lesson.stem[:2], found)
         for lesson in Course(sources.ROOT).lessons
         for cell in lesson.cells
         if cell.cell_type == "code"
         for found, _ in sizes.typed_sizes(parsed(cell.source))
+    }
+    typed |= {
+        (path.stem, found)
+        for path in sorted((sources.ROOT / "authoring" / "records").glob("[0-9]*.py"))
+        for found, _ in sizes.typed_in_script(parsed(path.read_text(encoding="utf-8")))
     }
     assert typed == set(sizes.PERMITTED)
     assert all(len(reason) > 10 for reason in sizes.PERMITTED.values())

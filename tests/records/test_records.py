@@ -5,6 +5,7 @@ import multiprocessing
 import random
 import statistics
 import sys
+from dataclasses import replace
 
 import pytest
 from draws import seeds
@@ -13,6 +14,7 @@ from authoring.records import __main__ as command
 from authoring.records import common
 from authoring.records.common import Cell, Conditions, product, run_grid
 from tl_course import environment, metrics, records
+from tl_course import models as tl_models
 from tl_course.records import Record, RecordError, Row, ledger
 from tl_course.training.run import InterruptedValue
 
@@ -570,7 +572,7 @@ def scripts(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
     monkeypatch.setattr(common, "SCRIPTS", folder)
-    for function in (run_grid, common.moved):
+    for function in (run_grid, common.moved, common.quickest):
         monkeypatch.setitem(function.__kwdefaults__, "folder", tmp_path / "records")
     monkeypatch.setitem(run_grid.__kwdefaults__, "unfinished", tmp_path / "unfinished")
 
@@ -588,21 +590,39 @@ def scripts(tmp_path, monkeypatch):
         sys.modules.pop(f"authoring.records.{name}", None)
 
 
-def test_a_rehearsal_makes_no_record(scripts, tmp_path, monkeypatch, capsys):
-    scripts("91_cheap")
-    monkeypatch.setenv("TL_REHEARSE", "1")
-    for arguments in ([], ["91_cheap", "--check"]):
-        assert command.main(arguments) == 1
-        assert "TL_REHEARSE is set" in capsys.readouterr().err
+def test_a_rehearsal_runs_one_cell_of_each_kind_and_makes_no_record(scripts, tmp_path, monkeypatch, capsys):
+    scripts("91_cheap", target="cifar10")
+    monkeypatch.setenv("TL_PROFILE", "gpu")
+    assert command.main(["--rehearse"]) == 0
+    said = capsys.readouterr().out
+    assert "The gpu profile leaves out 91_cheap" in said
+    assert "ran 0 cells, nothing written" in said
+    monkeypatch.setenv("TL_PROFILE", "mini")
+    monkeypatch.setattr(environment, "_current", None)
+    assert command.main([]) == 0  # TL_REHEARSE is set by now, as by hand
+    assert "A rehearsal in the mini profile: ran 2 cells, nothing written." in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        command.main(["91_cheap", "--check"])
+    assert "no number of a rehearsal means anything" in capsys.readouterr().err
     assert not (tmp_path / "records").exists()
 
 
-def test_a_script_with_sizes_of_its_own_makes_no_record_of_another_profile(scripts, tmp_path, monkeypatch, capsys):
-    """It would write down mini's numbers as those of the GPU."""
+def test_a_rehearsal_takes_every_way_through_a_script():
+    cells = [*product(["a", "b"], ["x", "y"], [1, 2], range(3)), Cell("a", "x", "plain", 0)]
+    chosen = common.one_of_each(cells)
+    for place in range(3):
+        assert {cell[place] for cell in chosen} == {cell[place] for cell in cells}
+    assert len(chosen) == 5
+
+
+def test_a_profile_leaves_out_the_scripts_that_it_does_not_have(scripts, tmp_path, monkeypatch, capsys):
+    """Else it would write down mini's numbers as those of the GPU."""
     scripts("91_cheap")
     scripts("92_follows", value=0.25)
     path = tmp_path / "scripts" / "92_follows.py"
     path.write_text(path.read_text() + 'PROFILES = ("mini", "gpu")\n')
+    path = tmp_path / "scripts" / "91_cheap.py"
+    path.write_text('"""Record.\n\nFor the mini profile only: a toy,\nalike everywhere.\n"""\n' + path.read_text())
     assert command.main([]) == 0
     before = (tmp_path / "records" / "91_cheap.csv").read_bytes()
     mini = records.read("92_follows", folder=tmp_path / "records").rows
@@ -610,12 +630,30 @@ def test_a_script_with_sizes_of_its_own_makes_no_record_of_another_profile(scrip
     monkeypatch.setenv("TL_PROFILE", "gpu")
     monkeypatch.setattr(environment, "_current", None)
     sys.modules.pop("authoring.records.92_follows", None)
-    assert command.main([]) == 1
-    assert "TL_PROFILE=gpu makes no record of 91_cheap, whose" in capsys.readouterr().err
+    assert command.main([]) == 0
+    assert "The gpu profile leaves out 91_cheap, which" in capsys.readouterr().out
     assert (tmp_path / "records" / "91_cheap.csv").read_bytes() == before
     both = records.read("92_follows", folder=tmp_path / "records")
     assert both.select(profile="mini").rows == mini
     assert len(both.select(profile="gpu").rows) == len(mini)
+    assert command.main(["91_cheap"]) == 1
+    said = capsys.readouterr().err
+    assert "91_cheap measures the mini profile only: a toy, alike everywhere. Unset TL_PROFILE." in said
+
+
+def test_a_check_may_take_only_the_quickest_cells(scripts, tmp_path, capsys):
+    file = scripts("91_cheap")
+    assert command.main([]) == 0
+    rows = [replace(each, seconds=float(5 - each.seed)) for each in records.read("91_cheap", folder=file.parent).rows]
+    common.write_csv(file, rows)
+    scripts("91_cheap", value=0.7)
+    assert command.main(["--check", "--cells", "1"]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "was now" in line]
+    assert said == ["91_cheap: toy scratch 10 seed 2 is recorded as 0.7 and was now 0.9"]
+    for wrong in (["--cells", "1"], ["--check", "--cells", "0"]):
+        with pytest.raises(SystemExit):
+            command.main(wrong)
+        assert "goes with --check and is at least 1" in capsys.readouterr().err
 
 
 def test_the_command_makes_and_checks_records(scripts, capsys):
@@ -669,6 +707,111 @@ def test_a_result_of_another_size_is_not_judged_by_the_record(setting, value, mo
     assert unjudged
     assert "No recorded band judges it" in str(unjudged)
     assert ("rehearsal" if value == "1" else "the mini profile's, and this is cpu") in str(unjudged)
+
+
+def test_a_claim_is_judged_by_the_rows_of_mini_alone(course):
+    """Another profile has other labels, and what is true of a small network may be false of a large one."""
+    folder = course()
+    small = records.read("01_toy", folder=folder).rows
+    large = [replace(each, profile="gpu", setting="all", value=1 - each.value) for each in small]
+    toy(folder, [*small, *large])
+    assert [(verdict.profile, verdict.holds) for verdict in records.check_claims(folder)] == [("mini", True)]
+    assert "01.a_beats_b” compares what the gpu profile does not" in str(
+        records.claim("01.a_beats_b", profile="gpu", folder=folder)
+    )
+    toy(folder, large)
+    (verdict,) = records.check_claims(folder)
+    assert (verdict.holds, verdict.reason) == (False, "record 01_toy has no rows of the mini profile")
+
+
+def scripts_of(profile, monkeypatch):
+    """Every script as it is imported in a profile."""
+    monkeypatch.setenv("TL_PROFILE", profile)
+    monkeypatch.setattr(environment, "_current", None)
+    for name in common.scripts():
+        sys.modules.pop(f"authoring.records.{name}", None)
+    return {name: common.load(name) for name in common.scripts()}
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory):
+    """Empty at first; the scripts share the stand-ins that the first of them makes."""
+    return tmp_path_factory.mktemp("rehearsed")
+
+
+@pytest.fixture
+def fresh():
+    """Scripts read the profile where they are imported, so that no other test may meet them."""
+    yield
+    for name in common.scripts():
+        sys.modules.pop(f"authoring.records.{name}", None)
+
+
+@pytest.mark.full
+def test_the_mini_profile_measures_what_is_recorded(monkeypatch, fresh):
+    for name, script in scripts_of("mini", monkeypatch).items():
+        assert set(common.recorded_here(name)) == set(script.CELLS), name
+        assert "mini" in common.profiles_of(script)
+        assert bool(common.why_mini_only(script)) == (common.profiles_of(script) == ("mini",)), name
+
+
+@pytest.mark.full
+def test_sizes_are_those_of_the_profile(monkeypatch, fresh):
+    """On mini those with which the records were made; larger ones take them from the table."""
+    mini = scripts_of("mini", monkeypatch)
+    sizes = {
+        "01_domain_shift": {"LETTERS": 2000, "HELD_OUT": 600, "BUDGET": 30, "STEPS": 100, "LONGER": 300},
+        "01_label_budget": {"STEPS": {10: 40, 30: 100, 100: 200}},
+        "03_backbones": {"LABELS": 100, "STEPS": 300, "PROBE_STEPS": 400},
+        "04_vgg_features": {"STEPS": {10: 60, 100: 200}},
+        "05_learning_rate": {"BUDGET": 30, "STEPS": 30, "HELD_OUT": 500},
+        "05_longer": {"STEPS": 150},
+        "05_strategies": {"STEPS": {10: 60, 100: 150}},
+        "06_choosing": {"BUDGET": 50, "STEPS": 60},
+        "06_judging": {"BUDGET": 50, "TEST": 1000, "STEPS": 32, "PROBE_STEPS": 200},
+        "09_class_weights": {"LABELS": 800, "STEPS": 300},
+        "09_label_budget": {"STEPS": {25: 40, 100: 60, 500: 100, 1000: 200}},
+        "10_a_distance": {"TEXTS": 230},
+        "10_matrix": {"STEPS": 112, "FEW_STEPS": 40},
+        "10_probes": {"POOL": 1600},
+        "12_bert": {"TEACHER_STEPS": 60, "STEPS": 60},
+        "12_digits": {"TEACHER_STEPS": 1500, "STUDENT_STEPS": 1000},
+        "12_students": {"STEPS": 100},
+        "13_sentiment": {"POOL": 800, "COUNT": 600, "TEST": 500},
+        "14_alignment": {"STEPS": 1500},
+        "14_digits": {"STEPS": 400},
+    }
+    for name, wanted in sizes.items():
+        assert {key: getattr(mini[name], key) for key in wanted} == wanted, name
+    students = mini["12_students"]
+    teacher = students.network(students.env.backbone)
+    assert students.pairs_of(teacher) == {name: name for name in ("layer2", "layer3", "layer4")}
+    assert tl_models.head_of(mini["04_vgg_features"].vgg(None, 0))[1].in_features == 256
+
+    large = scripts_of("gpu", monkeypatch)
+    assert list(large["05_strategies"].BUDGETS) == list(large["09_label_budget"].BUDGETS) == ["all"]
+    assert large["05_strategies"].BUDGETS["all"].mini == 100
+    assert {cell.target for cell in large["09_pooling"].CELLS} == {"imdb"}
+    assert large["05_learning_rate"].WEIGHTS == {"imagenet": "imagenet"}
+    assert large["10_matrix"].STEPS > mini["10_matrix"].STEPS
+    assert large["14_digits"].CELLS == mini["14_digits"].CELLS
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("profile", ["mini", "cpu", "gpu"])
+@pytest.mark.parametrize("name", common.scripts())
+def test_every_way_through_a_script_runs_in_each_of_its_profiles(profile, name, monkeypatch, rehearsed, fresh):
+    monkeypatch.setenv("TL_PROFILE", profile)
+    monkeypatch.setenv("TL_CACHE", str(rehearsed))
+    monkeypatch.setenv("TL_DEVICE", "cpu")
+    monkeypatch.setenv("TL_REHEARSE", "1")
+    sys.modules.pop(f"authoring.records.{name}", None)
+    script = common.load(name)
+    if profile not in common.profiles_of(script):
+        pytest.skip(common.why_mini_only(script))
+    for cell in common.possible(script):
+        value = script.measure(cell)
+        assert math.isfinite(value[0] if isinstance(value, tuple) else value), cell
 
 
 def test_each_record_of_the_course_has_its_script():

@@ -20,6 +20,8 @@ from tl_course.records.intervals import Interval, mean_and_sd, t_interval, t_qua
 from tl_course.records.table import FOLDER, Record, RecordError, available, paired_difference, read
 
 BAND_LEVEL = 0.99
+CLAIMED = "mini"
+"""The profile that the claims are about; a record may hold rows of others, whose settings can be other ones."""
 _SIDES = (("better", "worse"), ("one", "other"))
 _NEEDED = ("record", "margin", "seeds", "sentence")
 _OPTIONAL = ("paired", "lower_is_better", "targets", "unit", "tolerance", "ceiling", "share")
@@ -288,7 +290,13 @@ def _narrow(found: _Claim, profile: str | None, target: str | None, folder: Path
         return f"“{found.id}” is claimed for {', '.join(found.targets)} only, not for {target}."
     if target not in record.targets:
         return f"Nothing is recorded for “{found.id}” on {target}, {profile} profile: {measure}"
-    return record.select(target=target)
+    record = record.select(target=target)
+    if profile != CLAIMED:
+        try:
+            found.pair(record)
+        except RecordError as error:
+            return f"“{found.id}” compares what the {profile} profile does not: {error}"
+    return record
 
 
 def claim(id: str, *, target: str | None = None, profile: str | None = None, folder: Path = FOLDER) -> Statement:
@@ -329,8 +337,8 @@ def claim(id: str, *, target: str | None = None, profile: str | None = None, fol
     return Statement(id, f"{found.fill(record, titles)} {origin}", True)
 
 
-def check_claims(folder: Path = FOLDER) -> list[Verdict]:
-    """Judge every claim on every profile and target of its record.
+def check_claims(folder: Path = FOLDER, *, profile: str = CLAIMED) -> list[Verdict]:
+    """Judge every claim on every target of its record, by the rows of one profile, mini's unless told otherwise.
 
     A missing record, cell or placeholder is a failed verdict with its reason, never an exception, so that one call
     lists all that is wrong.
@@ -347,14 +355,16 @@ def check_claims(folder: Path = FOLDER) -> list[Verdict]:
         except RecordError as error:
             verdicts.append(Verdict(id, "", "", False, str(error)))
             continue
-        verdicts += _check(id, found, record, titles)
+        verdicts += _check(id, found, record, titles, profile)
     return verdicts
 
 
-def _check(id: str, found: _Claim, record: Record, titles: Mapping[str, str]) -> list[Verdict]:
-    places = dict.fromkeys((row.profile, row.target) for row in record.rows)
+def _check(id: str, found: _Claim, record: Record, titles: Mapping[str, str], profile: str) -> list[Verdict]:
+    targets = list(dict.fromkeys(row.target for row in record.rows if row.profile == profile))
+    if not targets:
+        return [Verdict(id, profile, "", False, f"record {found.record} has no rows of the {profile} profile")]
     verdicts = []
-    for profile, target in places:
+    for target in targets:
         if found.targets is not None and target not in found.targets:
             continue
         narrowed = record.select(profile=profile, target=target)
@@ -364,8 +374,8 @@ def _check(id: str, found: _Claim, record: Record, titles: Mapping[str, str]) ->
         except (RecordError, ValueError) as error:
             holds, reason = False, str(error)
         verdicts.append(Verdict(id, profile, target, holds, reason))
-    for target in set(found.targets or ()) - {target for _, target in places}:
-        verdicts.append(Verdict(id, "", target, False, f"record {found.record} has no rows for {target}"))
+    for target in set(found.targets or ()) - set(targets):
+        verdicts.append(Verdict(id, profile, target, False, f"record {found.record} has no rows for {target}"))
     return verdicts
 
 
