@@ -1,6 +1,6 @@
-"""A size typed into a lesson or a record's script where the profile has it by role, and where that is meant.
+"""A size typed into a lesson, an exercise or a record's script where the profile has it by role; where that is meant.
 
-The roles are those of ``tl_course/profiles.py``.
+The roles are those of ``tl_course/profiles.py``. Exercises need none: they are asked, worked and judged on toys.
 """
 
 import ast
@@ -50,7 +50,7 @@ PERMITTED = {
 """What may be typed although there is a role, with its reason: by number of the lesson or name of the record."""
 
 
-@rule(Kind.LESSON_SOURCE, Kind.RECORD)
+@rule(Kind.LESSON_SOURCE, Kind.EXERCISE_SOURCE, Kind.RECORD)
 def typed_size(document: Document) -> Findings:
     """What is typed stays as it is in every profile, and a larger profile is then a promise that is not kept."""
     script = document.kind is Kind.RECORD

@@ -93,6 +93,16 @@ def test_a_record_takes_its_sizes_from_the_profile(line, says, tmp_path):
     assert lint.check(path, Course(tmp_path)) == []
 
 
+def test_an_exercise_is_no_place_for_a_typed_size_either(tmp_path):
+    """What is worked on the profile's network would follow mini alone."""
+    (worked,) = (sources.ROOT / "authoring" / "exercises").glob("05_*.py")
+    path = tmp_path / "authoring" / "exercises" / worked.name
+    path.parent.mkdir(parents=True)
+    path.write_text(worked.read_text(encoding="utf-8") + '\n# %%\nnet = create("resnet18")\n', encoding="utf-8")
+    found = {problem.rule: problem.message for problem in lint.check(path, Course(sources.ROOT))}
+    assert 'create("resnet18") is the same in every profile' in found["typed-size"]
+
+
 @pytest.mark.full
 def test_a_permission_that_nothing_needs_any_more_is_taken_back():
     typed = {
