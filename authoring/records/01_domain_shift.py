@@ -24,13 +24,13 @@ import torch
 from torch import Tensor, nn
 
 import tl_course as tl
-from authoring.records.common import Cell, fixed, load
+from authoring.records.common import Cell, fixed, load, sizes
 from tl_course.data import Split, Task
 from tl_course.environment import generator
 
-env = tl.environment.current()
+size = sizes()
 LETTERS, HELD_OUT, EPOCHS, SOURCE_RATE = fixed(2_000), fixed(600), 3, 2e-3
-BUDGET, STEPS, LONGER = env.labels(30), env.steps(100), env.steps(300)
+BUDGET, STEPS, LONGER = size.labels(30), size.steps(100), size.steps(300)
 SEEDS = range(3)
 
 recipe = load("01_label_budget")
@@ -112,7 +112,7 @@ def measure(cell: Cell) -> tuple[float, float]:
     start = time.perf_counter()
     if cell.method == "source":
         return source_accuracy(cell.setting, cell.seed), time.perf_counter() - start
-    task = tl.data.load(cell.target, train_per_class=BUDGET, test=env.examples(None), seed=cell.seed)
+    task = tl.data.load(cell.target, train_per_class=BUDGET, test=size.examples(None), seed=cell.seed)
     if cell.method == "scratch":
         start = time.perf_counter()
         accuracy = recipe.from_scratch(task, LONGER if cell.setting == "longer" else STEPS, cell.seed)

@@ -18,13 +18,13 @@ import torch
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, budgets, product
+from authoring.records.common import Cell, budgets, product, sizes
 from tl_course.data import Split, Task
 
-env = tl.environment.current()
+size = sizes()
 BUDGETS = budgets(10, 30, 100)
 # 80 pictures need few, and 800 do not pass by often enough in 100
-STEPS = {10: env.steps(40), 30: env.steps(100), 100: env.steps(200)}
+STEPS = {10: size.steps(40), 30: size.steps(100), 100: size.steps(200)}
 BATCH = 32
 RATE, PROBE_RATE = 1e-3, 1e-2
 WORDS = 64  # of the SIFT code book
@@ -102,7 +102,7 @@ def classify(features: list[np.ndarray], task: Task) -> float:
 def measure(cell: Cell) -> tuple[float, float]:
     """Accuracy of one method with one budget and one seed, and the seconds it took."""
     budget = BUDGETS[cell.setting]
-    task = tl.data.load(cell.target, train_per_class=budget.labels, test=env.examples(None), seed=cell.seed)
+    task = tl.data.load(cell.target, train_per_class=budget.labels, test=size.examples(None), seed=cell.seed)
     steps = STEPS[budget.mini]
     ways: dict[str, Callable[[], float]] = {
         "scratch": lambda: from_scratch(task, steps, cell.seed),

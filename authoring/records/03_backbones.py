@@ -15,15 +15,15 @@ from functools import cache
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, product, standardised
+from authoring.records.common import Cell, product, sizes, standardised
 from authoring.weights.imagenet_distilled import weights_path
 from tl_course.data import Task
 from tl_course.models.tensors import load_tensors, read_safetensors
 
-env = tl.environment.current()
-LABELS, SEEDS = env.labels(100), range(3)
-STEPS, BATCH, RATE = env.steps(300), 64, 1e-3
-PROBE_STEPS, PROBE_BATCH, PROBE_RATE = env.steps(400), 128, 1e-2
+size = sizes()
+LABELS, SEEDS = size.labels(100), range(3)
+STEPS, BATCH, RATE = size.steps(300), 64, 1e-3
+PROBE_STEPS, PROBE_BATCH, PROBE_RATE = size.steps(400), 128, 1e-2
 
 PROBES = {"random_features": None, "control": "control", "linear_probe": "imagenet_distilled"}
 TRAINED = {"scratch": None, "control_fine_tune": "control", "fine_tune": "imagenet_distilled"}
@@ -40,12 +40,12 @@ CHEAP = False
 def task_of(target: str, seed: int) -> Task:
     """The labels that a seed draws; mirrored digits are no digits, so only photographs are."""
     augment = ("flip", "crop") if target == "cifar10" else ("crop",)
-    return tl.data.load(target, train_per_class=LABELS, test=env.examples(None), seed=seed, augment=augment)
+    return tl.data.load(target, train_per_class=LABELS, test=size.examples(None), seed=seed, augment=augment)
 
 
 def network(name: str, weights: str | None, seed: int) -> nn.Module:
     """A small network with random, distilled or control weights, and a 1,000-class head."""
-    if weights != "control" or env.rehearsal:  # whose weights are not shipped
+    if weights != "control" or size.rehearsal:  # whose weights are not shipped
         weights = None if weights == "control" else weights
         return tl.models.create(name, weights=weights, num_classes=None if weights else 1000, seed=seed)
     model = tl.models.create(name, num_classes=1000)

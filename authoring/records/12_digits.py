@@ -29,16 +29,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import tl_course as tl
-from authoring.records.common import Cell
+from authoring.records.common import Cell, sizes
 from tl_course.data import Batch, Split, Task
 from tl_course.losses import Distillation, cross_entropy, soft_target_divergence
 from tl_course.losses.loss import Loss
 from tl_course.models.heads import seeded
 
-env = tl.environment.current()
+size = sizes()
 PIXELS, BATCH, RATE = 28, 64, 1e-3
-TEACHER_WIDTH, TEACHER_STEPS, COPIES, SHIFT = 400, env.steps(1500), 10, 2
-STUDENT_WIDTH, STUDENT_STEPS = 200, env.steps(1000)
+TEACHER_WIDTH, TEACHER_STEPS, COPIES, SHIFT = 400, size.steps(1500), 10, 2
+STUDENT_WIDTH, STUDENT_STEPS = 200, size.steps(1000)
 TEMPERATURES = (1, 4, 20)
 SETTINGS = {
     "teacher": ["moved"],

@@ -30,14 +30,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 import tl_course as tl
-from authoring.records.common import Cell
+from authoring.records.common import Cell, sizes
 from tl_course import adaptation, losses
 from tl_course.adaptation import DensityRatio
 from tl_course.data import Task
 from tl_course.losses.loss import Loss
 from tl_course.models.heads import seeded
 
-STEPS, BATCH, RATE = tl.environment.current().steps(1500), 32, 1e-3
+STEPS, BATCH, RATE = sizes().steps(1500), 32, 1e-3
 METHODS = ("source_only", "dann", "target_only", "coral", "mmd")
 SETTINGS = ("target", "own statistics", "source", "distance", "entropy", "weighted")
 CELLS = [Cell("mnist_m", method, setting, seed) for seed in range(3) for method in METHODS for setting in SETTINGS]

@@ -27,14 +27,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import tl_course as tl
-from authoring.records.common import Cell, load
+from authoring.records.common import Cell, load, sizes
 from tl_course import adaptation, losses
 from tl_course.adaptation import DensityRatio
 from tl_course.data import Split, Task
 from tl_course.losses.loss import Loss
 from tl_course.models.heads import seeded
 
-STEPS, BATCH, RATE = tl.environment.current().steps(400), 64, 2e-3
+STEPS, BATCH, RATE = sizes().steps(400), 64, 2e-3
 STRENGTHS = ("dann 0", "dann 0.3", "dann 1", "dann 3")
 CANDIDATES = ("source_only", "coral", "mmd", "dann", *STRENGTHS)
 STATISTICS = ("joint", "separate", "source")

@@ -28,7 +28,7 @@ import tl_course
 from tl_course import environment
 from tl_course.data import Task, cifar10
 from tl_course.models import create
-from tl_course.profiles import REHEARSED_EXAMPLES
+from tl_course.profiles import PROFILES, REHEARSED_EXAMPLES, Sizes
 from tl_course.records import COLUMNS, FOLDER, RecordError, Row
 from tl_course.records.table import read_rows
 
@@ -75,6 +75,15 @@ def product(targets: Iterable, methods: Iterable, settings: Iterable, seeds: Ite
     return [Cell(target, method, str(setting), seed) for seed, target, method, setting in combinations]
 
 
+def sizes() -> Sizes:
+    """The sizes of the profile that the process was started with; no look at the machine, so that an import is quick.
+
+    >>> sizes().steps(60)
+    60
+    """
+    return Sizes(PROFILES[environment.chosen_profile()], environment.is_rehearsal())
+
+
 class Budget(NamedTuple):
     """How many labels a class to take (None: all), and the number on the mini profile that they stand for."""
 
@@ -93,7 +102,7 @@ def budgets(*counts: int, classes: int = 1) -> dict[str, Budget]:
     >>> list(budgets(25, 100, classes=2))
     ['50', '200']
     """
-    taken = [Budget(environment.current().labels(count), count) for count in sorted(counts)]
+    taken = [Budget(sizes().labels(count), count) for count in sorted(counts)]
     return {"all" if budget.labels is None else str(classes * budget.labels): budget for budget in taken}
 
 
@@ -103,7 +112,7 @@ def fixed(count: int) -> int:
     >>> fixed(230)
     230
     """
-    return min(count, REHEARSED_EXAMPLES) if environment.is_rehearsal() else count
+    return min(count, REHEARSED_EXAMPLES) if sizes().rehearsal else count
 
 
 def network(name: str, **options) -> nn.Module:

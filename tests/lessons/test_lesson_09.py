@@ -145,7 +145,7 @@ def test_the_live_run_is_the_recipe_of_the_record(cells):
         if isinstance(value, ast.Constant)
     }
     assert "env.steps(60)" in source
-    assert recipe.STEPS[200] == 60
+    assert recipe.STEPS[100] == 60  # of 100 labels a class
     assert (given["schedule"], given["warmup"]) == ("linear", 0.1)
     assert any(f'settings = {{"batch_size": {recipe.BATCH}, ' in source for source in cells)
     assert recipe.RATE == 1e-4
