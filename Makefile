@@ -44,7 +44,7 @@ notebooks: $(VENV)/.installed-test
 	$(BIN)/python -m authoring.build
 
 records: $(VENV)/.installed
-	$(BIN)/python -m authoring.records
+	$(BIN)/python -m authoring.records $(ONLY)
 
 clean:
 	rm -rf build

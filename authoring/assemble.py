@@ -5,6 +5,7 @@ step with its source exactly when it equals, outputs aside, what :func:`assemble
 """
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from authoring import generated, tags
 from authoring.sources import Lesson
 from authoring.timings import Timing
+from tl_course import records
 
 PROFILE = "mini"
 TARGET = "mnist_m"
 """The target of a new notebook where nobody names one: its data are always at hand."""
 
+_MARK = re.compile(r"\[\^(\d\d\.\w+)\]")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -61,7 +64,7 @@ def assemble(
     links = generated.navigation(lesson, lessons, root / "exercises")
     budget = generated.budget(lesson, timings.get(lesson.stem))
     body = [_cell(cell, budget) for cell in lesson.cells if "instructor" not in tags.of(cell)]
-    cells = [_links(links), *body, _links(links)]
+    cells = [_links(links), *body, *_evidence(lesson), _links(links)]
     for position, cell in enumerate(cells):
         cell.id = f"{lesson.stem}-{position:03d}"
     notebook = new_notebook(
@@ -93,6 +96,28 @@ def _links(text: str) -> NotebookNode:
     return new_markdown_cell(text, metadata={"tags": ["nav"]})
 
 
+def _evidence(lesson: Lesson) -> list[NotebookNode]:
+    """The table that the marks of a lesson's sentences link to, folded; none where it claims nothing."""
+    if not any(id.startswith(f"{lesson.number}.") for id in records.registry()):
+        return []
+    said = (
+        f"## {records.HEADING}\n\nEach mark in this lesson, such as E1, is a row: what was tested, and what came out. "
+        "A sentence with that mark stands for no more than its row."
+    )
+    folded = {"tags": ["evidence", "further"], "jp-MarkdownHeadingCollapsed": True}
+    table = f'tl.records.evidence("{lesson.number}", profile="{PROFILE}")'
+    shown = {"tags": ["claim", "evidence"], "jupyter": {"source_hidden": True}}
+    return [new_markdown_cell(said, metadata=folded), new_code_cell(table, metadata=shown)]
+
+
+def _marked(text: str) -> str:
+    """Prose with its marks, written [^05.far_order], as links to the table; the lint names those of no claim."""
+    known = records.registry()
+    return _MARK.sub(
+        lambda found: f"[{records.mark(found[1])}](#{records.HEADING})" if found[1] in known else found[0], text
+    )
+
+
 def _cell(cell: NotebookNode, budget: str) -> NotebookNode:
     """A learner's copy of a source cell."""
     metadata = {}
@@ -102,7 +127,7 @@ def _cell(cell: NotebookNode, budget: str) -> NotebookNode:
     if cell.cell_type != "code":
         if "further" in cell_tags:
             metadata["jp-MarkdownHeadingCollapsed"] = True
-        return new_markdown_cell(cell.source.replace(generated.BUDGET, budget), metadata=metadata)
+        return new_markdown_cell(_marked(cell.source.replace(generated.BUDGET, budget)), metadata=metadata)
     if cell_tags & tags.FOLDED:
         metadata["jupyter"] = {"source_hidden": True}
     return new_code_cell(cell.source, metadata=metadata)

@@ -95,15 +95,17 @@ class Course:
         committed = self.committed(lesson)
         notebook = self.assemble(lesson, committed)
         if not force and committed is not None and outputs.reusable(notebook, committed):
-            if _agree(notebook, committed):
-                return "unchanged"
             outputs.carry_over(committed, notebook)
-            running.save(comparable.mark(notebook), self.notebook_path(lesson))
+            if comparable.mark(notebook) == committed:
+                return "unchanged"
+            running.save(notebook, self.notebook_path(lesson))
             return "rewritten, outputs kept"
         executed, result = self._execute(lesson, notebook)
         timings.record(self.root, lesson.stem, result)
         notebook = self.assemble(lesson, executed)  # again: its budget sentence is known only now
         outputs.carry_over(executed, notebook)
+        if differing := outputs.claims_that_differ(executed, notebook):
+            raise BuildError(f"{lesson.stem}: {differing[0]} shows something else in the lesson: name its target.")
         running.save(comparable.mark(notebook), self.notebook_path(lesson))
         return f"executed in {result.seconds:.0f} s, {result.peak_bytes / 1e6:.0f} MB"
 

@@ -1,15 +1,19 @@
 """Outputs of code cells between a build and the repository: made storable, and carried over from one build to the next.
 
 Executing a lesson takes most of a minute; while its code stays as it is, so do its outputs. A change of prose or links
-then costs nothing.
+then costs nothing, nor does a claim: what it shows depends on records alone, and is rendered here.
 """
 
 import re
+from types import SimpleNamespace
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from authoring import tags
+from tl_course import records
 
+_CLAIM = re.compile(r"tl\.records\.(claim|evidence)\([^()\n]*\)")
 _PROGRESS_BAR = re.compile(r"\d+%\|.*\| \d+/|\d+it \[")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLACEHOLDER = "<p><em>An interactive widget appears here when you run this cell.</em></p>"
@@ -38,7 +42,7 @@ def reusable(new: NotebookNode, old: NotebookNode) -> bool:
     """Whether executing ``new`` would repeat what ``old`` shows: same code, profile and target, all of it executed."""
     course = old.metadata.get("tl_course", {})
     settings_agree = all(course.get(key) == new.metadata.tl_course[key] for key in ("profile", "target"))
-    executed = all(cell.execution_count is not None for cell in _code(old) if cell.source.strip())
+    executed = all(cell.execution_count is not None for cell in _measuring(old) if cell.source.strip())
     return settings_agree and executed and same_program(new, old)
 
 
@@ -48,9 +52,41 @@ def same_program(new: NotebookNode, old: NotebookNode) -> bool:
 
 
 def carry_over(old: NotebookNode, new: NotebookNode) -> None:
-    """Give the code cells of ``new`` the outputs of ``old``, which must hold the same code."""
-    for source, target in zip(_code(old), _code(new), strict=True):
-        target.outputs, target.execution_count = source.outputs, source.execution_count
+    """Give the code cells of ``new`` the outputs of ``old``, which must hold the same code; claims are rendered.
+
+    Cells are counted from one, as a fresh kernel counts them.
+    """
+    for source, target in zip(_measuring(old), _measuring(new), strict=True):
+        target.outputs = source.outputs
+    executed = [cell for cell in _code(new) if cell.source.strip()]
+    for number, cell in enumerate(executed, 1):
+        cell.execution_count = number
+        if _is_claim(cell):
+            cell.outputs = [_claimed(cell.source, new.metadata.tl_course.target, number)]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+
+
+def claims_that_differ(executed: NotebookNode, rendered: NotebookNode) -> list[str]:
+    """The code of claims that an execution showed otherwise than they are rendered here."""
+    pairs = zip(_code(executed), _code(rendered), strict=True)
+    return [one.source for one, other in pairs if _is_claim(one) and _texts(one) not in ([], _texts(other))]
+
+
+def _texts(cell: NotebookNode) -> list[str]:
+    return [output.data["text/markdown"] for output in cell.outputs if "text/markdown" in output.get("data", {})]
+
+
+def _claimed(source: str, target: str, number: int) -> NotebookNode:
+    """What a claim's cell shows on a target, as a kernel would store it."""
+    shown = eval(source, {"tl": SimpleNamespace(records=records), "task": SimpleNamespace(name=target)})
+    data = {"text/markdown": shown._repr_markdown_(), "text/plain": repr(shown)}
+    return new_output("execute_result", data, execution_count=number)
+
+
+def _is_claim(cell: NotebookNode) -> bool:
+    return "claim" in tags.of(cell) and _CLAIM.fullmatch(cell.source.strip()) is not None
 
 
 def _is_progress_bar(output: NotebookNode) -> bool:
@@ -59,10 +95,15 @@ def _is_progress_bar(output: NotebookNode) -> bool:
     return WIDGET in data and _PROGRESS_BAR.search(data.get("text/plain", "")) is not None
 
 
+def _measuring(notebook: NotebookNode) -> list[NotebookNode]:
+    """The code cells whose outputs only an execution tells."""
+    return [cell for cell in _code(notebook) if not _is_claim(cell)]
+
+
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _program(notebook: NotebookNode) -> list[tuple[str, bool]]:
     """What decides the outputs: the code, and whether a cell may fail."""
-    return [(cell.source, "raises-exception" in tags.of(cell)) for cell in _code(notebook)]
+    return [(cell.source, "raises-exception" in tags.of(cell)) for cell in _measuring(notebook)]

@@ -3,6 +3,7 @@
 KNOWN = {
     "by-target": "set by the build beside nbval-check-output: the output follows the machine's data set or profile",
     "claim": "a one-line cell that renders a sentence from a record; its code is folded away",
+    "evidence": "the generated table that the marks of a lesson link to; authors never write it",
     "further": "a Markdown cell that opens with a heading: JupyterLab folds its section, and nothing later needs it",
     "hide-input": "the code is folded away in JupyterLab; only its output is of interest",
     "instructor": "a note (Markdown) to the instructor: kept in the source, left out of the learners' notebook",
@@ -11,6 +12,9 @@ KNOWN = {
     "raises-exception": "the cell fails on purpose, and must",
     "solution": "a worked answer in an exercise source: left out of the exercise, shown in the solution",
 }
+
+GENERATED = {"evidence", "nav"}
+"""Tags of cells that the build adds to what an author wrote."""
 
 FOLDED = {"claim", "hide-input"}
 """Tags whose cells JupyterLab shows with the code folded."""

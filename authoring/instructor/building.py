@@ -73,7 +73,8 @@ def with_notes(course: BuiltCourse, lesson: Lesson) -> NotebookNode:
     notebook = course.notebook(lesson)
     first, *_, last = notebook.cells
     body = [_note(source) if built is None else built for source, built in course.cells(lesson)]
-    notebook.cells = [first, *body, last]
+    evidence = [cell for cell in notebook.cells if "evidence" in tags.of(cell)]
+    notebook.cells = [first, *body, *evidence, last]
     for position, cell in enumerate(notebook.cells):
         cell.id = f"{lesson.stem}-{position:03d}"
     return notebook

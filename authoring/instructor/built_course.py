@@ -62,7 +62,7 @@ class BuiltCourse:
         """
         if not (self.root / "notebooks" / f"{lesson.stem}.ipynb").is_file():
             return []
-        built = [cell for cell in self.notebook(lesson).cells if "nav" not in tags.of(cell)]
+        built = [cell for cell in self.notebook(lesson).cells if not tags.GENERATED & tags.of(cell)]
         learners = [cell for cell in lesson.cells if "instructor" not in tags.of(cell)]
         if [_code(cell) for cell in built] != [_code(cell) for cell in learners]:
             return []

@@ -121,11 +121,15 @@ def stale_claim(document: Document) -> Findings:
     """What a claim says in the notebook is what its record bears out today."""
     profile = document.notebook.metadata.tl_course.profile
     for position, cell in document.cells("code"):
-        names = [name for name in records.claim_ids(cell.source) if name in records.registry()]
-        if "claim" not in tags.of(cell) or not names:
+        if "claim" not in tags.of(cell):
             continue
         shown = "\n".join(output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", []))
-        if shown.strip() not in {sentence for name in names for sentence in _sentences(name, profile)}:
+        if table := re.search(r"evidence\(\"(\d+)\"", cell.source):
+            today = {records.evidence(table[1], profile=profile)._repr_markdown_()}
+        else:
+            names = [name for name in records.claim_ids(cell.source) if name in records.registry()]
+            today = {sentence for name in names for sentence in _sentences(name, profile)}
+        if today and shown.strip() not in today:
             yield (
                 position,
                 f"shows {shown.strip()[:60]!r}…, which its record does not say today; build the notebook again",
@@ -134,7 +138,11 @@ def stale_claim(document: Document) -> Findings:
 
 @rule()
 def unknown_claim(document: Document) -> Findings:
-    """A claim without an entry has no record behind it, and would only be noticed where it is rendered."""
+    """A claim or a mark without an entry has no record behind it, and would only be noticed where it is rendered."""
+    for position, cell in document.cells("markdown"):
+        for name in re.findall(r"\[\^([^\]]+)\]", cell.source):
+            if name not in records.registry():
+                yield position, f"there is no claim {name!r} for the mark [^{name}]; add it to claims.toml or mend it"
     for position, cell in document.cells("code"):
         for name in records.claim_ids(cell.source):
             if name not in records.registry():

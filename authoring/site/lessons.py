@@ -68,7 +68,8 @@ def _still(cell: NotebookNode) -> NotebookNode:
 
 def _with_notes(lesson: Lesson, cells: list[NotebookNode]) -> list[NotebookNode]:
     """The notebook's cells with the source's notes to the instructor between them."""
-    bare = [cell for cell in cells if "nav" not in tags.of(cell)]
+    made = [cell for cell in cells if "evidence" in tags.of(cell)]
+    bare = [cell for cell in cells if not tags.GENERATED & tags.of(cell)]
     learners = [cell for cell in lesson.cells if "instructor" not in tags.of(cell)]
     if len(bare) != len(learners):
         raise ContentError(
@@ -76,7 +77,8 @@ def _with_notes(lesson: Lesson, cells: list[NotebookNode]) -> list[NotebookNode]
             f"run python -m authoring.build {lesson.number}."
         )
     remaining = iter(bare)
-    return [_note(cell.source) if "instructor" in tags.of(cell) else next(remaining) for cell in lesson.cells]
+    told = [_note(cell.source) if "instructor" in tags.of(cell) else next(remaining) for cell in lesson.cells]
+    return [*told, *made]
 
 
 def _note(text: str) -> NotebookNode:

@@ -247,6 +247,9 @@ BAD = {
     "an old claim": Bad(
         "stale-claim", "does not say today", _replace(7, "claim('01.finetune_beats_scratch_10')", tags=["claim"])
     ),
+    "old evidence": Bad(
+        "stale-claim", "does not say today", _replace(7, 'tl.records.evidence("05", profile="mini")', tags=["claim"])
+    ),
     "stderr": Bad("stderr-output", "UserWarning", notebook=_output("stream", name="stderr", text="UserWarning: x\n")),
     "home folder": Bad("machine-path", "/home/a", notebook=_printed("saved to /home/ana/model.pt")),
     "temporary folder": Bad("machine-path", "/tmp/", notebook=_printed("saved to /tmp/x")),
@@ -267,6 +270,7 @@ BAD = {
     "a price is no formula": Bad("typed-number", "'0.5'", _prose("It costs $3, gains 0.5 points, and saves $4.")),
     "link within the course": Bad("typed-number", "'0.93'", _prose("It reaches [0.93](05_other.ipynb).")),
     "claim nobody made": Bad("unknown-claim", "'99.nobody'", _replace(CODE, "claim('99.nobody')", tags=["claim"])),
+    "mark of no claim": Bad("unknown-claim", "'99.nobody'", _prose("Far, more moves.[^99.nobody]")),
     "unknown tag": Bad("unknown-tag", "'hide_input'", _replace(CODE, "x = 1", tags=["hide_input"])),
     "code for the instructor": Bad(
         "misplaced-tag", "Markdown", _insert(9, new_code_cell("x", metadata={"tags": ["instructor"]}))

@@ -12,6 +12,7 @@ from authoring import build, generated, outputs, sources, tags, timings
 from authoring.build import BuildError, Course
 from authoring.sources import SourceError
 from authoring.timings import Timing
+from tl_course import records
 from tl_course.app.running import Result
 
 
@@ -271,6 +272,58 @@ def test_the_larger_profiles_are_said_where_a_lesson_follows_them():
     assert "at the size of `gpu`; training takes 2 times and 40 times as many steps." in generated.budget(longer, cost)
     plain = dataclasses.replace(one, cells=(new_code_cell("1 + 1"),))
     assert "profile" not in generated.budget(plain, cost)
+
+
+def test_marks_are_links_to_a_folded_table_of_evidence(tmp_path):
+    said = new_markdown_cell("Far, what moves most does best.[^05.far_finetune_beats_probe_100]")
+    write_source(tmp_path, [*lesson(), said], stem="05_marked")
+    course = Course(tmp_path)
+    cells = course.assemble(course.lessons[0], None).cells
+    mark = records.mark("05.far_finetune_beats_probe_100")
+    assert cells[-4].source == f"Far, what moves most does best.[{mark}](#Evidence)"
+    assert cells[-3].source.startswith("## Evidence\n")
+    assert cells[-3].metadata["jp-MarkdownHeadingCollapsed"]
+    assert cells[-2].source == 'tl.records.evidence("05", profile="mini")'
+
+
+CLAIM = 'tl.records.claim("05.finetune_beats_scratch_10", target=task.name, profile="mini")'
+
+
+def test_claims_follow_their_records_without_an_execution(tmp_path, executions):
+    write_source(tmp_path, lesson(claim=CLAIM), stem="05_claims")
+    course = Course(tmp_path, "cifar10")
+    course.build(course.lessons[0])
+    before = course.committed(course.lessons[0])
+    shown = [cell.outputs[0].data["text/markdown"] for cell in code_cells(before) if "claim" in tags.of(cell)]
+    said = records.claim("05.finetune_beats_scratch_10", target="cifar10", profile="mini")
+    assert shown == [said.markdown, records.evidence("05", profile="mini")._repr_markdown_()]
+    assert [cell.execution_count for cell in code_cells(before)] == [1, 2, 3]
+    write_source(tmp_path, [*lesson(claim=CLAIM), new_code_cell(CLAIM, metadata={"tags": ["claim"]})], stem="05_claims")
+    course = Course(tmp_path, "cifar10")
+    assert course.build(course.lessons[0]) == "rewritten, outputs kept"
+    assert [cell.execution_count for cell in code_cells(course.committed(course.lessons[0]))] == [1, 2, 3, 4]
+    assert len(executions) == 1
+
+
+def test_a_claim_that_an_execution_shows_otherwise_is_refused(tmp_path, executions, monkeypatch):
+    """It took its target from somewhere else than the lesson's: what is shown must be derivable from the cell."""
+    printing = build.running.execute
+
+    def execute(path, out_path, **options):
+        result = printing(path, out_path, **options)
+        notebook = nbformat.read(out_path, as_version=4)
+        for cell in code_cells(notebook):
+            if cell.source == CLAIM:
+                data = {"text/markdown": records.claim("05.finetune_beats_scratch_10", target="mnist_m").markdown}
+                cell.outputs = [new_output("execute_result", data, execution_count=2)]
+        build.running.save(notebook, out_path)
+        return result
+
+    monkeypatch.setattr(build.running, "execute", execute)
+    write_source(tmp_path, lesson(claim=CLAIM), stem="05_claims")
+    course = Course(tmp_path, "cifar10")
+    with pytest.raises(BuildError, match=r"finetune_beats_scratch_10.* name its target"):
+        course.build(course.lessons[0])
 
 
 @pytest.mark.parametrize("bar", ["  0%|     | 0/3 [00:00<?, ?it/s]", "steps: 45%|## | 9/20 [00:01]", "7it [00:00]"])

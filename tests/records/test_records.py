@@ -1,8 +1,10 @@
 """Ledger, records, claims, and the harness that makes records."""
 
+import dataclasses
 import math
 import multiprocessing
 import random
+import shutil
 import statistics
 import sys
 from dataclasses import replace
@@ -276,8 +278,9 @@ def test_a_true_claim_is_a_sentence_from_its_record(course):
     assert said.holds
     assert only(records.check_claims(folder))
     sentence = "On MNIST-M (rebuilt) a reaches 63%, b 42%: 20.5 points, 0.42, 4 seeds."
-    assert said._repr_markdown_() == f"{sentence} *(recorded: 4 seeds, MNIST-M (rebuilt), mini profile)*"
-    assert repr(said) == f"{sentence} (recorded: 4 seeds, MNIST-M (rebuilt), mini profile)"
+    origin = "recorded: 4 seeds, MNIST-M (rebuilt), mini profile"
+    assert said._repr_markdown_() == f"{sentence} *({origin}; [E1](#Evidence))*"
+    assert repr(said) == f"{sentence} ({origin}; E1)"
 
 
 @pytest.mark.parametrize(
@@ -341,6 +344,99 @@ def test_a_part_of_a_gap_without_a_gain_does_not_hold(course):
     (verdict,) = records.check_claims(folder)
     assert "closes 23% of the gap" in verdict.reason
     assert not verdict.holds
+
+
+RIVALS = BETTER.replace(
+    'worse = { method = "b", setting = "10" }',
+    """worse = [
+    { method = "b", setting = "10" }, { method = "c", setting = "10" },
+]""",
+)
+SHARED = '\n[conditions]\n"01_toy" = "Ten labels a class, equal steps."\n'
+
+
+@pytest.mark.parametrize(
+    ("third", "holds"),
+    [
+        (BAD, True),
+        ([value - 0.05 for value in GOOD], False),  # beaten, but by less than the margin
+        ([0.9, 0.1, 0.9, 0.1], False),  # beaten on average, but by luck
+        (GOOD, False),
+        (BAD[:3], False),  # too few seeds
+    ],
+)
+def test_the_best_must_beat_every_rival(course, third, holds):
+    folder = course(toml=RIVALS)
+    toy(folder, cell_rows("a", GOOD) + cell_rows("b", BAD) + cell_rows("c", third))
+    assert only(records.check_claims(folder)) == holds
+    for rival in (BAD, third):  # as for each of them alone
+        toy(folder, cell_rows("a", GOOD) + cell_rows("b", rival))
+        (folder / "claims.toml").write_text(BETTER)
+        holds = holds and only(records.check_claims(folder))
+    assert holds == only(records.check_claims(folder))
+
+
+def test_evidence_says_what_was_tested_and_what_came_out_on_each_target(course):
+    folder = course(SHARED, toml=RIVALS)
+    rows = [
+        *cell_rows("a", GOOD), *cell_rows("b", BAD), *cell_rows("c", [value + 0.02 for value in BAD]),
+        *(row for name in "bc" for row in cell_rows(name, BAD, target="toy")), *cell_rows("a", BAD, target="toy"),
+    ]  # fmt: skip
+    toy(folder, rows)
+    table = records.evidence("01", profile="mini", folder=folder)._repr_markdown_()
+    _, _, head, _, line, _, found = table.splitlines()
+    gap = records.paired_difference(*(Record("r", tuple(cell_rows(name, values))) for name, values in [
+        ("a", GOOD), ("c", [value + 0.02 for value in BAD]),
+    ]))  # fmt: skip
+    assert head == "**01_toy**: Ten labels a class, equal steps. `make records ONLY=01_toy` measures it again."
+    assert line == "| mark | tested | MNIST-M (rebuilt) | toy |"
+    assert "| E1 | `a` at `10` above `b` at `10`, `c` at `10` by 10 points or more |" in found
+    assert f"{100 * gap.mean:+.3g} points ({100 * gap.low:+.3g} to {100 * gap.high:+.3g}), 4 seeds" in found
+    assert found.endswith("| +0 points (+0 to +0), 4 seeds: **does not hold** |")
+
+
+def test_evidence_without_a_sentence_of_conditions_or_a_claim_is_refused(course):
+    with pytest.raises(RecordError, match=r"'01_toy' has no sentence in \[conditions\]"):
+        records.evidence("01", profile="mini", folder=course())
+    with pytest.raises(RecordError, match="lesson '07' claims nothing"):
+        records.evidence("07", profile="mini", folder=course())
+
+
+def test_every_record_has_its_sentence_of_conditions_and_no_sentence_is_left_over():
+    for name in records.available():
+        assert records.conditions(name).endswith(".")
+    assert set(records.claims._load(records.FOLDER).conditions) == set(records.available())
+
+
+def test_marks_count_the_claims_of_a_lesson():
+    counted = {}
+    for id in records.registry():
+        lesson = id[:2]
+        counted[lesson] = counted.get(lesson, 0) + 1
+        assert records.mark(id) == f"E{counted[lesson]}"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(20))
+def test_two_methods_of_a_record_swapped_are_noticed(seed, tmp_path):
+    """Either a rule fails, or a sentence or a row of evidence in a lesson says something else."""
+    draw = random.Random(seed)
+    shutil.copytree(records.FOLDER, tmp_path, dirs_exist_ok=True)
+    claimed = [records.claims.entry(id) for id in records.registry()]
+    chosen = draw.choice(claimed)
+    rows = records.read(chosen.record).rows
+    one = chosen.where[0]["method"]
+    other = draw.choice(sorted({each.method for each in rows} - {one}) or [one])
+    assert one != other
+    swap = {one: other, other: one}
+    swapped = [dataclasses.replace(each, method=swap.get(each.method, each.method)) for each in rows]
+    common.write_csv(tmp_path / f"{chosen.record}.csv", swapped)
+    failed = [verdict for verdict in records.check_claims(tmp_path) if not verdict.holds]
+    if not failed:
+        before, after = (
+            records.evidence(chosen.id[:2], profile="mini", folder=each) for each in (records.FOLDER, tmp_path)
+        )
+        assert repr(before) != repr(after), f"{chosen.record}: nobody saw {one} and {other} change places"
 
 
 def test_pairing_sees_what_the_spread_between_seeds_hides(course):

@@ -2,24 +2,29 @@
 
 * :mod:`tl_course.records.ledger` keeps every run of a learner in one file.
 * :func:`read` opens a recorded result, a small CSV beside this file, written only by ``authoring/records/NN_name.py``.
-* :func:`claim` renders a sentence whose numbers come from a record; :func:`check_claims` proves every such sentence.
+* :func:`claim` renders a sentence whose numbers come from a record; :func:`check_claims` proves every such sentence,
+  and :func:`evidence` shows for each what was tested.
 
 A record's ``value`` is a fraction (accuracy 0.87) unless its script says otherwise; ``seconds`` are wall-clock seconds.
 """
 
 from tl_course.records import ledger
 from tl_course.records.claims import (
+    HEADING,
     Band,
     Statement,
     Verdict,
     check_claims,
     claim,
     claim_ids,
+    conditions,
+    mark,
     registry,
     target_title,
     within_band,
 )
 from tl_course.records.intervals import Interval, t_interval
+from tl_course.records.marks import Evidence, evidence
 from tl_course.records.table import (
     COLUMNS,
     FOLDER,
@@ -35,7 +40,9 @@ from tl_course.records.table import (
 __all__ = [
     "COLUMNS",
     "FOLDER",
+    "HEADING",
     "Band",
+    "Evidence",
     "Interval",
     "Record",
     "RecordError",
@@ -46,7 +53,10 @@ __all__ = [
     "check_claims",
     "claim",
     "claim_ids",
+    "conditions",
+    "evidence",
     "ledger",
+    "mark",
     "paired_difference",
     "problems",
     "read",

@@ -12,8 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tl_course import environment
 from tl_course.records.intervals import Interval, mean_and_sd, t_interval, t_quantile
@@ -22,9 +21,13 @@ from tl_course.records.table import FOLDER, Record, RecordError, available, pair
 BAND_LEVEL = 0.99
 CLAIMED = "mini"
 """The profile that the claims are about; a record may hold rows of others, whose settings can be other ones."""
+HEADING = "Evidence"
+"""What a mark links to: the heading over the table of :func:`tl_course.records.evidence`."""
 _SIDES = (("better", "worse"), ("one", "other"))
 _NEEDED = ("record", "margin", "seeds", "sentence")
 _OPTIONAL = ("paired", "lower_is_better", "targets", "unit", "tolerance", "ceiling", "share")
+_KNOWN = {"claims", "titles", "conditions"}
+_LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")
 _CALL = re.compile(r"""\b(?:claim|within_band)\(\s*["']([^"']+)["']""")
 
 
@@ -54,7 +57,7 @@ class Statement:
         return self.markdown
 
     def __repr__(self) -> str:
-        return re.sub(r"[*`]", "", self.markdown)
+        return re.sub(r"[*`]", "", _LINK.sub(r"\1", self.markdown))
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,21 @@ class Band:
     __repr__ = __str__
 
 
+def _cell(where: Mapping[str, str]) -> str:
+    """A method and its setting, as the record spells them."""
+    return " at ".join(f"`{where[key]}`" for key in ("method", "setting") if key in where)
+
+
+def _points(value: float, unit: str) -> str:
+    """A difference: of two percentages it has no unit but points."""
+    return f"{100 * value:.3g} point{'s' * (value != 0.01)}" if unit == "%" else f"{value:.3g} {unit}".rstrip()
+
+
 def _show(value: float, unit: str) -> str:
     return f"{value:.1%}" if unit == "%" else f"{value:.3g} {unit}".rstrip()
 
 
-class _Claim:
+class Claim:
     """One entry of the registry, checked."""
 
     def __init__(self, id: str, entry: Mapping[str, Any]):
@@ -113,7 +126,11 @@ class _Claim:
         self.id = id
         self.sides = sides[0]
         self.record: str = entry["record"]
-        self.where = tuple(dict(entry[side]) for side in self.sides)
+        one, other = (entry[side] for side in self.sides)
+        self.rivals = [dict(each) for each in (other if isinstance(other, list) else [other])]
+        if not self.rivals or (len(self.rivals) > 1 and self.sides != _SIDES[0]):
+            raise RecordError(f"claim {id!r}: only `worse` may be a list, of one cell or more.")
+        self.where = (dict(one), self.rivals[0])
         self.margin: float = entry["margin"]
         self.seeds: int = entry["seeds"]
         self.sentence: str = entry["sentence"]
@@ -125,6 +142,18 @@ class _Claim:
         self.ceiling: dict[str, str] | None = entry.get("ceiling")
         self.share: float = entry.get("share", 0.0)
 
+    def tested(self) -> str:
+        """The rule in words."""
+        one, *others = (_cell(where) for where in (self.where[0], *self.rivals))
+        margin = _points(self.margin, self.unit)
+        if self.equality:
+            return f"{one} and {others[0]} differ by less than {margin}"
+        side = "below" if self.sign < 0 else "above"
+        said = f"{one} {side} {', '.join(others)} by {margin} or more"
+        if self.ceiling is not None:
+            said += f"; closes {self.share:.0%} or more of the gap to {_cell(self.ceiling)}"
+        return said if self.paired else f"{said} (seeds not paired)"
+
     @property
     def equality(self) -> bool:
         return self.sides == _SIDES[1]
@@ -135,8 +164,14 @@ class _Claim:
         return one, other
 
     def difference(self, record: Record) -> Interval:
-        """Interval of the first cell minus the second, positive when the claim points the right way."""
-        one, other = self.pair(record)
+        """Interval of the first cell minus the second, positive when the claim points the right way.
+
+        Of several rivals it is the one that comes nearest: where that one is beaten, all are.
+        """
+        return min((self._difference(record, rival) for rival in self.rivals), key=lambda gap: gap.low)
+
+    def _difference(self, record: Record, rival: Mapping[str, str]) -> Interval:
+        one, other = record.select(**self.where[0]), record.select(**rival)
         if self.sign < 0:
             one, other = other, one
         return paired_difference(one, other) if self.paired else welch_difference(one, other)
@@ -150,9 +185,8 @@ class _Claim:
 
     def judge(self, record: Record) -> tuple[bool, str]:
         """Whether the rule holds on a record narrowed to one profile and target, and why."""
-        one, other = self.pair(record)
-        seeds = [set(one.seeds), set(other.seeds)]
-        enough = len(seeds[0] & seeds[1]) if self.paired else min(map(len, seeds))
+        seeds = [set(record.select(**where).seeds) for where in (self.where[0], *self.rivals)]
+        enough = len(set.intersection(*seeds)) if self.paired else min(map(len, seeds))
         if enough < self.seeds:
             return False, f"{enough} {'common ' if self.paired else ''}seeds, the rule asks for {self.seeds}"
         gap = self.difference(record)
@@ -160,7 +194,8 @@ class _Claim:
         said = f"difference {mean}, 95% interval {low} to {high}, margin {_show(self.margin, self.unit)}"
         if self.equality:
             return max(abs(gap.low), abs(gap.high)) <= self.margin, said
-        holds = gap.mean >= self.margin and gap.low > 0
+        least = min(self._difference(record, rival).mean for rival in self.rivals)
+        holds = least >= self.margin and gap.low > 0
         if self.ceiling is not None:
             closed = self.closed(record).mean
             holds, said = holds and closed >= self.share, f"{said}; closes {closed:.0%} of the gap, of {self.share:.0%}"
@@ -224,20 +259,28 @@ def welch_difference(one: Record, other: Record, level: float = 0.95) -> Interva
     return Interval(first - second, first - second - half, first - second + half, min(sizes))
 
 
-def _load(folder: Path) -> tuple[Mapping[str, _Claim], Mapping[str, str]]:
+class Registry(NamedTuple):
+    """What ``claims.toml`` holds."""
+
+    claims: Mapping[str, Claim]
+    titles: Mapping[str, str]
+    conditions: Mapping[str, str]
+
+
+def _load(folder: Path) -> Registry:
     path = folder / "claims.toml"
     state = path.stat()
     return _parsed(path, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=4)  # a lesson asks for a dozen claims, and reading all of them takes a while
-def _parsed(path: Path, changed: int, size: int) -> tuple[Mapping[str, _Claim], Mapping[str, str]]:
+def _parsed(path: Path, changed: int, size: int) -> Registry:
     with path.open("rb") as file:
         content = tomllib.load(file)
-    for key in content.keys() - {"claims", "titles"}:
+    for key in content.keys() - _KNOWN:
         raise RecordError(f"claims.toml has a table [{key!r}] that nothing reads; write a claim as [claims.{key!r}].")
-    claims = {id: _Claim(id, entry) for id, entry in content.get("claims", {}).items()}
-    return MappingProxyType(claims), MappingProxyType(content.get("titles", {}))
+    claims = {id: Claim(id, entry) for id, entry in content.get("claims", {}).items()}
+    return Registry(claims, content.get("titles", {}), content.get("conditions", {}))
 
 
 def target_title(target: str, folder: Path = FOLDER) -> str:
@@ -246,7 +289,35 @@ def target_title(target: str, folder: Path = FOLDER) -> str:
     >>> target_title("mnist_m"), target_title("toy")
     ('MNIST-M (rebuilt)', 'toy')
     """
-    return _load(folder)[1].get(target, target)
+    return _load(folder).titles.get(target, target)
+
+
+def conditions(record: str, folder: Path = FOLDER) -> str:
+    """What all methods of a record have in common, and by what their rates were chosen: a sentence or two.
+
+    >>> conditions("05_longer")[-1]
+    '.'
+    """
+    try:
+        return _load(folder).conditions[record]
+    except KeyError:
+        raise RecordError(f"record {record!r} has no sentence in [conditions] of claims.toml: write one.") from None
+
+
+def mark(id: str, folder: Path = FOLDER) -> str:
+    """How a sentence points to its row of :func:`tl_course.records.evidence`: claims of a lesson are counted.
+
+    >>> mark("01.finetune_beats_scratch_10")
+    'E1'
+    """
+    lesson = id.partition(".")[0]
+    mine = [other for other in _load(folder).claims if other.startswith(f"{lesson}.")]
+    return f"E{mine.index(entry(id, folder).id) + 1}"
+
+
+def entry(id: str, folder: Path = FOLDER) -> Claim:
+    """The claim of that id; RecordError suggests the nearest one where there is none."""
+    return _find(id, folder)[0]
 
 
 def registry(folder: Path = FOLDER) -> tuple[str, ...]:
@@ -255,11 +326,11 @@ def registry(folder: Path = FOLDER) -> tuple[str, ...]:
     >>> isinstance(registry(), tuple)
     True
     """
-    return tuple(_load(folder)[0])
+    return tuple(_load(folder).claims)
 
 
-def _find(id: str, folder: Path) -> tuple[_Claim, Mapping[str, str]]:
-    claims, titles = _load(folder)
+def _find(id: str, folder: Path) -> tuple[Claim, Mapping[str, str]]:
+    claims, titles, _ = _load(folder)
     if id not in claims:
         import difflib
 
@@ -269,7 +340,7 @@ def _find(id: str, folder: Path) -> tuple[_Claim, Mapping[str, str]]:
     return claims[id], titles
 
 
-def _narrow(found: _Claim, profile: str | None, target: str | None, folder: Path) -> Record | str:
+def _narrow(found: Claim, profile: str | None, target: str | None, folder: Path) -> Record | str:
     """The claim's record at one profile and target, or the sentence that says why there is none."""
     profile = profile or environment.current().profile
     measure = f"`python -m authoring.records {found.record}` measures it."
@@ -331,7 +402,7 @@ def claim(id: str, *, target: str | None = None, profile: str | None = None, fol
     holds, reason = found.judge(record)
     seeds = len(set(found.pair(record)[0].seeds))
     title = titles.get(record.targets[0], record.targets[0])
-    origin = f"*(recorded: {seeds} seeds, {title}, {record.profiles[0]} profile)*"
+    origin = f"*(recorded: {seeds} seeds, {title}, {record.profiles[0]} profile; [{mark(id, folder)}](#{HEADING}))*"
     if not holds:
         return Statement(id, f"**The recorded runs do not bear out “{id}”**: {reason}. {origin}", False)
     return Statement(id, f"{found.fill(record, titles)} {origin}", True)
@@ -346,7 +417,7 @@ def check_claims(folder: Path = FOLDER, *, profile: str = CLAIMED) -> list[Verdi
     >>> [verdict for verdict in check_claims() if not verdict.holds]
     []
     """
-    claims, titles = _load(folder)
+    claims, titles, _ = _load(folder)
     verdicts = []
     read_once = functools.cache(lambda name: read(name, folder=folder))
     for id, found in claims.items():
@@ -359,7 +430,7 @@ def check_claims(folder: Path = FOLDER, *, profile: str = CLAIMED) -> list[Verdi
     return verdicts
 
 
-def _check(id: str, found: _Claim, record: Record, titles: Mapping[str, str], profile: str) -> list[Verdict]:
+def _check(id: str, found: Claim, record: Record, titles: Mapping[str, str], profile: str) -> list[Verdict]:
     targets = list(dict.fromkeys(row.target for row in record.rows if row.profile == profile))
     if not targets:
         return [Verdict(id, profile, "", False, f"record {found.record} has no rows of the {profile} profile")]
