@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tl_course import environment
 from tl_course.app import doctor, running, testing
+from tl_course.profiles import SLOW_GFLOPS
 
 HERE = Path(__file__).parent
 CONFTEST = f"""
@@ -519,13 +520,13 @@ def test_another_profile_is_another_place(monkeypatch):
 
 
 def test_the_limit_grows_where_the_machine_is_slower_and_shrinks_nowhere(monkeypatch):
-    for speed, limit in ((testing.LIMIT_GFLOPS / 4, 4), (testing.LIMIT_GFLOPS, 1), (10 * testing.LIMIT_GFLOPS, 1)):
+    for speed, limit in ((SLOW_GFLOPS / 4, 4), (SLOW_GFLOPS, 1), (10 * SLOW_GFLOPS, 1)):
         monkeypatch.setattr(doctor, "gflops", lambda speed=speed: speed)
         assert testing.limit_seconds() == limit * testing.LIMIT_SECONDS
 
 
 def test_a_tier_is_what_its_markers_say(suite, monkeypatch):
-    monkeypatch.setattr(doctor, "gflops", lambda: testing.LIMIT_GFLOPS / 2)
+    monkeypatch.setattr(doctor, "gflops", lambda: SLOW_GFLOPS / 2)
     suite.notebook("notebooks/a.ipynb", ("1", ""))
     selected = {tier: testing.Run(suite.root, tier, 3).commands() for tier in testing.TIERS}
     assert [command[0] for command in selected["check"]] == ["ruff", "ruff", "pytest"]

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SLOW_GFLOPS = 66
+"""Speed of a slow machine in a float32 matrix product, 10⁹ operations a second; the course states times for it."""
 REHEARSED_STEPS, REHEARSED_LABELS, REHEARSED_EXAMPLES, REHEARSED_PIXELS = 2, 4, 20, 64
 """A rehearsal takes no more than so many steps, labels a class, examples of any other kind, and pixels of a side."""
 
@@ -52,9 +54,12 @@ class Profile:
         Steps are multiplied by it.
     needs_gpu : bool
         Whether a lesson takes hours without one.
+    gigabytes : int
+        Memory of the machine that a lesson may need, beside the system's own: more than any took, in a rehearsal of the
+        larger profiles.
     gflops : int
         Speed of a CPU in a float32 matrix product, 10⁹ operations a second, from which on the profile is no trial of
-        patience: a slow machine of 66, times how much more than `mini` a ResNet multiplies in its steps.
+        patience: that of a slow machine, times how much more than `mini` a ResNet multiplies in its steps.
     """
 
     summary: str
@@ -67,6 +72,7 @@ class Profile:
     times: int | None = 1
     longer: int = 1
     needs_gpu: bool = False
+    gigabytes: int = 3
     gflops: int = 0
 
 
@@ -90,6 +96,7 @@ PROFILES: dict[str, Profile] = {
         reviews={"name": "sentiment", "domain": "movies"},
         times=5,
         longer=2,
+        gigabytes=6,
         gflops=260,
     ),
     "gpu": Profile(
@@ -103,6 +110,7 @@ PROFILES: dict[str, Profile] = {
         times=None,
         longer=40,
         needs_gpu=True,
+        gigabytes=8,
     ),
 }
 

@@ -71,10 +71,11 @@ def run(method: str, task: Task, recipe: Recipe) -> tl.training.Run:
         first = max(1, round(recipe.steps * PROBE_SHARE))
         recipe.probe(model, task, first)
         return recipe.train(model, task, method, recipe.steps - first)
+    woken = tl.training.gradual(model, every=max(1, recipe.steps // 6))
     ways = {
         "fine_tune": {},
         "layer_wise": {"layer_decay": LAYER_DECAY},
-        "gradual": {"unfreeze": tl.training.gradual(model, every=max(1, recipe.steps // 6))},
+        "gradual": {"unfreeze": {step: groups for step, groups in woken.items() if step < recipe.steps}},
     }
     return recipe.train(model, task, method, **ways[method])
 

@@ -1,6 +1,8 @@
 """The doctor finds what is wrong, says how to mend it, and never falls over what it finds."""
 
 import builtins
+import json
+import re
 import shutil
 import sys
 import types
@@ -10,7 +12,7 @@ import pytest
 from serving import asset_of, contents, right
 
 from tl_course import environment
-from tl_course.app import doctor
+from tl_course.app import course, doctor
 from tl_course.app.doctor import BROKEN, GOOD, WARNING, Finding, examine, gflops, report
 from tl_course.assets import store
 from tl_course.models import zoo
@@ -258,3 +260,27 @@ def test_the_gpu_profile_without_a_gpu_is_a_warning_with_a_way_out(monkeypatch):
     assert "--rehearse" in finding("profile").remedy
     monkeypatch.setenv("TL_REHEARSE", "1")
     assert finding("profile").state == GOOD
+
+
+@pytest.mark.parametrize(
+    ("profile", "speed", "times"), [("mini", 65.7, 1), ("mini", 33, 2), ("mini", 900, 1), ("cpu", 66, 260 / 66)]
+)
+def test_it_says_how_long_the_lessons_take_here(profile, speed, times, monkeypatch):
+    """In the words of the lessons, which state their seconds; on a slower machine and in a larger profile, longer."""
+    monkeypatch.setattr(doctor, "gflops", lambda: speed)
+    monkeypatch.setenv("TL_PROFILE", profile)
+    stated = [course.seconds_to_run(path) for path in course.lessons()]
+    timed = json.loads((course.root() / "authoring" / "timings.json").read_text(encoding="utf-8"))
+    assert stated == [timed[path.stem]["seconds"] for path in course.lessons()]
+    minutes = int(re.search(r"all \d+ run in at most about (\d+) min here", finding("lessons").text)[1])
+    assert minutes - 1 <= sum(stated) * times / 60 <= minutes + 0.1
+
+
+def test_it_names_no_time_that_nobody_measured(monkeypatch):
+    monkeypatch.setenv("TL_PROFILE", "gpu")
+    assert "lessons" not in {one.subject for one in examine()}
+    assert "takes hours a lesson" in finding("profile").remedy
+    there = types.SimpleNamespace(profile="gpu", rehearsal=False, device=types.SimpleNamespace(type="cuda"))
+    assert "was not measured" in doctor.lessons_take(there, 66)
+    monkeypatch.setattr(course, "lessons", lambda: [])
+    assert course.seconds_to_run(course.root() / "absent.ipynb") is None

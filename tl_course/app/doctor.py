@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -15,9 +16,9 @@ from pathlib import Path
 from tl_course import environment
 from tl_course.assets import for_profile, status
 from tl_course.assets.store import free_bytes, megabytes
+from tl_course.profiles import SLOW_GFLOPS
 
 GOOD, WARNING, BROKEN = "good", "warning", "broken"
-MEMORY_NEEDED = 3 * 10**9
 MATRIX_SIDE, SPEED_SECONDS = 1024, 0.3
 """How fast the machine is, is measured on products of matrices of this side, repeated for this long."""
 
@@ -124,14 +125,43 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
     speed = gflops()
     text = f"{speed:.0f} GFLOP/s in a float32 matrix product, {torch.get_num_threads()} threads"
     yield Finding("speed", GOOD, f"{text}: suits the {environment.suited_profile(env.device, speed)} profile")
+    if time_needed := lessons_take(env, speed):
+        yield Finding("lessons", GOOD, time_needed)
     memory = psutil.virtual_memory().available
-    low = memory < MEMORY_NEEDED
+    needed = environment.PROFILES[env.profile].gigabytes
+    low = memory < needed * 10**9
     yield Finding(
         "memory",
         WARNING if low else GOOD,
         f"{megabytes(memory)} free",
-        "close other programs and other notebooks' kernels: a lesson needs up to 3 GB" if low else "",
+        f"close other programs and other notebooks' kernels: a lesson needs up to {needed} GB" if low else "",
     )
+
+
+def lessons_take(env: environment.Environment, speed: float) -> str:
+    """Say how long it takes here to execute the lessons in the chosen profile; nothing where that is said elsewhere.
+
+    An estimate: the seconds that the lessons state, which are those of a slow machine, more on a slower one, and as
+    many times more as the profile computes more.
+
+    Parameters
+    ----------
+    env : Environment
+    speed : float
+        As :func:`gflops` gives it.
+    """
+    from tl_course.app import course
+
+    profile = environment.PROFILES[env.profile]
+    if env.rehearsal or profile.needs_gpu:  # hours on a CPU, as the finding on the profile says
+        return "" if env.rehearsal or env.device.type == "cpu" else "how long they take on a GPU was not measured"
+    try:
+        seconds = [stated for path in course.lessons() if (stated := course.seconds_to_run(path))]
+    except course.CourseError:  # the package alone
+        return ""
+    more = max(profile.gflops, SLOW_GFLOPS) / SLOW_GFLOPS * max(1.0, SLOW_GFLOPS / speed)
+    minutes = math.ceil(sum(seconds) * more / 60)
+    return f"all {len(seconds)} run in at most about {minutes} min here, estimated from the speed and the profile"
 
 
 def gflops(side: int = MATRIX_SIDE, seconds: float = SPEED_SECONDS) -> float:

@@ -24,11 +24,11 @@ from importlib import metadata
 from pathlib import Path
 
 from tl_course import environment
+from tl_course.profiles import SLOW_GFLOPS
 
 FOLDERS = ("notebooks", "exercises", "solutions")
 LIMIT_SECONDS = 1.0
-"""Processor time that a test without a marker may take, on a machine of this speed or a faster one."""
-LIMIT_GFLOPS = 66.0
+"""Processor time that a test without a marker may take, on a slow machine or a faster one."""
 LENIENT = 3
 """So many times as long outside `make check`."""
 
@@ -72,7 +72,7 @@ def limit_seconds() -> float:
     """
     from tl_course.app.doctor import gflops
 
-    return LIMIT_SECONDS * max(1.0, LIMIT_GFLOPS / gflops())
+    return LIMIT_SECONDS * max(1.0, SLOW_GFLOPS / gflops())
 
 
 def notebooks(root: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tl_course.data.batches import batches, per_example
+from tl_course.data.enough_memory import enough_memory
 from tl_course.data.task import SPLITS, Split, Task
 
 
@@ -35,6 +36,8 @@ def features(model: nn.Module, task: Task, *, batch_size: int = 256, pooling: st
     ValueError
         When the task augments (each image would have to be embedded again every epoch), is made of features already,
         or the model has no ``embed``.
+    torch.OutOfMemoryError
+        When the memory does not suffice, with what to turn.
 
     Examples
     --------
@@ -59,9 +62,11 @@ def features(model: nn.Module, task: Task, *, batch_size: int = 256, pooling: st
         )
     modes = {module: module.training for module in model.modules()}
     model.eval()
+    knobs = "give features a smaller batch_size, or take smaller pictures or texts, or a smaller profile (TL_PROFILE)"
     try:
         filled = [part for part in SPLITS if len(getattr(task, part))]
-        splits = {part: _embedded(model, task, part, batch_size, pooling) for part in filled}
+        with enough_memory(f"features with a batch_size of {batch_size}", knobs):
+            splits = {part: _embedded(model, task, part, batch_size, pooling) for part in filled}
     finally:
         # One by one: model.train() would also wake parts that were frozen before.
         for module, training in modes.items():

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from tl_course import losses
 from tl_course.data import Task
+from tl_course.data.enough_memory import enough_memory
 from tl_course.losses.loss import Loss
 from tl_course.training.optim import modules_of
 from tl_course.training.randomness import own_randomness
@@ -118,6 +119,8 @@ def fit(
     NonFiniteError
         When a loss or a weight became NaN or infinite. It names the step and the likely cause; the model is back where
         it was when it was last found good.
+    torch.OutOfMemoryError
+        When the memory does not suffice, with what to turn.
     CheckpointError
         When ``checkpoint`` is a file of another run, or damaged.
     KeyboardInterrupt
@@ -139,7 +142,9 @@ def fit(
     """
     ready = ReadyRun(plain_settings(locals()))
     run, workers, optimizer, interrupts = ready.run, ready.workers, ready.optimizer, ready.interrupts
-    with interrupts, own_randomness(ready.seed, workers.device), training_mode(model, loss):
+    knobs = "give fit a smaller batch_size, or take smaller pictures or texts, or a smaller profile (TL_PROFILE)"
+    step_fits = enough_memory(f"training with a batch_size of {batch_size}", knobs)
+    with step_fits, interrupts, own_randomness(ready.seed, workers.device), training_mode(model, loss):
         ready.resume()
         with ready.showing, interrupts.kept_in_order(ready.finite, ready.saved, ready.close):
             for step, batch in ready.steps_left():
