@@ -39,7 +39,7 @@ tl.check("top_words", answer_top_words)
 # {{question by_chance}}
 #
 # In the lesson twelve changed copies looked for their originals among twelve. Suppose that they choose blindly: each copy
-# takes one of the twelve originals by lot. How many of the twelve find their own, *on average*? Write a number.
+# takes one of the twelve originals at random. How many of the twelve find their own, *on average*? Write a number.
 
 # %%
 ### BEGIN SOLUTION

@@ -25,7 +25,8 @@
 #
 # 1. **Predict.** Before an experiment we ask you what will come out. Say it aloud or write it down. A wrong
 #    prediction is worth more than none, because you will remember it.
-# 2. **Run.** Every lesson runs a real experiment on real data, in about a minute, without a GPU and without a network.
+# 2. **Run.** Every lesson runs an experiment of its own, without a GPU and without a network. The data are real; only
+#    lesson 02, the mathematics, draws most of its own.
 # 3. **Check.** Questions at the end tell you at once what is right, what is wrong, and why.
 #
 # This file is your own copy. Change it, break it, run it again. The last section tells you how to get a fresh one.
@@ -57,9 +58,9 @@ print(report(examine()))
 # %% [markdown]
 # ## Four photographs and a prediction
 #
-# **ImageNet** is a collection of photographs sorted into 1,000 classes: breeds of dog, kinds of vehicle, mushrooms,
-# furniture. A network trained on these, more than a million photographs, has 1,000 words, and no others. Here are
-# four photographs of ours.
+# **ImageNet** is a collection of photographs in about [22,000 categories](https://arxiv.org/abs/1409.0575). Most people
+# who say ImageNet mean a part of it, the 1,000 classes of a yearly contest: breeds of dog, kinds of vehicle, mushrooms,
+# furniture. A network trained on that part has 1,000 words and no others. Here are four photographs of ours.
 
 # %%
 import torch
@@ -160,7 +161,8 @@ print("logits     ", tuple(logits.shape))
 
 # %% [markdown]
 # There are the two parts: the backbone made 1,280 numbers of each photograph, the head made 1,000 scores of those.
-# Softmax, and the best word for each photograph:
+# Softmax, and the three best words for each photograph. The words come from torchvision, with the weights of another
+# network, which we do not load: all networks trained on the 1,000 classes number them in the same order.
 
 # %%
 from torchvision.models import EfficientNet_B0_Weights
@@ -176,13 +178,19 @@ for name, row in zip(squares, probabilities, strict=True):
     )
 
 # %% [markdown]
-# Compare with your predictions. The network knows the cat as a breed and the coffee as an espresso: its words are those
-# of ImageNet, not ours. What it says about the rocket is less sure of itself. And the astronaut?
+# Mark your predictions.
+#
+# * **Cat: right.** All three words are cats, though *tabby* is a pattern of the coat and no breed.
+# * **Coffee: right**, in ImageNet's words.
+# * **Rocket: wrong**, but near. Is there a word *rocket*? The next cell looks it up.
+#
+# And the astronaut?
 
 # %%
+for name in ("rocket", "astronaut"):
+    print(f"words that contain {name!r}:", [word for word in words if name in word])
 astronaut = list(squares).index("astronaut")
-print("words that contain 'astronaut':", [word for word in words if "astronaut" in word])
-print("sum of the probabilities:      ", f"{probabilities[astronaut].sum():.3f}")
+print("sum of the astronaut's probabilities:", f"{probabilities[astronaut].sum():.3f}")
 tl.figures.probability_bars(
     words,
     probabilities[astronaut],
@@ -191,8 +199,8 @@ tl.figures.probability_bars(
 )
 
 # %% [markdown]
-# It cannot say "I do not know": the probabilities add up to one, whatever the photograph shows, so some word always
-# comes first. Bright helmets and padded clothes were the nearest it had. A head is a closed list of answers.
+# It cannot say "I do not know": the probabilities of every photograph add up to one, so some word always comes first.
+# For the rocket and for the astronaut there is no right word. A head is a closed list of answers.
 
 # %% [markdown]
 # ## The same with the package
@@ -217,8 +225,8 @@ print("largest difference between the two:", f"{(same - logits).abs().max():.0e}
 # away, keep the backbone, and teach it new words. That is the idea this course is about:
 # **transfer learning** (迁移学习), using what was learned on one task for another.
 #
-# Here is a test. Take twelve photographs. Show the network each of them once. Then show a changed copy, cut out and
-# mirrored, and ask: whose features are nearest to it? First the twelve.
+# Here is a test. Take twelve photographs and compute the features of each. Then compute those of a changed copy, cut
+# out and mirrored: which photograph's features are nearest to them? First the twelve.
 
 # %%
 from sklearn.datasets import load_sample_images
@@ -229,7 +237,7 @@ originals = [getattr(data, name)() for name in names] + list(load_sample_images(
 originals += [getattr(data, name)()[..., None].repeat(3, axis=2) for name in textures]
 
 # %% [markdown]
-# Then their changed copies.
+# Then their changed copies, twice: in colour, and in a grey that is alike in brightness and contrast in every copy.
 
 
 # %%
@@ -241,83 +249,95 @@ def zoom_and_mirror(square):
 
 seen = torch.cat([resize(centre_square(photo)) for photo in originals])
 changed = torch.cat([resize(zoom_and_mirror(centre_square(photo))) for photo in originals])
+grey = changed.mean(dim=1, keepdim=True)
+spread, middle = torch.std_mean(grey, dim=(1, 2, 3), keepdim=True)
+grey = (128 + 50 * (grey - middle) / spread).clamp(0, 255).repeat(1, 3, 1, 1)
 
 # %% [markdown]
-# This is what they look like. Some keep little of the original.
+# Here are the first six, both ways. Some keep little of the original.
 
 # %%
 tl.figures.image_grid(
-    changed.to(torch.uint8),
-    titles=["cat", *names[1:4], "retina", "deep field", "tissue", "China", "flower", *textures],
+    torch.cat([changed[:6], grey[:6]]).to(torch.uint8),
+    titles=["cat", *names[1:4], "retina", "deep field"] + ["grey"] * 6,
     columns=6,
-    title="Twelve photographs, each cut to its middle and mirrored",
-    alt="Two rows of six cut-out photographs, among them one eye of the cat, the rim of a cup, a space suit, bricks.",
+    title="Cut to the middle and mirrored; then made grey and equally bright, too",
+    alt="Six cut-out photographs, among them one eye of the cat, the rim of a cup, a space suit; below, the same in grey.",
 )
 
 # %% [markdown]
-# > **Predict.** Of twelve changed copies, how many will find their original: by ImageNet features? By the pixels
-# > themselves? And by the features of the *same architecture with random weights*, which has seen nothing at all?
+# > **Predict.** Of twelve copies in colour, how many will find their original: by ImageNet features? By the pixels? By
+# > the features of the *same architecture with random weights*, which learned nothing? By the **mean colour**, three
+# > numbers? And how many of the twelve grey ones?
 #
-# The last one is the control. If random weights did as well, then ImageNet would deserve no credit.
+# Random weights and mean colour are the controls. Where one of them does as well, ImageNet deserves no credit.
 
 # %%
-from torch.nn.functional import normalize
+untrained = [tl.models.create("efficientnet_lite0", seed=seed) for seed in range(3)]
+ways = {"ImageNet weights": model.embed}
+ways |= {f"random weights, draw {i + 1}": net.embed for i, net in enumerate(untrained)}
+ways |= {"mean colour": lambda images: images.mean(dim=(2, 3)), "pixels": torch.nn.Identity()}
 
 
-def found_again(represent):
-    """Count the changed copies whose nearest neighbour (by cosine) among the originals is their own."""
+def found_again(represent, copies):
+    """Count the copies whose nearest neighbour among the originals is their own."""
     with torch.no_grad():
-        first, second = (normalize(represent(images / 127.5 - 1).flatten(1)) for images in (seen, changed))
-    nearest = (second @ first.T).argmax(dim=1)
+        first, second = (represent(images / 127.5 - 1).flatten(1) for images in (seen, copies))
+    nearest = torch.cdist(second, first).argmin(dim=1)
     return int((nearest == torch.arange(len(first))).sum())
 
 
-untrained = [tl.models.create("efficientnet_lite0", seed=seed) for seed in range(3)]
-results = {"ImageNet weights": found_again(model.embed)}
-results |= {f"random weights, draw {i + 1}": found_again(net.embed) for i, net in enumerate(untrained)}
-results["pixels themselves"] = found_again(torch.nn.Identity())
+results = {name: [found_again(way, copies) for copies in (changed, grey)] for name, way in ways.items()}
 
 # %% [markdown]
 # Three random networks, not one: a single draw might be lucky. This is the rule of the course, several seeds before
 # any claim.
 
 # %%
-fig, ax = tl.figures.axes(7, 2.8)
-bars = ax.barh(list(results), list(results.values()), color=["#0072B2", "#8A5A00", "#8A5A00", "#8A5A00", "#555555"])
-ax.bar_label(bars, padding=4)
-ax.invert_yaxis()
-ax.set_xlim(0, len(seen) + 1)
-ax.set_xlabel(f"changed copies that find their original (of {len(seen)})")
-fig.suptitle("Features trained on ImageNet recognise what the head has no word for", x=0.01, ha="left")
-counts = ", ".join(f"{name}: {count}" for name, count in results.items())
+fig, panels = tl.figures.axes(8, 2.8, ncols=2, sharey=True)
+colours = ["#0072B2", "#8A5A00", "#8A5A00", "#8A5A00", "#8E3A7A", "#555555"]
+for ax, kind, counts in zip(panels, ("coloured", "grey"), zip(*results.values(), strict=True), strict=True):
+    ax.bar_label(ax.barh(list(results), counts, color=colours), padding=4)
+    ax.set(xlim=(0, len(seen) + 1.5), xticks=range(0, len(seen) + 1, 3))
+    ax.set_xlabel(f"{kind} copies that find their original")
+panels[0].invert_yaxis()
+fig.suptitle("Without colour, only the features trained on ImageNet still find them", x=0.01, ha="left")
+said = "; ".join(f"{name}: {a} and {b}" for name, (a, b) in results.items())
 tl.figures.show(
-    fig, alt=f"Bars of how many of twelve changed copies find their original. {counts}.", caption="You just ran this."
+    fig,
+    alt=f"Two panels of bars: how many of {len(seen)} copies find their original, in colour and grey. {said}.",
+    caption=f"You just ran this, with {len(seen)} photographs; blind guessing finds one on average.",
 )
 
 # %% [markdown]
 # The picture must hold on your machine as it does on ours, so the notebook checks itself:
 
 # %%
-trained, *random_draws = [count for name, count in results.items() if "weights" in name]
-tl.expect(trained > max(random_draws), "ImageNet features must beat every random draw")
-assert min(random_draws) > results["pixels themselves"], "random features must beat raw pixels"
+trained, *draws = [counts for name, counts in results.items() if "weights" in name]
+colour = results["mean colour"]
+tl.expect(colour[0] > max(draw[0] for draw in draws), "in colour, the mean colour must beat every random draw")
+tl.expect(trained[0] >= colour[0], "in colour, ImageNet features must find as many as the mean colour")
+rivals = [counts[1] for name, counts in results.items() if name != "ImageNet weights"]
+tl.expect(trained[1] >= 2 * max(rivals), "without colour, ImageNet features must find twice as many as any rival")
 
 # %% [markdown]
-# Two things to take from this picture.
+# Three things to take from this picture.
 #
-# * **What was learned on ImageNet lives in the features.** They recognise the astronaut, a retina and a galaxy field,
-#   though not one of the three has a word in the head.
-# * **Random weights do better than pixels.** The architecture alone, with nothing learned, already ignores small shifts.
-#   Without this control we would have credited ImageNet with what convolution gives for free.
+# * **In colour, the test proves little.** Three numbers without any network find nearly all. Networks with random
+#   weights find fewer. So a high bar in the left panel needs no knowledge.
+# * **Without colour, what ImageNet taught counts.** Its features still find the astronaut, a retina and a galaxy field,
+#   though the head has a word for none of them. The random networks have the same architecture and find few.
+# * **The control decides what you may say.** With the left panel alone, and without mean colour, we would have
+#   credited ImageNet with what colour gives for free.
 #
-# Twelve photographs are an illustration, not a proof. The lessons ahead measure the same thing with thousands of
-# pictures, several seeds, and intervals.
+# To find a photograph again is not to recognise what it shows. And twelve photographs are an illustration, not a proof.
+# The lessons ahead measure with thousands of pictures, several seeds, and intervals.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Ten minutes of talk, fifteen of work. Ask the room for a show of hands on "I do not know"
 # before the bars appear; usually a third expects a low probability everywhere, and a few expect an error. The usual
-# wrong answer to the control is that a random network finds none again. Let them say why it must find some: pooling,
-# locality, and that the mean colour survives both changes.
+# wrong answer to the control is that a random network finds none again. Let them say what survives both changes: the
+# mean colour. Then ask what else a grey copy could be found by (its texture, and how its grey values are distributed).
 
 # %% [markdown]
 # ## What to remember
@@ -343,7 +363,7 @@ assert min(random_draws) > results["pixels themselves"], "random features must b
 # **2. You want to tell ripe from unripe mangoes with this network. Which part do you replace?**
 #
 # <details><summary>The backbone, because mangoes are new to it.</summary>Not first. Colour, texture and shape are what the
-# backbone already turns into features; you have just seen it recognise things without a word.</details>
+# backbone already turns into features; you have just seen it find things again that have no word.</details>
 # <details><summary>The head, by one with two outputs.</summary><b>Right.</b> The list of answers is what does not fit.
 # Whether the backbone should also change a little is the question of fine-tuning.</details>
 # <details><summary>Nothing: ask for the probability of "fig".</summary>Not this. A word that happens to be near is not the
@@ -387,7 +407,7 @@ assert min(random_draws) > results["pixels themselves"], "random features must b
 # | 002, 003, 004 | ResNet | a small one on every laptop; ResNet-18 and ResNet-50 in the larger profiles |
 # | 003 | Inception | named only: `tl.models.create` makes it, and its 299-pixel inputs are too slow for a laptop |
 # | 000, 002, 003, 004 | BERT | used: MiniLM, a BERT with six layers, on every laptop; BERT base in the `gpu` profile |
-# | 003 | GPT-3 | impossible: its weights were never published, so nobody outside can fine-tune them; it was used through prompts |
+# | 003 | GPT-3 | not here: its weights were never published, so you cannot load them; from 2021 customers could have it [fine-tuned by its owner](https://openai.com/index/customizing-gpt-3/) over the network |
 # | 000, 004 | recurrent networks (RNN) | used as the older relative of BERT in the text lessons |
 # | 003 | Google's translation system (GNMT) | described only: it was trained from scratch on parallel texts and is no example of transfer |
 # | 003 | "DeepMind speech recognition" | described only: DeepMind is known for speech *synthesis* (WaveNet); Google's recognisers came from other teams |
