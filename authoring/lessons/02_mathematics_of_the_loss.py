@@ -12,7 +12,7 @@
 # * write down what training minimises, and say what a mini-batch, a sum and a mean do to it;
 # * tell from a formula, before any run, whether it can transfer anything at all;
 # * repair a formula that cannot, in three ways, and compute each gradient by hand;
-# * move between a penalty, its multiplier and a constraint, and say what happens at both ends of the dial.
+# * compute where a penalty puts the minimum, and say where both ends of its dial lead.
 #
 # {{budget}}
 
@@ -169,8 +169,8 @@ for s, m in zip(of_sum, of_mean, strict=True):
     assert torch.allclose(s, 64 * m, rtol=1e-4, atol=1e-5)
 
 # %% [markdown]
-# It bites between the two stages. Fine-tuning usually has far fewer examples, $M \ll N$, so sums would quietly multiply
-# its steps by $M/N$. And in a mixture of tasks the larger one would shout the smaller one down. This course uses means.
+# This matters between the two stages. Fine-tuning usually has far fewer examples, $M \ll N$, so with sums SGD would take
+# steps that are shorter by $M/N$. And in a mixture, the task with more examples would count more. This course uses means.
 # (The same text calls the fine-tuned parameters $\theta$ again. They *start* at $\theta$, then move, and a new head
 # comes along: $\theta'$ and $\varphi$ would be kinder names.)
 #
@@ -181,7 +181,7 @@ for s, m in zip(of_sum, of_mean, strict=True):
 # $$L(w) = \alpha\,L_{\text{source}}(w) + (1-\alpha)\,L_{\text{target}}(w), \qquad
 # \nabla L = \alpha\,\nabla L_{\text{source}} + (1-\alpha)\,\nabla L_{\text{target}},$$
 #
-# and both ends are old friends: $\alpha = 0$ learns from the target alone, $\alpha = 1$ from the source alone. Here
+# and both ends are known already: $\alpha = 0$ learns from the target alone, $\alpha = 1$ from the source alone. Here
 # $\alpha$ weighs the *source*. Ben-David and others, whose theory comes in lesson 13, put $\alpha$ on the *target*. Look
 # which side it is on before you copy a value from a paper.
 
@@ -243,8 +243,8 @@ for gradient, final in runs:
 print("largest difference in any weight:", max((final - runs[0][1]).abs().max().item() for _, final in runs))
 
 # %% [markdown]
-# Not similar: identical. The formula as printed transfers **nothing**. Honest labels, coin flips, no source at all, it is
-# one and the same target network, and all that $\alpha$ did was to slow it down.
+# Identical, not just similar. The formula as printed transfers **nothing**. With honest labels, with coin flips, with no
+# source at all, the target network is the same in every bit. All that $\alpha$ did was to slow it down.
 #
 # Keep the test. Before you believe that a loss transfers, ask: *through which weights does the source's term reach
 # the target's network?*
@@ -384,7 +384,7 @@ for kind in ("related", "unrelated"):
 # ## What source text 001's program really trains
 #
 # The formula is one thing, the program beside it another. Stripped to its idea, the program builds a source network that
-# **nobody ever trains**, feeds both networks the same inputs, and pulls the target's outputs towards the source's. Here
+# is **never trained**, feeds both networks the same inputs, and pulls the target's outputs towards the source's. Here
 # is that idea in lines of our own, and beside it the loss it *meant*, with labels, as a control.
 #
 # > **Predict.** Will the imitation loss fall? And the accuracy on the target's test set, will it rise?
@@ -430,7 +430,7 @@ tl.figures.show(fig, alt=alt, caption="You just ran this.")
 # A falling loss proves that *something* is being minimised. Here it is the distance to a network that knows nothing, and
 # the student arrives. Imitating a *trained* teacher is a fine idea, called knowledge distillation (知识蒸馏): lesson 12.
 #
-# ### A factor that Adam does not feel
+# ### A factor that Adam hardly feels
 #
 # That program's $\alpha$ multiplies the whole loss. Under plain gradient descent (SGD) this is a change of learning rate.
 # **Adam** divides each gradient $g$ by a running measure of its own size,
@@ -476,7 +476,7 @@ assert apart["SGD"] > 0.5 > 0.2 > apart["Adam"]
 assert apart["Adam, ε → 0"] == 0.0  # in every bit: halving is exact in binary numbers
 
 # %% [markdown]
-# With $\varepsilon$ out of the way, not one bit of one weight differs.
+# What Adam still feels comes through $\varepsilon$: with it out of the way, not one bit of one weight differs.
 
 # %% tags=["hide-input"]
 fig, panels = tl.figures.axes(8.4, 3.4, 1, 2, sharey=True)
@@ -693,10 +693,10 @@ def picture(alpha):
 tl.figures.dial(picture, [0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1], label="α, the weight of the source", start=0.25)
 
 # %% [markdown]
-# On the left half of the weight is about half of the way, and the valley keeps its shape, as flats of both cities are built
-# alike. On the right the dot runs ahead: $R$ pulls alike in all directions, and along its valley the target hardly objects.
-# So the surface grows round, while the source's data would have known which directions matter. That is the price of giving
-# the data away. Where they may not be kept, $R$ is what one has.
+# In the left picture, at half of the weight the dot is about half of the way to the source. The valley keeps its shape,
+# because flats of both cities are built alike. In the right picture the dot is far ahead: $R$ pulls alike in all
+# directions, and along its valley the target hardly resists. The surface grows round. The source's *data* would have told
+# which directions matter, and its weights alone do not. Where the data may not be kept, $R$ is what remains.
 #
 # ## The same as a constraint, and its dual
 #
@@ -705,7 +705,7 @@ tl.figures.dial(picture, [0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1], label="α, the
 #
 # $$\min_{\theta}\; L_t(\theta) \quad\text{subject to}\quad R(\theta) = \tfrac12\lVert\theta-\theta_s\rVert^2 \le c .$$
 #
-# Stand at the solution, at the fence. Any way down that stayed inside you would have taken. So downhill points straight
+# Stand at the solution, on the fence. If a way down stayed inside, you would not have stopped. So downhill points straight
 # *out*: $-\nabla L_t = \lambda(\theta-\theta_s)$ with some $\lambda \ge 0$. That is the penalty's equation, with
 # $\lambda$ as **Lagrange multiplier** (拉格朗日乘子). Each $\lambda$ has its fence and each fence its $\lambda$. We check it
 # with a solver that knows only the fence, $\sqrt{2c}$ from the source: step downhill, and if you left, go back to it.
@@ -732,8 +732,8 @@ for lam in (0.02, 0.1, 0.5):
 # It recovers $\lambda$ without having been told. A larger $\lambda$ is a tighter fence; $\lambda \to \infty$ is $c = 0$,
 # the source itself. And a fence so wide that the target's own minimum lies inside is never felt: its multiplier is zero.
 #
-# The **dual** (对偶) problem turns the question round: at which price $\lambda$ per unit of trespass does trespassing stop
-# to pay? For each price take the best anyone can do,
+# The **dual** (对偶) problem turns the question round. The fence may be crossed, at a price of $\lambda$ for each unit of
+# $R$ beyond $c$. From which price on is it not worth crossing? For each price take the lowest value that can be reached,
 #
 # $$g(\lambda) = \min_{\theta}\; L_t(\theta) + \lambda\,\big(R(\theta) - c\big) \;\le\; \min_{R(\theta) \le c} L_t(\theta),$$
 #
@@ -817,7 +817,7 @@ tl.figures.show(fig, alt=alt, caption="You just ran this. ■ source, ◆ target
 #
 # <details><summary>It pulls the weights back to the source.</summary>That was the wish. But <code>detach</code> makes no
 # copy: both names point to one memory.</details>
-# <details><summary>It is zero for ever.</summary><b>Right.</b> The anchor walks along with the weights. It takes
+# <details><summary>It stays zero.</summary><b>Right.</b> The anchor walks along with the weights. It takes
 # <code>.detach().clone()</code>, as above.</details>
 # <details><summary>It raises an error.</summary>Not this, and that makes it dangerous: everything runs, and nothing
 # happens.</details>
