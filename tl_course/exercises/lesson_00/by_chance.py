@@ -22,9 +22,9 @@ QUESTION = Question(
     reference=1,
     why=(
         "Twelve copies with one chance in twelve each make one on average; with a hundred pictures it is one, too. "
-        "Now look at the bars of the lesson again. Of the grey copies, the random networks find about as many as a blind "
-        "guess; in colour they find more, and the mean colour more still. What would have happened anyway is the "
-        "first thing to ask of any result."
+        "Now look at the bars of the lesson again. Of the grey copies, the random networks find about as many as a "
+        "blind guess; in colour they find more, and the mean colour more still. What would have happened anyway is "
+        "the first thing to ask of any result."
     ),
     wrong=(
         Wrong(
