@@ -1,10 +1,13 @@
 """What depends on the profile is read by role from one table; a rehearsal takes as little as runs every cell."""
 
+import ast
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from authoring import sources
 from tl_course import environment, models, profiles
 from tl_course.assets import for_profile, registry
 from tl_course.profiles import PROFILES, Sizes, UpTo
@@ -69,6 +72,36 @@ def test_a_fourth_profile_is_one_row(monkeypatch):
     model = models.create(env.backbone, num_classes=10, size=env.pixels)
     assert (model.spec.name, model.preprocess.size) == ("resnet_tiny", 16)
     assert (env.labels(10), env.steps(10)) == (20, 30)
+
+
+def line_of_lesson(number: str, name: str) -> str:
+    """The statement of a lesson that gives a variable its value first."""
+    (path,) = (sources.ROOT / "authoring" / "lessons").glob(f"{number}_*.py")
+    return next(
+        ast.unparse(node)
+        for cell in sources.read(path).cells
+        if cell.cell_type == "code"
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+
+
+def test_a_line_of_a_lesson_changes_its_size_with_a_fourth_profile(monkeypatch):
+    """The very lines of lesson 06 that make its network and draw its labels; the data set is not loaded."""
+    tiny = replace(PROFILES["mini"], summary="a size of our own", weights="letters", pixels=16, times=2)
+    monkeypatch.setitem(profiles.PROFILES, "tiny", tiny)
+    found = {}
+    for name in ("mini", "tiny"):
+        env = environment.setup(name, device="cpu", quiet=True)
+        course = SimpleNamespace(models=models, data=SimpleNamespace(target=str, load=lambda *_, **options: options))
+        scope = {"tl": course, "env": env}
+        for variable in ("task", "probed"):
+            exec(line_of_lesson("06", variable), scope)
+        found[name] = scope
+    assert {name: scope["task"]["train_per_class"] for name, scope in found.items()} == {"mini": 50, "tiny": 100}
+    assert {name: scope["task"]["test"] for name, scope in found.items()} == {"mini": 1000, "tiny": 2000}
+    assert [found["tiny"]["probed"].preprocess.size, found["tiny"]["probed"].spec.weights] == [16, "letters"]
+    assert [found["mini"]["probed"].preprocess.size, found["mini"]["probed"].spec.weights] == [32, "imagenet_distilled"]
 
 
 def test_a_rehearsal_says_so_on_the_card_and_has_a_cache_of_its_own(monkeypatch):
