@@ -12,7 +12,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from authoring import generated, tags
+from authoring import generated, outputs, tags
 from authoring.sources import Lesson
 from authoring.timings import Timing
 from tl_course import records
@@ -63,7 +63,8 @@ def assemble(
     """
     links = generated.navigation(lesson, lessons, root / "exercises")
     budget = generated.budget(lesson, timings.get(lesson.stem))
-    body = [_cell(cell, budget) for cell in lesson.cells if "instructor" not in tags.of(cell)]
+    target = lesson.target or target
+    body = [_cell(cell, budget, target) for cell in lesson.cells if "instructor" not in tags.of(cell)]
     cells = [_links(links), *body, *_evidence(lesson), _links(links)]
     for position, cell in enumerate(cells):
         cell.id = f"{lesson.stem}-{position:03d}"
@@ -76,7 +77,7 @@ def assemble(
                 "minutes": lesson.minutes,
                 "profile": PROFILE,
                 "source": lesson.path.relative_to(root).as_posix(),
-                "target": lesson.target or target,
+                "target": target,
             },
         },
     )
@@ -118,8 +119,10 @@ def _marked(text: str) -> str:
     )
 
 
-def _cell(cell: NotebookNode, budget: str) -> NotebookNode:
-    """A learner's copy of a source cell."""
+def _cell(cell: NotebookNode, budget: str, target: str) -> NotebookNode:
+    """A learner's copy of a source cell; a claim becomes its sentence, which can be read before any cell is run."""
+    if outputs.is_claim(cell):
+        return new_markdown_cell(outputs.claimed(cell.source, target)._repr_markdown_(), metadata={"tags": ["claim"]})
     metadata = {}
     cell_tags = tags.of(cell)
     if cell_tags:

@@ -104,8 +104,6 @@ class Course:
         timings.record(self.root, lesson.stem, result)
         notebook = self.assemble(lesson, executed)  # again: its budget sentence is known only now
         outputs.carry_over(executed, notebook)
-        if differing := outputs.claims_that_differ(executed, notebook):
-            raise BuildError(f"{lesson.stem}: {differing[0]} shows something else in the lesson: name its target.")
         running.save(comparable.mark(notebook), self.notebook_path(lesson))
         return f"executed in {result.seconds:.0f} s, {result.peak_bytes / 1e6:.0f} MB"
 

@@ -61,31 +61,27 @@ def carry_over(old: NotebookNode, new: NotebookNode) -> None:
     executed = [cell for cell in _code(new) if cell.source.strip()]
     for number, cell in enumerate(executed, 1):
         cell.execution_count = number
-        if _is_claim(cell):
-            cell.outputs = [_claimed(cell.source, new.metadata.tl_course.target, number)]
+        if is_claim(cell):
+            cell.outputs = [_stored(cell.source, new.metadata.tl_course.target, number)]
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = number
 
 
-def claims_that_differ(executed: NotebookNode, rendered: NotebookNode) -> list[str]:
-    """The code of claims that an execution showed otherwise than they are rendered here."""
-    pairs = zip(_code(executed), _code(rendered), strict=True)
-    return [one.source for one, other in pairs if _is_claim(one) and _texts(one) not in ([], _texts(other))]
+def claimed(source: str, target: str) -> records.Statement | records.Evidence:
+    """What the call of a claim's cell gives in a lesson on that target."""
+    return eval(source, {"tl": SimpleNamespace(records=records), "task": SimpleNamespace(name=target)})
 
 
-def _texts(cell: NotebookNode) -> list[str]:
-    return [output.data["text/markdown"] for output in cell.outputs if "text/markdown" in output.get("data", {})]
-
-
-def _claimed(source: str, target: str, number: int) -> NotebookNode:
-    """What a claim's cell shows on a target, as a kernel would store it."""
-    shown = eval(source, {"tl": SimpleNamespace(records=records), "task": SimpleNamespace(name=target)})
+def _stored(source: str, target: str, number: int) -> NotebookNode:
+    """What a claim's cell shows, as a kernel would store it."""
+    shown = claimed(source, target)
     data = {"text/markdown": shown._repr_markdown_(), "text/plain": repr(shown)}
     return new_output("execute_result", data, execution_count=number)
 
 
-def _is_claim(cell: NotebookNode) -> bool:
+def is_claim(cell: NotebookNode) -> bool:
+    """Whether a cell holds one call that reads records and nothing else, so that no kernel is needed to show it."""
     return "claim" in tags.of(cell) and _CLAIM.fullmatch(cell.source.strip()) is not None
 
 
@@ -97,7 +93,7 @@ def _is_progress_bar(output: NotebookNode) -> bool:
 
 def _measuring(notebook: NotebookNode) -> list[NotebookNode]:
     """The code cells whose outputs only an execution tells."""
-    return [cell for cell in _code(notebook) if not _is_claim(cell)]
+    return [cell for cell in _code(notebook) if not is_claim(cell)]
 
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:

@@ -2,7 +2,7 @@
 
 KNOWN = {
     "by-target": "set by the build beside nbval-check-output: the output follows the machine's data set or profile",
-    "claim": "a one-line cell that renders a sentence from a record; its code is folded away",
+    "claim": "a one-line cell, tl.records.claim(…): the build puts its sentence, with a record's numbers, in its place",
     "evidence": "the generated table that the marks of a lesson link to; authors never write it",
     "further": "a Markdown cell that opens with a heading: JupyterLab folds its section, and nothing later needs it",
     "hide-input": "the code is folded away in JupyterLab; only its output is of interest",

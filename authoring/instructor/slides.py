@@ -78,14 +78,13 @@ def _questions(cell: NotebookNode) -> list[str]:
 
 def _add_outputs(slides: list[Slide], heading: str, source: NotebookNode, built: NotebookNode) -> None:
     """Add a slide for each figure, and what a record says to the figure before it."""
-    for output in built.outputs:
-        data = output.get("data", {})
-        for figure in _FIGURE.findall(data.get("text/html", "")):
+    for output in built.get("outputs", []):
+        for figure in _FIGURE.findall(output.get("data", {}).get("text/html", "")):
             slides.append(Slide("figure", heading, figure=figure))
-        said = data.get("text/markdown") if "claim" in tags.of(source) else None
-        last = slides[-1] if slides else None
-        if said and last and last.kind == "figure" and last.heading == heading and len(last.text) < CLAIMS_A_SLIDE:
-            last.text.append(f"* {said}")
+    last = slides[-1] if slides else None
+    room = last and last.kind == "figure" and last.heading == heading and len(last.text) < CLAIMS_A_SLIDE
+    if room and "claim" in tags.of(source):
+        last.text.append(f"* {built.source}")
 
 
 def as_html(slides: Sequence[Slide], *, title: str, mathjax: bool) -> str:

@@ -56,9 +56,10 @@ class Document:
     course: "Course"
 
     def cells(self, cell_type: str) -> Iterator[tuple[int, NotebookNode]]:
-        """Yield position and cell of one type, the generated lines of links left out."""
+        """Yield position and cell of one type; generated links and sentences from records are left out."""
         for position, cell in enumerate(self.notebook.cells):
-            if cell.cell_type == cell_type and "nav" not in tags.of(cell):
+            made = {"nav", "claim"} if cell.cell_type == "markdown" else {"nav"}
+            if cell.cell_type == cell_type and not made & tags.of(cell):
                 yield position, cell
 
     def outputs(self) -> Iterator[tuple[int, NotebookNode, NotebookNode]]:

@@ -247,9 +247,6 @@ BAD = {
     "an old claim": Bad(
         "stale-claim", "does not say today", _replace(7, "claim('01.finetune_beats_scratch_10')", tags=["claim"])
     ),
-    "old evidence": Bad(
-        "stale-claim", "does not say today", _replace(7, 'tl.records.evidence("05", profile="mini")', tags=["claim"])
-    ),
     "stderr": Bad("stderr-output", "UserWarning", notebook=_output("stream", name="stderr", text="UserWarning: x\n")),
     "home folder": Bad("machine-path", "/home/a", notebook=_printed("saved to /home/ana/model.pt")),
     "temporary folder": Bad("machine-path", "/tmp/", notebook=_printed("saved to /tmp/x")),

@@ -17,6 +17,7 @@ from authoring.instructor.built_course import BuiltCourse
 from authoring.instructor.pages import PageError
 from authoring.instructor.timetables import Frame
 from authoring.sources import Lesson
+from tl_course import records
 from tl_course.app.running import Result
 
 ROOT = sources.ROOT
@@ -53,7 +54,7 @@ SOURCE = """\
 # It fell. So:
 
 # %% tags=["claim"]
-"a claim"
+tl.records.claim("01.finetune_beats_scratch_10", profile="mini")
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Ten minutes of talk. Usual wrong answers: *nothing*; "all".
@@ -79,7 +80,6 @@ def root(tmp_path):
         built = assemble.assemble(lesson, [lesson], root=tmp_path, target="mnist_m", timings=timings.read(tmp_path))
         code = [cell for cell in built.cells if cell.cell_type == "code"]
         code[0].outputs = [new_output("execute_result", {"text/html": FIGURE}, execution_count=1)]
-        code[1].outputs = [new_output("execute_result", {"text/markdown": "It falls by 3."}, execution_count=2)]
         (tmp_path / "notebooks").mkdir(exist_ok=True)
         nbformat.write(built, tmp_path / "notebooks" / f"{lesson.stem}.ipynb")
     folder = tmp_path / "docs" / "instructor"
@@ -262,7 +262,8 @@ def test_slides_come_from_headings_predictions_figures_and_what_to_remember(cour
     assert "at most 20 s" in title.text[1]
     assert "Given $a_b$" in predict.text[0]
     assert 'alt="A line that falls."' in figure.figure
-    assert figure.text == ["* It falls by 3."]
+    said = records.claim("01.finetune_beats_scratch_10", profile="mini")
+    assert figure.text == [f"* {said.markdown}"]
     assert remember.text == ["* It **fell**."]
     assert not any("For the instructor" in text for slide in found for text in slide.text)
 
@@ -276,8 +277,7 @@ def test_a_long_introduction_leaves_the_question_alone_on_its_slide(course):
 
 def test_a_figure_has_room_for_three_claims_and_claims_belong_to_their_section(course):
     found = [slides.Slide("figure", "A", figure=FIGURE)]
-    claim = new_code_cell("x", metadata={"tags": ["claim"]})
-    claim.outputs = [new_output("execute_result", {"text/markdown": "so"})]
+    claim = new_markdown_cell("so", metadata={"tags": ["claim"]})
     slides._add_outputs(found, "another section", claim, claim)
     assert found[0].text == []
     for _ in range(5):

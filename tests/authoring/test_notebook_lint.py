@@ -141,6 +141,16 @@ def test_a_notebook_without_source_is_stale(tmp_path):
     assert rules_broken(tmp_path) == {"stale"}
 
 
+def test_evidence_that_its_records_no_longer_bear_out_is_named(tmp_path):
+    cells = good_cells()
+    cells[7] = new_code_cell('tl.records.evidence("05", profile="mini")', metadata={"tags": ["claim"]})
+    write_source(tmp_path, cells)
+    path = write_notebook(tmp_path)
+    assert rules_broken(tmp_path) == set()
+    path.write_text(path.read_text(encoding="utf-8").replace("E3 |", "E33 |"), encoding="utf-8")
+    assert rules_broken(tmp_path) == {"stale-claim"}
+
+
 @pytest.mark.parametrize(
     "markdown",
     [
