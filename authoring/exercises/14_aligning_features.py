@@ -179,15 +179,17 @@ tl.check("dann", answer_dann)
 
 
 # %%
-def broken_answers(model, source, target):
+def separate_answers(model, source, target):
     """Logits of the source's pictures, and of the target's."""
     return model(source), model(target)
 
 
 # %% [markdown]
-# In a test all pictures are normalised by *one* set of statistics. Repair it so that this holds in training, too: both
-# batches are normalised by the mean and variance of the mixture, and so are the running statistics moved. Both domains
-# must go on getting gradients, and the model stays in train mode.
+# Each domain is normalised by its own statistics. In a test all pictures are normalised by *one* set. Change it so that this
+# holds in training, too, the lesson's `"joint"`: both batches are normalised by the mean and variance of the mixture, and so
+# are the running statistics moved. Both domains must go on getting gradients, and the model stays in train mode.
+#
+# (Which of the two is *better* is a question for a measurement. The lesson's record answers it for one pair: "separate".)
 
 
 # %%
@@ -217,7 +219,8 @@ def broken_choice(runs, slack):
 
 
 # %% [markdown]
-# Repair it. Keep only runs whose source accuracy is *at most* `slack` below the best one. Of those, choose the run that is
+# Repair it by the usual rule for the case without any target label. (The lesson shows a pair on which this rule is a good one,
+# and a pair on which it keeps the network that never adapted.) Keep only runs whose source accuracy is *at most* `slack` below the best one. Of those, choose the run that is
 # surest on the target: the one with the lowest mean entropy $-\sum_c p_c \log p_c$. (No probability is exactly zero.)
 
 

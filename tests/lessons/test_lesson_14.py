@@ -123,12 +123,44 @@ def test_the_target_of_few_classes_differs_in_nothing_else(digits):
 
 def test_a_validator_chooses_by_its_own_marks_and_is_paid_in_target_accuracy(digits, monkeypatch):
     rng = np.random.default_rng(0)
-    found = {name: dict(zip(digits.SETTINGS, rng.random(5), strict=True)) for name in digits.CANDIDATES}
-    monkeypatch.setattr(digits, "trained", lambda pair, method, seed: (found[method], 1.0))
+    found = {name: dict(zip(digits.SETTINGS, rng.random(5), strict=True)) for name in digits.DISTINCT}
+    hits = {name: rng.random(400) < found[name]["target"] for name in found}
+    monkeypatch.setattr(digits, "trained", lambda pair, method, seed: (found[method], 1.0, hits[method]))
     for way, mark in digits.CHOICES.items():
         best = max(found, key=lambda name, mark=mark: found[name][mark])
         assert digits.measure(Cell("mnist", way, "target", 0)) == found[best]["target"]
-    assert "target_only" not in digits.CANDIDATES
+    assert not {"target_only", "dann 0"} & set(digits.DISTINCT)  # "dann 0" is source_only: no network counts twice
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_sieve_is_that_of_the_exercise_and_all_labels_choose_the_best(digits, monkeypatch, seed):
+    from tl_course.exercises.lesson_14.choose_blind import QUESTION
+
+    rng = np.random.default_rng(seed)
+    truth = dict(zip(digits.DISTINCT, rng.permutation(len(digits.DISTINCT)) / 10, strict=True))
+    chances = {name: torch.from_numpy(rng.dirichlet(np.ones(4), size=20)) for name in truth}
+    source = {name: 0.8 + 0.1 * rng.random() for name in truth}
+    entropies = {name: float((p * p.log()).sum(1).mean()) for name, p in chances.items()}
+    values = {name: {"target": truth[name], "source": source[name], "entropy": entropies[name]} for name in truth}
+    hits = {name: np.arange(500) < truth[name] * 500 for name in truth}
+    monkeypatch.setattr(digits, "trained", lambda pair, method, seed: (values[method], 1.0, hits[method]))
+    runs = [{"source_accuracy": source[name], "target_probabilities": chances[name]} for name in truth]
+    kept = list(truth)[QUESTION.reference(runs, digits.SLACK)]
+    assert digits.measure(Cell("mnist", "by_sieve", "target", 0)) == truth[kept]
+    assert digits.measure(Cell("mnist", "by_500_labels", "target", 0)) == pytest.approx(max(truth.values()))
+    adapted = [value for name, value in truth.items() if name != "source_only"]
+    assert digits.measure(Cell("mnist", "by_lot", "target", 0)) == pytest.approx(np.mean(adapted))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_control_of_label_shift_differs_from_it_in_the_classes_alone(digits, seed):
+    _, few = digits.domains("mnist_few")
+    control = digits.unshifted(few, seed)
+    assert len(control.train) == len(few.train)
+    assert control.train.labels.unique().tolist() == list(range(10))
+    assert control.test is few.test
+    half = {tuple(row) for row in digits.small("mnist").train.inputs[1::2].tolist()}
+    assert {tuple(row) for row in control.train.inputs.tolist()} <= half
 
 
 @pytest.mark.daily(2)

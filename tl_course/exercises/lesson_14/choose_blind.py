@@ -93,7 +93,8 @@ QUESTION = Question(
     why=(
         "No target label was read, so the test afterwards is still a test. The first sieve is there for the run that "
         "collapsed: it gives the whole target one answer and is very sure of it. The second is for those that never "
-        "left the source. Neither knows what is right: that is the price of having no labels."
+        "left the source, and it may fail: a network can be surest where it never adapted, as on the lesson's digits. "
+        "Neither sieve knows what is right: that is the price of having no labels."
     ),
     wrong=(
         Wrong(

@@ -116,14 +116,14 @@ QUESTION = Question(
     reference=_joint,
     why=(
         "Both domains are normalised by the statistics of the mixture, in training and, by the running statistics, in "
-        "the test as well. With two passes each domain is centred by itself, which hides part of the shift while you "
-        "train. It comes back in the test, where one set of statistics has to serve both."
+        "the test as well. With two passes each domain is centred by itself, and the test has one set of statistics "
+        "for both. Which way reaches more is not settled by that: on the lesson's digits the separate passes do."
     ),
     wrong=(
         Wrong(
             "two passes",
-            "There are still two passes, each domain normalised by its own mean and variance. The discriminator sees "
-            "features that a test will never see. Join the batches *before* the model.",
+            "There are still two passes, each domain normalised by its own mean and variance. That is `separate`, and "
+            "`joint` was asked for: join the batches *before* the model.",
             _apart,
             recognise=_logits_of(_apart),
         ),
