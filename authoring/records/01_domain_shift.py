@@ -29,7 +29,7 @@ from tl_course.data import Split, Task
 from tl_course.environment import generator
 
 size = sizes()
-LETTERS, HELD_OUT, EPOCHS, SOURCE_RATE = fixed(2_000), fixed(600), 3, 2e-3
+LETTERS, HELD_OUT, EPOCHS, SOURCE_RATE = fixed(2_000, least=37), fixed(600, least=37), 3, 2e-3
 BUDGET, STEPS, LONGER = size.labels(30), size.steps(100), size.steps(300)
 SEEDS = range(3)
 

@@ -106,13 +106,15 @@ def budgets(*counts: int, classes: int = 1) -> dict[str, Budget]:
     return {"all" if budget.labels is None else str(classes * budget.labels): budget for budget in taken}
 
 
-def fixed(count: int) -> int:
+def fixed(count: int, *, least: int = 1) -> int:
     """A number of examples that is the same in every profile, since the record is about it; in a rehearsal, a few.
+
+    ``least`` is how many there have to be even then, such as one of each class.
 
     >>> fixed(230)
     230
     """
-    return min(count, REHEARSED_EXAMPLES) if sizes().rehearsal else count
+    return min(count, max(least, REHEARSED_EXAMPLES)) if sizes().rehearsal else count
 
 
 def network(name: str, **options) -> nn.Module:
