@@ -18,8 +18,8 @@ env = tl.setup(threads=1, quiet=True)
 # %% [markdown]
 # {{question crosses_over}}
 #
-# You have pretrained a network on printed letters. A colleague, who has photographs of digits, will fine-tune it with a new
-# head. Which of these does the *second stage* need?
+# You have pretrained a network on printed letters. A colleague, who has photographs of digits, keeps all of its backbone as
+# it is and trains a new head on its features. Which of these does the *second stage* need?
 #
 # * **A.** The convolutions' weights.
 # * **B.** BatchNorm's running means and variances.
