@@ -12,7 +12,8 @@
 # * train a small network on the answers of a large one, without a single label;
 # * say what the temperature does, and prove with gradients why the loss carries a factor $T^2$;
 # * make a student recognise a class of which it never saw an example, and choose the one number for it honestly;
-# * tell five kinds of distillation apart, start a short BERT from a long one, and say when all this buys nothing.
+# * start a short BERT from a long one, ask for the controls that tell start from teaching, and say when all this buys
+#   nothing.
 #
 # {{budget}}
 
@@ -36,7 +37,7 @@
 # %% [markdown]
 # ## What it is, and what it is not called
 #
-# Large networks are good and slow. What is wanted in a phone is small and fast. **Knowledge distillation** (知识蒸馏)
+# Large networks are slow, and a phone needs a small and fast one. **Knowledge distillation** (知识蒸馏)
 # trains the small network on the outputs of the large one. The teacher may be pretrained or not, one network or a
 # hundred; source text 000 (§8) asks for a *pretrained* one, and that is not needed.
 #
@@ -130,15 +131,17 @@ print(f"teacher: {errors(runs['teacher'])} errors of 1,000")
 #
 # $$q_i = \frac{e^{v_i/T}}{\sum_j e^{v_j/T}} .$$
 #
-# $T = 1$ is the usual softmax. A large $T$ brings all classes nearer to each other, and in the limit all are the same;
-# a small one leaves the highest alone. The order never changes. Such answers are **soft targets** (软目标).
+# $T = 1$ is the usual softmax. As $T$ grows, the ten probabilities come nearer to each other, and in the limit each is a
+# tenth. As $T$ shrinks towards 0, the largest probability comes near 1. The order of the classes never changes. Such
+# answers are **soft targets** (软目标).
 #
-# Of all fives in the training set, take the one that the teacher finds most like a 3.
+# Of all fives that the teacher is sure of, take the one that it finds most like a 3.
 
 # %%
 with torch.no_grad():
     answers = teacher(task.train.inputs)
-fives = (task.train.labels == 5).nonzero().flatten()
+sure = (task.train.labels == 5) & (answers.softmax(dim=1)[:, 5] > 0.99)
+fives = sure.nonzero().flatten()
 one = int(fives[answers[fives, 3].sub(answers[fives, 5]).argmax()])
 print("a 5 by its label; logits", answers[one].numpy().round(1))
 
@@ -163,9 +166,9 @@ def soft(temperature):
 tl.figures.dial(soft, [0.5, 1, 2, 4, 8, 20, 100], label="temperature T", start=4)
 
 # %% [markdown]
-# That this five looks like a three is knowledge that no label carries. Hinton called it *dark knowledge*. At $T = 1$ it
-# hides in small numbers; a higher temperature brings it to light. Here is all of it at $T = 4$, averaged over the
-# digits of each class (its own place is left white).
+# That this five looks a little like a three is knowledge that no label carries. Hinton called it *dark knowledge*. Where
+# the teacher is sure, as here, $T = 1$ hides it in small numbers, and a higher temperature brings it to light. Here it is
+# at $T = 4$, averaged over the digits of each class (its own place is left white).
 
 # %%
 told = torch.stack([(answers[task.train.labels == digit] / 4).softmax(dim=1).mean(dim=0) for digit in range(10)])
@@ -286,15 +289,16 @@ for name, run in runs.items():
 #
 # * *smoothed labels* (标签平滑): labels that give a tenth of the probability to all classes alike. They are soft, too, but
 #   know nothing;
-# * *answers by lot*: the teacher's own answers, but the nine lower ones are dealt out to the nine other classes by lot.
-#   The confidence is the teacher's, and what it says about likeness is gone.
+# * *shuffled answers*: the teacher's own answers, with their nine lower numbers shuffled among the nine other classes. The
+#   confidence is the teacher's, and what it says about likeness is gone.
 
 # %% tags=["hide-input"]
 record = tl.records.read("12_digits").select(profile="mini")
 ROWS = [("teacher", "moved", "teacher: labels, moved digits"), ("student", "plain", "labels")]
 ROWS += [("distilled", f"plain, {t}", f"answers, T = {t}") for t in (1, 4, 20)]
-ROWS += [("smoothed", "plain", "smoothed labels"), ("dealt", "plain, 4", "answers by lot, T = 4")]
+ROWS += [("smoothed", "plain", "smoothed labels"), ("dealt", "plain, 4", "shuffled answers, T = 4")]
 ROWS += [("student", "moved", "labels, moved digits"), ("distilled", "moved, 4", "answers, T = 4, moved digits")]
+ROWS += [("smoothed", "moved", "smoothed labels, moved digits")]
 
 
 def band(method, setting):
@@ -329,37 +333,43 @@ tl.records.claim("12.answers_beat_labels", profile="mini")
 tl.records.claim("12.warm_answers_beat_cold_ones", profile="mini")
 
 # %% tags=["claim"]
+tl.records.claim("12.smoothing_beats_labels", profile="mini")
+
+# %% tags=["claim"]
 tl.records.claim("12.smoothing_does_as_well", profile="mini")
 
 # %% tags=["claim"]
 tl.records.claim("12.moved_pictures_help", profile="mini")
 
+# %% tags=["claim"]
+tl.records.claim("12.moved_and_smoothed", profile="mini")
+
 # %% [markdown]
-# Answers beat labels: the first question. At $T = 1$ they say hardly more than labels, as the teacher is nearly certain
-# of digits that it was trained on; warm answers say more.
+# Answers beat labels: the first question. At $T = 1$ they bring little, since the teacher is nearly certain of digits that
+# it was trained on.
 #
-# But look at the control. Labels that were merely *smoothed* do the student at least as much good, and *answers by lot*
-# are not clearly worse than the true ones: five seeds do not settle it. So on this test much of the gain is plain
-# softness. It keeps a network without dropout from being too sure of itself; the 2015 paper, too, has a section on
+# But look at the controls. Labels that were merely *smoothed* do the student at least as much good, and *shuffled answers*
+# are not clearly worse than the true ones: five seeds do not settle it. So this test cannot show that the student learned
+# anything beyond softness; the 2015 paper, too, has a section on
 # [soft targets as regularisers](https://arxiv.org/abs/1503.02531).
 #
-# And the last two rows: more than half of the gap to the teacher was not its size at all, but the *moved pictures*.
-# Whoever has these does well with labels, and answers add nothing in so few steps. So before you distil, **give the
-# student the teacher's pictures and smoothed labels, and see what gap is left**.
+# The last three rows: with the *moved pictures* alone, labels close more than half of the gap to the teacher. With
+# smoothed labels on them the student makes fewer errors still. So before you distil, **give the student the
+# teacher's pictures and smoothed labels, and see what gap is left**.
 #
-# Do answers then carry any knowledge that softness lacks? That takes a test that no smoothing can pass.
+# Do answers carry any knowledge that softness lacks? For that we need a digit of which no label, smoothed or not, can tell.
 #
 # > **Beside ours, the paper's numbers.** Of *ten* thousand test digits its teacher got [67
 # > wrong](https://arxiv.org/abs/1503.02531), the student [146](https://arxiv.org/abs/1503.02531) with labels and
 # > [74](https://arxiv.org/abs/1503.02531) with answers at $T = 20$. It trained on sixty thousand, we on not quite four;
 # > so we count errors of one thousand, and have more of them. Its student, too, had neither dropout nor moved pictures.
-# > There the answers closed nearly all of the gap; sixty thousand questions to a teacher say more than four.
+# > There the answers closed most of the gap.
 
 # %% [markdown]
 # ## The digit that it never saw
 #
-# Now take every 3 out of the student's pictures. It never meets one, and no label either: only what the teacher says
-# about *other* digits. The control learns from labels.
+# Now take every 3 out of the student's pictures. The student never sees a 3 and never reads a label. It only hears what
+# the teacher says about *other* digits. The control learns from labels.
 
 # %%
 MISSING = 3
@@ -392,8 +402,8 @@ for name, run in unseen.items():
 # %% [markdown]
 # ### One number
 #
-# The distilled student has heard about the 3 only where there was none. So it finds 3s unlikely everywhere, and its
-# logit of the 3 is too low *as a whole*. One number can mend that, an **offset** (偏移量) on this logit.
+# The distilled student has heard about the 3 only where there was none. So its logit of the 3 may be too low *as a
+# whole*. One number can mend that, an **offset** (偏移量) added to this logit.
 #
 # How is it to be chosen? Hinton, Vinyals and Dean chose theirs on the *test set*, and say so. That flatters a little.
 # We choose on the four hundred **validation** digits, about forty of which are 3s, in two ways:
@@ -418,8 +428,8 @@ def raised(logits, offset):
 
 
 # %% [markdown]
-# Whoever falls short by less than the offset will be called a 3. So the share is a quantile of what is wanting; and for
-# the fewest errors it is enough to try one offset between any two neighbours.
+# A digit is called a 3 when it falls short by less than the offset. So the offset for a given share is a quantile. For the
+# fewest errors it is enough to try one offset between any two neighbouring values.
 
 
 # %%
@@ -467,8 +477,8 @@ for ax, (name, run) in zip(panels, unseen.items(), strict=True):
     ax.set(title=tl.figures.method_style(name).label, xlabel="wanting for a 3 (logits)")
 
 # %% [markdown]
-# On the left, the 3s stand apart from the other digits, only too far to the right. On the right they are mixed, and no
-# line can part what is mixed.
+# In the left panel most 3s stand apart from the other digits, only too far to the right. In the right panel the two are
+# mixed, and no line can part them.
 
 # %%
 panels[0].set_ylabel("share of the digits (%)")
@@ -489,16 +499,18 @@ tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distille
 # %% tags=["claim"]
 tl.records.claim("12.labels_say_nothing_of_the_unseen", profile="mini", target="labels")
 
+# %% tags=["claim"]
+tl.records.claim("12.smoothing_finds_some_of_the_unseen", profile="mini", target="smoothed")
+
 # %% [markdown]
-# That is the second question, and the test that smoothing cannot pass: smoothed labels give the 3 the same share on
-# every picture. The teacher gives it more on a five that is almost a three. Put together over thousands of pictures,
-# that is enough to draw the border of a digit that nobody showed. The student taught by labels needed its logit of the
-# 3 for nothing but to be low, so an offset on it finds few 3s and spoils other digits.
+# That is the second question. Labels say nothing of the 3, and smoothed labels give it the same share on every picture. The
+# teacher gives it more on a five that is almost a three. With the offset, softness alone finds some of the 3s, the teacher's
+# answers find most of them: that difference is what the student heard about a digit which it was never shown.
 #
 # In the paper, with sixty thousand digits, the student called [98.6 %](https://arxiv.org/abs/1503.02531) of the 3s
 # right after the offset, with [109](https://arxiv.org/abs/1503.02531) errors of ten thousand in all.
 
-# %% [markdown]
+# %% [markdown] tags=["further"]
 # ## Before the answer: hints, attention, relations
 #
 # Answers are not all that a teacher has. Three families copy what comes *before* them. Let $A$ be a map of features
@@ -535,7 +547,7 @@ for name, found in terms.items():
 
 # %% [markdown]
 # Their sizes have nothing to do with each other, so each has a strength of its own, to be chosen on validation. By
-# hand, for the distances, of which `F.pdist` gives one for each pair:
+# hand, for the distances (`F.pdist` gives one for each pair of rows):
 
 
 # %%
@@ -638,21 +650,22 @@ tl.figures.show(fig, alt=f"Mean accuracies: {ALT}.", caption=SEEDS)
 tl.records.claim("12.answers_help_the_small_resnet", profile="mini", target="cifar10")
 
 # %% [markdown]
-# At equal steps the teacher's answers are worth some points, and the gap stays wide. The teacher did not become good by
-# its hundred labels a class: it *began* with ImageNet knowledge, and the student at random. A hundred steps of any loss
-# do not make up for that. Here, then, is the other way.
+# At equal steps the teacher's answers are worth some points, and the gap stays wide. This record has no student with
+# smoothed labels, so these points may be softness again. The teacher *began* with ImageNet knowledge, and the student at
+# random. The next section is about where a student begins.
 
 # %% [markdown]
 # ## A BERT with two layers
 #
-# [DistilBERT](https://arxiv.org/abs/1910.01108) halved BERT. Its loss has three terms, five parts soft targets at
-# $T=2$, two parts of the supervised loss and one part for the *direction* of the last hidden states:
+# [DistilBERT](https://arxiv.org/abs/1910.01108) has half of BERT's layers. Its loss has three terms: soft targets, the
+# supervised loss, and one for the *direction* of the last hidden states. The paper names no weights; the
+# [authors' configuration](https://github.com/huggingface/transformers/tree/v4.30.0/examples/research_projects/distillation)
+# has 5, 2 and 1, at $T=2$:
 #
 # $$5\,T^2\,\mathrm{KL}(q \,\Vert\, p) + 2\,\mathrm{CE} + \big(1 - \cos(h_S, h_T)\big) .$$
 #
 # (There the supervised loss is that of guessing masked words; our weights have no head for that, so here it is
-# cross-entropy.) More important than the loss is where the student **starts**: it takes every second layer of the
-# teacher. We are bolder and take every third.
+# cross-entropy.) And the student **starts** with every second layer of the teacher. We are bolder and take every third.
 
 # %%
 bert = tl.models.create(env.text, weights="pretrained", num_classes=2, seed=0)
@@ -682,34 +695,50 @@ for model in (bert, short):
 # A third of the layers, but far more than a third of the weights: the table of words stays. What shrinks is the *time*.
 #
 # Recorded with the BERT of the mini profile: fine-tuned on film reviews, it teaches. One student begins with two of its six
-# layers (*copied*), one at random, and both learn by the loss above. The control begins with the copied layers, too, and learns from *labels*
-# alone.
+# layers, and with its embeddings and its head (*copied*); one begins at random. Both learn by the loss above, for the same
+# steps. A third begins with the copied layers and learns from *labels* alone. And the copied student is also scored
+# *before any step*.
 
 # %% tags=["hide-input"]
 berts = tl.records.read("12_bert").select(profile="mini")
 LOOKS = {"teacher": (INK, "*"), "copied": (VERMILION, "P"), "random": (GREY, "o")}
 PUPILS = [("copied", "teacher"), ("copied", "labels"), ("random", "teacher")]
 LESSONS = {"teacher": "six layers, labels"} | {f"{a}, {by}": f"two {a} layers, {by}" for a, by in PUPILS}
-fig, ax = tl.figures.axes(7.4, 2.8)
-for place, method in enumerate(LESSONS):
+TRIED = [(method, "1000", name) for method, name in LESSONS.items()]
+TRIED.insert(1, ("copied, labels", "untrained", "two copied layers, before any step"))
+fig, ax = tl.figures.axes(7.4, 3.0)
+for place, (method, setting, _) in enumerate(TRIED):
     color, marker = LOOKS[method.split(",")[0]]
-    cell = berts.select(method=method, setting="1000").interval()
+    cell = berts.select(method=method, setting=setting).interval()
     ax.errorbar(cell.mean, place, xerr=cell.half_width, color=color, marker=marker, capsize=3, ms=8)
-ax.set_yticks(range(len(LESSONS)), LESSONS.values())
-ax.set(ylim=(len(LESSONS) - 0.5, -0.5), xlabel="accuracy on film reviews (fraction)")
-headline(fig, "The start decides, not the loss")
-ALT = "Mean accuracies: six layers highest, two copied layers a little below, two random layers at guessing."
-tl.figures.show(fig, alt=ALT, caption=f"Recorded: 1,000 labels, {len(berts.seeds)} seeds, 95% t intervals.")
+ax.axvline(0.5, color=GREY, ls=":")
+ax.set_yticks(range(len(TRIED)), [name for _, _, name in TRIED])
+ax.set(ylim=(len(TRIED) - 0.5, -0.5), xlabel="accuracy on film reviews (fraction)")
+
+# %% [markdown]
+# The dotted line is guessing.
+
+# %% tags=["hide-input"]
+headline(fig, "Taught alike, the copied start ends far above the random one")
+ALT = "; ".join(f"{name} {berts.select(method=way, setting=kind).mean:.0%}" for way, kind, name in TRIED)
+CAPTION = f"Recorded: 1,000 labels, {len(berts.seeds)} seeds, 95% t intervals."
+tl.figures.show(fig, alt=f"Mean accuracies: {ALT}.", caption=CAPTION)
 
 # %% tags=["claim"]
-tl.records.claim("12.the_start_decides", profile="mini")
+tl.records.claim("12.the_start_counts", profile="mini")
+
+# %% tags=["claim"]
+tl.records.claim("12.copied_before_any_step", profile="mini")
+
+# %% tags=["claim"]
+tl.records.claim("12.teacher_or_labels_alike", profile="mini")
 
 # %% [markdown]
-# The third question. Two random layers learn nothing from a thousand sentences, whoever teaches them: they guess. Two
-# copied ones are most of the way there. And whether they go on with the teacher or with labels makes no difference that
-# five seeds could show.
+# The third question. In these few steps the random student does not leave guessing, and the copied one knows much before its
+# first step. From the copied start, teacher and labels do equally well. The record has no random student that learns from
+# labels, and none with more steps. So it says what a copied start is worth here, and not that the loss never matters.
 
-# %% [markdown]
+# %% [markdown] tags=["further"]
 # ## Size, seconds, accuracy in one picture
 #
 # Time is measured here and now, as a share of what the teacher takes for the same inputs, so that the machine matters
@@ -758,7 +787,7 @@ for ax, (kind, (found, names, setting)) in zip(panels, SHOWN.items(), strict=Tru
 # were taught.
 
 # %%
-headline(fig, "A fraction of the time for a part of the accuracy; the start decides how large")
+headline(fig, "A fraction of the time, for a part of the accuracy")
 ALT = "Accuracy over time for teacher and students, pictures and texts."
 tl.figures.show(fig, alt=ALT, caption="Time: you just measured it. Accuracy: recorded, means over seeds.")
 
@@ -798,7 +827,7 @@ for name in ("student", "distilled"):
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Fifteen minutes for temperature and $T^2$, fifteen for labels against answers, fifteen for the
-# digit that was never seen, fifteen for what comes before the answer and the short BERT. Collect the predictions first.
+# digit that was never seen, ten for the short BERT; what comes before the answer is for those who ask. Collect the predictions first.
 # Usual wrong answers: "soft targets always win" (let them read the intervals in the first record); "without a 3 it
 # cannot call anything a 3, so none" and, after the first surprise, "then the offset must have cost many other digits"
 # (let them read the total); "two layers of six have a third of the weights". A question for the room at the offset: *is
@@ -858,7 +887,7 @@ for name in ("student", "distilled"):
 # domains is feature-based (CORAL, lesson 14), and in distillation there is one domain.</details>
 # <details><summary>Yes: both need a graph.</summary>Not this. Distillation needs a batch.</details>
 
-# %% [markdown]
+# %% [markdown] tags=["further"]
 # ## Questions of the source texts
 #
 # * *How can a large model's knowledge be moved into a small one?* (000, §8) By its answers, its features, or its

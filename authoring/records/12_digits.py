@@ -44,7 +44,7 @@ SETTINGS = {
     "teacher": ["moved"],
     "student": ["plain", "moved"],
     "distilled": [*(f"plain, {each}" for each in TEMPERATURES), "moved, 4"],
-    "smoothed": ["plain"],
+    "smoothed": ["plain", "moved"],
     "dealt": ["plain, 4"],
 }
 CELLS = [Cell("mnist", method, each, seed) for seed in range(5) for method in SETTINGS for each in SETTINGS[method]]

@@ -2,7 +2,8 @@
 
 Networks, digits and steps are those of 12_digits; but every 3 is taken out of the pictures that the student is trained
 on. The teacher has seen 3s. ``target`` names what the student learns from: the teacher's soft answers alone, at T = 4
-(``distilled``), or labels (``labels``): the control, which is told nothing at all about 3s.
+(``distilled``), or one of two controls, which are told nothing about 3s: labels (``labels``), or smoothed labels
+(``smoothed``), which are as soft and give the 3 the same share on every picture.
 
 Afterwards one number is added to the logit of class 3, the **offset**. ``method`` says how it is chosen, always on the
 400 validation digits, of which about forty are 3s, and never on the test digits:
@@ -33,7 +34,8 @@ digits = load("12_digits")
 
 MISSING, TEMPERATURE, SHARE = 3, 4.0, 0.1
 CHOICES = ("before", "by_labels", "by_share")
-CELLS = product(["distilled", "labels"], CHOICES, ["errors", "threes", "offset"], range(5))
+LOSSES = {"labels": cross_entropy, "smoothed": digits.smoothed}
+CELLS = product(["distilled", *LOSSES], CHOICES, ["errors", "threes", "offset"], range(5))
 CHEAP = False
 
 
@@ -46,10 +48,10 @@ def without(task: Task, missing: int) -> Task:
 def student(target: str, seed: int) -> tl.training.Run:
     """A student that never saw the digit."""
     task = without(digits.task_of(seed), MISSING)
-    loss = cross_entropy
     if target == "distilled":
         loss = Distillation(digits.teacher(seed)[0].model, temperature=TEMPERATURE, weight=1.0, cache=task)
-    return digits.student(task, seed, loss=loss)
+        return digits.student(task, seed, loss=loss)
+    return digits.student(task, seed, loss=LOSSES[target])
 
 
 def wanting(logits: Tensor, missing: int) -> Tensor:

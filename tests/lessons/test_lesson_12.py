@@ -183,7 +183,7 @@ def test_answers_by_lot_keep_the_answer_and_its_confidence_only(seed):
 @pytest.mark.integration
 def test_every_cell_of_the_record_is_measured(small):
     values = {cell[1:3]: digits.measure(cell) for cell in digits.CELLS if cell.seed == 0}
-    assert len(values) == 9
+    assert len(values) == 10
     assert all(0 <= value <= 1 and seconds > 0 for value, seconds in values.values())
     assert values["teacher", "moved"][0] < 0.5  # it learns at all
 
