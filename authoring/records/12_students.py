@@ -121,6 +121,7 @@ def measure(cell: Cell) -> tuple[float, float]:
         return value, seconds
     task = task_of(*where)
     student = student_of(cell.seed)
+    student.preprocess = teacher.preprocess
     start = time.process_time()
     loss = TEACHING[cell.method](teacher, task, cell.seed)
     run = fit(student, task, RATE, cell.seed, loss)
