@@ -95,7 +95,7 @@ def resize(square, size=224):
 small = torch.cat([resize(square) for square in squares.values()])
 
 # %% [markdown]
-# Look at them first. A figure in this course always says what it shows in words, too, for those who cannot see it.
+# Look at them first. Every figure of this course says what it shows in words, too, for those who cannot see it.
 
 # %%
 tl.figures.image_grid(
@@ -321,14 +321,12 @@ rivals = [counts[1] for name, counts in results.items() if name != "ImageNet wei
 tl.expect(trained[1] >= 2 * max(rivals), "without colour, ImageNet features must find twice as many as any rival")
 
 # %% [markdown]
-# Three things to take from this picture.
+# Two things to take from this picture.
 #
-# * **In colour, the test proves little.** Three numbers without any network find nearly all. Networks with random
-#   weights find fewer. So a high bar in the left panel needs no knowledge.
+# * **In colour, the test proves little.** Three numbers without any network find nearly all, and random networks find
+#   fewer. Without this control we would have credited ImageNet with what colour gives for free.
 # * **Without colour, what ImageNet taught counts.** Its features still find the astronaut, a retina and a galaxy field,
 #   though the head has a word for none of them. The random networks have the same architecture and find few.
-# * **The control decides what you may say.** With the left panel alone, and without mean colour, we would have
-#   credited ImageNet with what colour gives for free.
 #
 # To find a photograph again is not to recognise what it shows. And twelve photographs are an illustration, not a proof.
 # The lessons ahead measure with thousands of pictures, several seeds, and intervals.

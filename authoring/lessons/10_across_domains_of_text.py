@@ -347,9 +347,6 @@ tl.records.claim("10.bert_beats_vader", profile="mini")
 tl.records.claim("10.vader_beats_bert_tweets", profile="mini")
 
 # %% [markdown]
-# Each wins at home. A thousand labels did not buy what a word list with emoticons, made for the purpose, already had.
-
-# %% [markdown]
 # ## When transfer goes wrong
 #
 # Look at the ± in the column *tweets*. At home the three seeds agree; from films and products they do not:

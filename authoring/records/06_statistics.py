@@ -3,9 +3,10 @@
 A linear probe of the target (that of record 06_judging) is run once over half of its test pictures in train mode, on
 mini 500, under no_grad, in batches that ``setting`` describes, and then judged in eval mode on the same pictures:
 ``value`` is that accuracy. No parameter changes, only BatchNorm's running statistics. ``before``: no such run.
-``shuffled_50``, ``sorted_50`` and ``sorted_5``: batches of so many pictures, in random order or sorted by class; with
-``sorted_5`` there are ten batches of each class, as in 10,000 pictures of ten classes in batches of 100. ``single``:
-one by one, in random order. The seed draws labels, head and order.
+``shuffled_50``, ``shuffled_5``, ``sorted_50`` and ``sorted_5``: batches of so many pictures, in random order or sorted
+by class; with ``sorted_5`` there are ten batches of each class, as in 10,000 pictures of ten classes in batches of 100,
+and ``shuffled_5`` has batches as small without the sorting. ``single``: one by one, in random order. The seed draws
+labels, head and order.
 """
 
 import copy
@@ -17,7 +18,7 @@ import tl_course as tl
 from authoring.records.common import Cell, load, product
 from tl_course.environment import generator
 
-SIZES = {"before": 0, "shuffled_50": 50, "sorted_50": 50, "sorted_5": 5, "single": 1}
+SIZES = {"before": 0, "shuffled_50": 50, "shuffled_5": 5, "sorted_50": 50, "sorted_5": 5, "single": 1}
 CELLS = product(["cifar10", "mnist_m"], ["linear_probe"], SIZES, range(3))
 CHEAP = False
 
