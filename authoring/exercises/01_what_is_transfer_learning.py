@@ -46,7 +46,8 @@ tl.check("only_domain", answer_only_domain)
 # 3. Neither source nor target has labels. The target's pictures are to be put into groups.
 # 4. Fifty pictures of the target have labels, and five thousand have none; all of them are used.
 #
-# Write four of the words *inductive, transductive, unsupervised, semi-supervised*, in this order of the situations.
+# Write the words *inductive, transductive, unsupervised, semi-supervised* in the order of the situations. Each word is used
+# once: for each situation, take the one that says most about it.
 
 # %%
 ### BEGIN SOLUTION
@@ -95,7 +96,7 @@ tl.check("labels_to", answer_labels_to)
 # %%
 def broken_gains(run, labels, steps, seeds):
     """What transfer gained, once for each seed."""
-    baseline = run("scratch", labels, steps // 2, seeds[0])  # it had stopped getting better by then
+    baseline = run("scratch", labels, steps // 2, seeds[0])  # half the time
     return [run("fine_tune", labels, steps, seed) - baseline for seed in seeds]
 
 
@@ -154,7 +155,8 @@ tl.check("gain_interval", answer_gain_interval)
 # * the strength of the gradient, $\sqrt{\text{across}^2 + \text{down}^2}$, and its angle `atan2(down, across)`, modulo π, so
 #   that from dark to light and from light to dark are one direction.
 #
-# Divide the angles from 0 to π into `bins` equal parts, and add up the *strengths* in each.
+# Divide the angles from 0 to π into `bins` equal parts, and add up the *strengths* in each. Rounding can give π itself: it
+# belongs to the last part.
 
 
 # %%
@@ -165,6 +167,7 @@ def answer_gradient_histogram(patch, bins):
     down = patch[2:, 1:-1] - patch[:-2, 1:-1]
     strength = torch.hypot(across, down)
     place = (torch.atan2(down, across) % math.pi / math.pi * bins).long()
+    place = place.clamp(max=bins - 1)  # an angle a hair below zero is rounded to π itself
     return torch.bincount(place.flatten(), weights=strength.flatten(), minlength=bins)
     ### END SOLUTION
 

@@ -74,7 +74,8 @@ QUESTION = Question(
         "and how it changes downwards.",
         "`patch[1:-1, 2:] - patch[1:-1, :-2]` is the first. Strength: `torch.hypot(across, down)`. Angle: "
         "`torch.atan2(down, across) % math.pi`, so that light to dark and dark to light count as one direction.",
-        "The bin is `(angle / math.pi * bins).long()`. Add up the *strengths* in each bin, for example with "
+        "The bin is `(angle / math.pi * bins).long().clamp(max=bins - 1)`: an angle a hair below zero is rounded to π "
+        "itself. Add up the *strengths* in each bin, for example with "
         "`torch.bincount(place.flatten(), weights=strength.flatten(), minlength=bins)`.",
     ),
     inputs=_patches,
