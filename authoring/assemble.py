@@ -5,23 +5,20 @@ step with its source exactly when it equals, outputs aside, what :func:`assemble
 """
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from authoring import generated, outputs, tags
+from authoring import claims, generated, tags
 from authoring.sources import Lesson
 from authoring.timings import Timing
-from tl_course import records
 
 PROFILE = "mini"
 TARGET = "mnist_m"
 """The target of a new notebook where nobody names one: its data are always at hand."""
 
-_MARK = re.compile(r"\[\^(\d\d\.\w+)\]")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {
     "codemirror_mode": {"name": "ipython", "version": 3},
@@ -64,7 +61,7 @@ def assemble(
     links = generated.navigation(lesson, lessons, root / "exercises")
     budget = generated.budget(lesson, timings.get(lesson.stem))
     target = lesson.target or target
-    body = [_cell(cell, budget, target) for cell in lesson.cells if "instructor" not in tags.of(cell)]
+    body = [_cell(cell, lesson, budget, target) for cell in lesson.cells if "instructor" not in tags.of(cell)]
     cells = [_links(links), *body, *_evidence(lesson), _links(links)]
     for position, cell in enumerate(cells):
         cell.id = f"{lesson.stem}-{position:03d}"
@@ -99,30 +96,18 @@ def _links(text: str) -> NotebookNode:
 
 def _evidence(lesson: Lesson) -> list[NotebookNode]:
     """The table that the marks of a lesson's sentences link to, folded; none where it claims nothing."""
-    if not any(id.startswith(f"{lesson.number}.") for id in records.registry()):
+    if not (said := claims.evidence(lesson, PROFILE)):
         return []
-    said = (
-        f"## {records.HEADING}\n\nEach mark in this lesson, such as E1, is a row: what was tested, and what came out. "
-        "A sentence with that mark stands for no more than its row."
-    )
+    heading, _, table = said.partition("\n\n")
+    # two cells: JupyterLab folds what stands below the cell of a heading, not what stands in it
     folded = {"tags": ["evidence", "further"], "jp-MarkdownHeadingCollapsed": True}
-    table = f'tl.records.evidence("{lesson.number}", profile="{PROFILE}")'
-    shown = {"tags": ["claim", "evidence"], "jupyter": {"source_hidden": True}}
-    return [new_markdown_cell(said, metadata=folded), new_code_cell(table, metadata=shown)]
+    return [new_markdown_cell(heading, metadata=folded), new_markdown_cell(table, metadata={"tags": ["evidence"]})]
 
 
-def _marked(text: str) -> str:
-    """Prose with its marks, written [^05.far_order], as links to the table; the lint names those of no claim."""
-    known = records.registry()
-    return _MARK.sub(
-        lambda found: f"[{records.mark(found[1])}](#{records.HEADING})" if found[1] in known else found[0], text
-    )
-
-
-def _cell(cell: NotebookNode, budget: str, target: str) -> NotebookNode:
+def _cell(cell: NotebookNode, lesson: Lesson, budget: str, target: str) -> NotebookNode:
     """A learner's copy of a source cell; a claim becomes its sentence, which can be read before any cell is run."""
-    if outputs.is_claim(cell):
-        return new_markdown_cell(outputs.claimed(cell.source, target)._repr_markdown_(), metadata={"tags": ["claim"]})
+    if claims.is_claim(cell):
+        return new_markdown_cell(claims.sentence(cell, lesson, target), metadata={"tags": ["claim"]})
     metadata = {}
     cell_tags = tags.of(cell)
     if cell_tags:
@@ -130,7 +115,9 @@ def _cell(cell: NotebookNode, budget: str, target: str) -> NotebookNode:
     if cell.cell_type != "code":
         if "further" in cell_tags:
             metadata["jp-MarkdownHeadingCollapsed"] = True
-        return new_markdown_cell(_marked(cell.source.replace(generated.BUDGET, budget)), metadata=metadata)
+        return new_markdown_cell(
+            claims.with_marks(cell.source.replace(generated.BUDGET, budget), lesson), metadata=metadata
+        )
     if cell_tags & tags.FOLDED:
         metadata["jupyter"] = {"source_hidden": True}
     return new_code_cell(cell.source, metadata=metadata)

@@ -1,19 +1,15 @@
 """Outputs of code cells between a build and the repository: made storable, and carried over from one build to the next.
 
 Executing a lesson takes most of a minute; while its code stays as it is, so do its outputs. A change of prose or links
-then costs nothing, nor does a claim: what it shows depends on records alone, and is rendered here.
+then costs nothing.
 """
 
 import re
-from types import SimpleNamespace
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from authoring import tags
-from tl_course import records
 
-_CLAIM = re.compile(r"tl\.records\.(claim|evidence)\([^()\n]*\)")
 _PROGRESS_BAR = re.compile(r"\d+%\|.*\| \d+/|\d+it \[")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLACEHOLDER = "<p><em>An interactive widget appears here when you run this cell.</em></p>"
@@ -42,7 +38,7 @@ def reusable(new: NotebookNode, old: NotebookNode) -> bool:
     """Whether executing ``new`` would repeat what ``old`` shows: same code, profile and target, all of it executed."""
     course = old.metadata.get("tl_course", {})
     settings_agree = all(course.get(key) == new.metadata.tl_course[key] for key in ("profile", "target"))
-    executed = all(cell.execution_count is not None for cell in _measuring(old) if cell.source.strip())
+    executed = all(cell.execution_count is not None for cell in _code(old) if cell.source.strip())
     return settings_agree and executed and same_program(new, old)
 
 
@@ -52,37 +48,9 @@ def same_program(new: NotebookNode, old: NotebookNode) -> bool:
 
 
 def carry_over(old: NotebookNode, new: NotebookNode) -> None:
-    """Give the code cells of ``new`` the outputs of ``old``, which must hold the same code; claims are rendered.
-
-    Cells are counted from one, as a fresh kernel counts them.
-    """
-    for source, target in zip(_measuring(old), _measuring(new), strict=True):
-        target.outputs = source.outputs
-    executed = [cell for cell in _code(new) if cell.source.strip()]
-    for number, cell in enumerate(executed, 1):
-        cell.execution_count = number
-        if is_claim(cell):
-            cell.outputs = [_stored(cell.source, new.metadata.tl_course.target, number)]
-        for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = number
-
-
-def claimed(source: str, target: str) -> records.Statement | records.Evidence:
-    """What the call of a claim's cell gives in a lesson on that target."""
-    return eval(source, {"tl": SimpleNamespace(records=records), "task": SimpleNamespace(name=target)})
-
-
-def _stored(source: str, target: str, number: int) -> NotebookNode:
-    """What a claim's cell shows, as a kernel would store it."""
-    shown = claimed(source, target)
-    data = {"text/markdown": shown._repr_markdown_(), "text/plain": repr(shown)}
-    return new_output("execute_result", data, execution_count=number)
-
-
-def is_claim(cell: NotebookNode) -> bool:
-    """Whether a cell holds one call that reads records and nothing else, so that no kernel is needed to show it."""
-    return "claim" in tags.of(cell) and _CLAIM.fullmatch(cell.source.strip()) is not None
+    """Give the code cells of ``new`` the outputs of ``old``, which must hold the same code."""
+    for source, target in zip(_code(old), _code(new), strict=True):
+        target.outputs, target.execution_count = source.outputs, source.execution_count
 
 
 def _is_progress_bar(output: NotebookNode) -> bool:
@@ -91,15 +59,10 @@ def _is_progress_bar(output: NotebookNode) -> bool:
     return WIDGET in data and _PROGRESS_BAR.search(data.get("text/plain", "")) is not None
 
 
-def _measuring(notebook: NotebookNode) -> list[NotebookNode]:
-    """The code cells whose outputs only an execution tells."""
-    return [cell for cell in _code(notebook) if not is_claim(cell)]
-
-
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _program(notebook: NotebookNode) -> list[tuple[str, bool]]:
     """What decides the outputs: the code, and whether a cell may fail."""
-    return [(cell.source, "raises-exception" in tags.of(cell)) for cell in _measuring(notebook)]
+    return [(cell.source, "raises-exception" in tags.of(cell)) for cell in _code(notebook)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from authoring import outputs, sources, tags, timings
+from authoring import claims, sources, tags, timings
 from authoring.sources import Lesson
 from authoring.timings import Timing
 from tl_course import exercises
@@ -78,4 +78,4 @@ class BuiltCourse:
 
 def _code(cell: NotebookNode) -> str | None:
     """The code of a cell; none of one that shows a claim, which is a sentence once it is built."""
-    return cell.source if cell.cell_type == "code" and not outputs.is_claim(cell) else None
+    return cell.source if cell.cell_type == "code" and not claims.is_claim(cell) else None

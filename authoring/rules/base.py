@@ -58,7 +58,7 @@ class Document:
     def cells(self, cell_type: str) -> Iterator[tuple[int, NotebookNode]]:
         """Yield position and cell of one type; generated links and sentences from records are left out."""
         for position, cell in enumerate(self.notebook.cells):
-            made = {"nav", "claim"} if cell.cell_type == "markdown" else {"nav"}
+            made = tags.GENERATED | {"claim"} if cell.cell_type == "markdown" else tags.GENERATED
             if cell.cell_type == cell_type and not made & tags.of(cell):
                 yield position, cell
 

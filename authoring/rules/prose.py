@@ -116,26 +116,6 @@ def recorded_caption(document: Document) -> Findings:
                     yield position, f"a caption says {wrong[0]} seeds; the records read here hold {known}"
 
 
-@rule(Kind.LESSON)
-def stale_claim(document: Document) -> Findings:
-    """What a claim says in the notebook is what its record bears out today."""
-    profile = document.notebook.metadata.tl_course.profile
-    for position, cell in document.cells("code"):
-        if "claim" not in tags.of(cell):
-            continue
-        shown = "\n".join(output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", []))
-        if table := re.search(r"evidence\(\"(\d+)\"", cell.source):
-            today = {records.evidence(table[1], profile=profile)._repr_markdown_()}
-        else:
-            names = [name for name in records.claim_ids(cell.source) if name in records.registry()]
-            today = {sentence for name in names for sentence in _sentences(name, profile)}
-        if today and shown.strip() not in today:
-            yield (
-                position,
-                f"shows {shown.strip()[:60]!r}…, which its record does not say today; build the notebook again",
-            )
-
-
 @rule()
 def unknown_claim(document: Document) -> Findings:
     """A claim or a mark without an entry has no record behind it, and would only be noticed where it is rendered."""
@@ -192,16 +172,3 @@ def _counts_of_seeds(names: Iterable[str], profile: str) -> set[int]:
     """Over how many seeds the cells of these records go."""
     known = {path.stem for path in records.FOLDER.glob("*.csv")}
     return {count for name in names if name in known for count in _counts(name, profile)}
-
-
-@cache
-def _verdicts() -> tuple[records.Verdict, ...]:
-    return tuple(records.check_claims())
-
-
-@cache
-def _sentences(name: str, profile: str) -> frozenset[str]:
-    """What a claim says today of each target of its record, where its rule holds."""
-    targets = [verdict.target for verdict in _verdicts() if verdict.id == name and verdict.profile == profile]
-    stated = [records.claim(name, target=target, profile=profile) for target in targets]
-    return frozenset(statement.markdown for statement in stated if statement.holds)

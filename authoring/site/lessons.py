@@ -10,6 +10,7 @@ from authoring import tags
 from authoring.site.content import Content, ContentError
 from authoring.site.pages import exercise_link
 from authoring.sources import Lesson
+from tl_course.records import HEADING
 
 HELP = ("[glossary](../glossary.md)", "[stuck?](../help.md)")
 WIDGETS = "application/vnd.jupyter.widget-view+json"
@@ -46,7 +47,17 @@ def page(content: Content, lesson: Lesson, *, instructor: bool = False) -> Noteb
     notebook.cells = [_still(cell) for cell in notebook.cells if "nav" not in tags.of(cell)]
     title, _, rest = notebook.cells[0].source.partition("\n")
     notebook.cells[0].source = f"{title}\n\n{_facts(content, lesson)}\n{rest}"
+    _link_evidence(notebook, lesson)
     return _numbered(notebook, lesson.stem)
+
+
+def _link_evidence(notebook: NotebookNode, lesson: Lesson) -> None:
+    """Let the marks lead to the table by a name, as the site wants it, in place of a notebook's heading."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace(f"({lesson.stem}.ipynb#{HEADING})", f"(#evidence-{lesson.number})")
+            if cell.source == f"## {HEADING}":
+                cell.source = f"(evidence-{lesson.number})=\n{cell.source}"
 
 
 def _facts(content: Content, lesson: Lesson) -> str:

@@ -244,9 +244,6 @@ BAD = {
         _replace(CODE, 'shift = tl.records.read("01_domain_shift")'),
         _captioned("Recorded on digits, seven seeds."),
     ),
-    "an old claim": Bad(
-        "stale-claim", "does not say today", _replace(7, "claim('01.finetune_beats_scratch_10')", tags=["claim"])
-    ),
     "stderr": Bad("stderr-output", "UserWarning", notebook=_output("stream", name="stderr", text="UserWarning: x\n")),
     "home folder": Bad("machine-path", "/home/a", notebook=_printed("saved to /home/ana/model.pt")),
     "temporary folder": Bad("machine-path", "/tmp/", notebook=_printed("saved to /tmp/x")),
