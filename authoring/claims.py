@@ -1,4 +1,4 @@
-"""Recorded sentences as a lesson's text: rendered when its notebook is assembled, so that no kernel must run to show them.
+"""Recorded sentences as a lesson's text: rendered when its notebook is assembled, so no kernel must run to show them.
 
 What they say depends on the records alone. So a notebook is out of step with its source as soon as a record says
 something else.

@@ -18,6 +18,7 @@ from authoring.sources import Lesson
 
 CLAIMS_A_SLIDE = 3
 WORDS_A_SLIDE = 130
+_MARK = re.compile(r"; \[E\d+\]\([^)]*\)")
 _HEADING = re.compile(r"^#{1,4} +(.+)$", re.MULTILINE)
 _FIGURE = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
 
@@ -84,7 +85,7 @@ def _add_outputs(slides: list[Slide], heading: str, source: NotebookNode, built:
     last = slides[-1] if slides else None
     room = last and last.kind == "figure" and last.heading == heading and len(last.text) < CLAIMS_A_SLIDE
     if room and "claim" in tags.of(source):
-        last.text.append(f"* {built.source}")
+        last.text.append(f"* {_MARK.sub('', built.source)}")  # the table of evidence is on no slide
 
 
 def as_html(slides: Sequence[Slide], *, title: str, mathjax: bool) -> str:

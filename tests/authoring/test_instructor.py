@@ -263,7 +263,7 @@ def test_slides_come_from_headings_predictions_figures_and_what_to_remember(cour
     assert "Given $a_b$" in predict.text[0]
     assert 'alt="A line that falls."' in figure.figure
     said = records.claim("01.finetune_beats_scratch_10", profile="mini")
-    assert figure.text == [f"* {said.markdown}"]
+    assert figure.text == [f"* {said.markdown.replace('; [E1](#Evidence)', '')}"]
     assert remember.text == ["* It **fell**."]
     assert not any("For the instructor" in text for slide in found for text in slide.text)
 
