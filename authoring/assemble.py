@@ -62,7 +62,8 @@ def assemble(
     budget = generated.budget(lesson, timings.get(lesson.stem))
     target = lesson.target or target
     body = [_cell(cell, lesson, budget, target) for cell in lesson.cells if "instructor" not in tags.of(cell)]
-    cells = [_links(links), *body, *_evidence(lesson), _links(links)]
+    # last, since a folded section hides all that stands below it
+    cells = [_links(links), *body, _links(links), *_evidence(lesson)]
     for position, cell in enumerate(cells):
         cell.id = f"{lesson.stem}-{position:03d}"
     notebook = new_notebook(

@@ -71,10 +71,10 @@ def _lesson(course: BuiltCourse, lesson: Lesson, out: Path, mathjax: bool) -> st
 def with_notes(course: BuiltCourse, lesson: Lesson) -> NotebookNode:
     """Return the lesson's notebook, outputs included, with the notes to the instructor where they were written."""
     notebook = course.notebook(lesson)
-    first, *_, last = notebook.cells
+    first, last = (cell for cell in notebook.cells if "nav" in tags.of(cell))
     body = [_note(source) if built is None else built for source, built in course.cells(lesson)]
     evidence = [cell for cell in notebook.cells if "evidence" in tags.of(cell)]
-    notebook.cells = [first, *body, *evidence, last]
+    notebook.cells = [first, *body, last, *evidence]
     for position, cell in enumerate(notebook.cells):
         cell.id = f"{lesson.stem}-{position:03d}"
     return notebook

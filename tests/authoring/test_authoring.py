@@ -280,11 +280,12 @@ def test_marks_are_links_to_a_folded_table_of_evidence(tmp_path):
     course = Course(tmp_path)
     cells = course.assemble(course.lessons[0], None).cells
     mark = records.mark("05.far_finetune_beats_probe_100")
+    assert tags.of(cells[-3]) == {"nav"}
     assert cells[-4].source == f"Far, what moves most does best.[{mark}](05_marked.ipynb#Evidence)"
-    assert cells[-3].source == "## Evidence"
-    assert cells[-3].metadata["jp-MarkdownHeadingCollapsed"]
-    assert records.evidence("05", profile="mini")._repr_markdown_() in cells[-2].source
-    assert f"| {mark} |" in cells[-2].source
+    assert cells[-2].source == "## Evidence"
+    assert cells[-2].metadata["jp-MarkdownHeadingCollapsed"]
+    assert records.evidence("05", profile="mini")._repr_markdown_() in cells[-1].source
+    assert f"| {mark} |" in cells[-1].source
 
 
 CLAIM = 'tl.records.claim("05.finetune_beats_scratch_10", target=task.name, profile="mini")'
