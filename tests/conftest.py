@@ -64,6 +64,10 @@ def _own_settings(request, monkeypatch, _caches):
     if request.node.get_closest_marker("assets") is None:
         monkeypatch.setenv("TL_CACHE", str(next(_caches)))
     monkeypatch.setattr(environment, "_current", None)
+    yield
+    if (torch := sys.modules.get("torch")) and not torch.is_grad_enabled():
+        torch.set_grad_enabled(True)
+        pytest.fail("This test left gradients switched off, which spoils those after it in its process.")
 
 
 @pytest.fixture

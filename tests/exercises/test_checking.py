@@ -26,6 +26,16 @@ def test_a_known_wrong_answer_gets_its_message_and_what_was_seen(use):
     assert "factor = 0.5" in verdict.detail
 
 
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_what_needs_gradients_is_judged_in_a_session_without(without):
+    """The loss of the question is asked for its gradient, which it has; the session gets its setting back."""
+    with without():
+        verdict = exercises.check("transfer_loss", exercises.find("transfer_loss").reference)
+        assert not torch.is_grad_enabled()
+        assert torch.is_inference_mode_enabled() == (without is torch.inference_mode)
+    assert verdict.status == "right", verdict
+
+
 def test_an_unknown_wrong_answer_is_told_where_it_differs(use):
     verdict = check(lambda x, factor: x * 0)
     assert verdict.reason == "value"

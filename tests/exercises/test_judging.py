@@ -24,6 +24,13 @@ def counted(answer, asked_for):
     return counting
 
 
+@pytest.mark.parametrize("evidence", [[], [Evidence(0.0)], [Evidence(fault="raised", error="ZeroDivisionError")]])
+def test_a_reference_that_fails_is_no_verdict(evidence):
+    judge = judge_of(reference=lambda x, factor: [][0])
+    with pytest.raises(RuntimeError, match=f"the reference of {judge.question.slug} failed: .*"):
+        judge.verdict(evidence * len(judge.cases))
+
+
 @pytest.mark.parametrize("seed", seeds(3))
 def test_the_reference_and_the_wrong_answers_run_once_however_many_are_judged(seed):
     of_reference, of_wrong, of_recognised = [], [], []

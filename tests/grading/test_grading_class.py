@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import torch
 from classroom import MARKER, QUICK, cell_of, left_behind, notebook, put, twice, without, zipped
 from zoo_answers import ANSWERS
 
@@ -35,6 +36,9 @@ class Borrowed:
     def run(self, steps, limits):
         self.runs += 1
         return self.client.run(steps, limits)
+
+    def judged(self, question, text, cases):
+        return self.client.judged(question, text, cases)
 
     def trial(self, limits):
         return self.client.trial(limits)
@@ -264,6 +268,14 @@ def test_zips_and_folders_of_every_platform_come_to_the_same_marks(lent, tmp_pat
         report = grade(Job(tmp_path / place, "02", tmp_path / f"{place}.csv", limits=QUICK))
         found = [(one.student, one.identity, one.points) for one in report.results]
         assert found == [("ann", "101", 13), ("ben", "102", 12), ("cy", "103", 13)], place
+
+
+def test_what_the_callers_process_has_set_costs_no_mark(lent, tmp_path):
+    """Who graded without gradients took the marks of all answers that have some: the references showed none."""
+    put(tmp_path / "in" / "Ann.ipynb", notebook())
+    with torch.no_grad():
+        (ann,) = grade(Job(tmp_path / "in", "02", tmp_path / "g.csv", limits=QUICK)).results
+    assert ann.points == 13, ann.marks
 
 
 def test_of_two_notebooks_the_newest_counts_and_after_the_date_it_is_late(lent, tmp_path):

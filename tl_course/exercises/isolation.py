@@ -31,13 +31,17 @@ class TooSlow(BaseException):
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put back, at the end of the block, every global setting that an answer is likely to change."""
+    """Put back, at the end of the block, every global setting that an answer is likely to change.
+
+    In the block there are gradients, also where the session has switched them off: exercises that ask for some could
+    not be told right from wrong without.
+    """
     states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     settings = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     folder, variables = os.getcwd(), dict(os.environ)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -45,8 +45,18 @@ class Judge:
 
     @functools.cached_property
     def expected(self) -> list[Evidence]:
-        """What the reference shows, one piece of evidence for each case."""
-        return [self.question.evidence(self.question.reference, case) for case in self.cases]
+        """What the reference shows, one piece of evidence for each case.
+
+        Raises
+        ------
+        RuntimeError
+            If the reference fails: then nothing can be said of any answer.
+        """
+        shown = [self.question.evidence(self.question.reference, case) for case in self.cases]
+        for one in shown:
+            if one.fault:
+                raise RuntimeError(f"the reference of {self.question.slug} failed: {one.error}")
+        return shown
 
     def right(self, evidence: Sequence[Evidence]) -> bool:
         """Say whether the evidence of an answer is right, and no more: no wrong answer is run.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import sys
@@ -16,7 +15,6 @@ from queue import SimpleQueue
 
 from tl_course.exercises import UNCHECKED, catalogue
 from tl_course.grading import pages, table
-from tl_course.grading.judge_process import JudgeProcess
 from tl_course.grading.limits import Limits
 from tl_course.grading.marking import mark
 from tl_course.grading.notebooks import EXERCISES, Answers, Worksheet, choose, worksheet
@@ -156,9 +154,8 @@ def grade(
     count = min(job.jobs, len(submissions))
     clients = [ServerClient(sheet.number, job.tests, hidden, waiting) for _ in range(count)]
     not_there = [path for name, path in out.items() if name != "state" and not os.path.lexists(path)]
-    with contextlib.closing(JudgeProcess(sheet.questions)) as judge:
-        grader = _Grader(job, sheet, kept, clients, judge, warn)
-        results = grader.all(submissions, progress)
+    grader = _Grader(job, sheet, kept, clients, warn)
+    results = grader.all(submissions, progress)
     for path in not_there:  # where nothing hides them, an answer may have put something in their place
         if os.path.lexists(path):
             delete(path)
@@ -219,10 +216,9 @@ class _Grader:
         sheet: Worksheet,
         kept: Kept,
         clients: list[ServerClient],
-        judge: JudgeProcess,
         warn: Callable[[str], None],
     ):
-        self.job, self.sheet, self.kept, self.clients, self.judge, self.warn = job, sheet, kept, clients, judge, warn
+        self.job, self.sheet, self.kept, self.clients, self.warn = job, sheet, kept, clients, warn
         self.free: SimpleQueue[ServerClient] = SimpleQueue()
         self.walls: tuple[str, ...] | None = None
         self.stopped = threading.Event()
@@ -260,7 +256,7 @@ class _Grader:
         client = self.free.get()
         try:
             run = functools.partial(self._run, client)
-            marks, sound = mark(answers, self.sheet, run, self.job.limits, self.judge.judged)
+            marks, sound = mark(answers, self.sheet, run, self.job.limits, client.judged)
         finally:
             self.free.put(client)
         if sound and not self.stopped.is_set():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEBIBYTE = 2**20
+MAX_PARTS = 500_000
+"""Commas and brackets in a message: each may become an object many times as large as itself."""
 
 
 @dataclass(frozen=True)

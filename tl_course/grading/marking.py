@@ -8,13 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tl_course.exercises import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Case, Evidence, Judge, Question, decode, encode
 from tl_course.exercises.isolation import undisturbed
-from tl_course.grading.limits import MEBIBYTE, Limits
+from tl_course.grading.limits import MAX_PARTS, MEBIBYTE, Limits
 from tl_course.grading.notebooks import Answers, Worksheet
 from tl_course.grading.results import Mark
-from tl_course.grading.server_client import MAX_PARTS, Attempt
 
 LONGEST = 1000
 """Characters of a text in a mark."""
@@ -23,6 +23,28 @@ _ONE_AT_A_TIME = threading.Lock()
 """Questions seed and use the random state of the whole process."""
 UNKNOWN_NAME = NameError.__name__
 HELPER = "Only the cells for answers are graded: what an answer uses must be defined in one of them."
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came back from one run of a submission's steps.
+
+    Attributes
+    ----------
+    messages : list of dict
+        Those that were well-formed and bore the token, in order.
+    end : str
+        How it ended, as `sandbox.keep` says; ``"died"`` when the keeper itself was ended.
+    code : int
+        Exit code or signal.
+    walls : list of str
+        What held.
+    """
+
+    messages: list[dict]
+    end: str
+    code: int = 0
+    walls: tuple[str, ...] = ()
 
 
 def mark(
@@ -187,7 +209,18 @@ class _Session:
 
 
 def judged(question: Question, text: str, cases: list[Case]) -> Mark:
-    """Return the mark for evidence that came from another process, as text."""
+    """Return the mark for evidence that came from another process, as text.
+
+    Raises
+    ------
+    Exception
+        Of the question, where its reference fails: that says nothing of the answer.
+    MemoryError
+        If there is too little memory to judge it.
+    """
+    with _ONE_AT_A_TIME, undisturbed():
+        judge = Judge(question, cases)
+        judge.expected  # noqa: B018
     try:
         if sum(text.count(sign) for sign in ",[{") > MAX_PARTS:
             raise ValueError("too many parts")
@@ -196,7 +229,9 @@ def judged(question: Question, text: str, cases: list[Case]) -> Mark:
             raise ValueError("not as many as were asked for")
         evidence = [Evidence.from_data(one) for one in data]
         with _ONE_AT_A_TIME, undisturbed():
-            verdict = Judge(question, cases).verdict(evidence)
+            verdict = judge.verdict(evidence)
+    except MemoryError:
+        raise
     except Exception as error:  # evidence may be of any form, and must not end the grading of a class
         sentence = f"What it gave back cannot be judged ({type(error).__name__})."
         return Mark(question.slug, question.title, 0, question.points, WRONG, "unfit", sentence)

@@ -1,7 +1,7 @@
-"""A process that loads PyTorch and the probes once, and forks for each submission.
+"""A process that loads PyTorch and the questions once, and forks: a judge at the start, and then for each submission.
 
 It never reads a submission: a fork of it does. So one learner's code finds nothing of another's in its memory. Nor does
-it find an answer: after the questions were loaded, everything but their probes is taken out of them.
+it find an answer: after the judge was forked, everything but their probes is taken out of the questions.
 """
 
 from __future__ import annotations
@@ -21,16 +21,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tl_course.exercises import Question, Wrong, catalogue, probes
-from tl_course.grading import framing, sandbox
+from tl_course.grading import framing, judge_process, sandbox
 
 REQUEST, READY, MESSAGE, END, DIED = b"r", b"R", b"M", b"E", b"D"
 MAX_REQUEST = 2**28
 
 
-def main(lesson: str, tests: str, scratch: Path) -> None:
-    """Load a lesson's questions, and serve requests on standard input until it ends."""
+def main(lesson: str, tests: str, scratch: Path, asked: int, judged: int) -> None:
+    """Load a lesson's questions, let a judge serve two pipes, and serve requests on standard input until it ends."""
     parent = os.getppid()
-    questions = stripped(catalogue.load(Path(tests), lesson) if tests else catalogue.questions(lesson))
+    loaded = catalogue.load(Path(tests), lesson) if tests else catalogue.questions(lesson)
+    probes.load_optimizers()  # for references too
+    if os.fork() == 0:
+        judge_process.serve(loaded, asked, judged)
+    os.close(asked)
+    os.close(judged)
+    questions = stripped(loaded)
+    del loaded
     _preload()
     answers = os.dup(1)
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -208,4 +215,4 @@ def _is_filled(cell: types.CellType) -> bool:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), *map(int, sys.argv[4:]))

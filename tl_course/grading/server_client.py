@@ -17,45 +17,25 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tl_course import environment
-from tl_course.exercises import catalogue
+from tl_course.exercises import Case, Question, catalogue
 from tl_course.grading import framing, sandbox
-from tl_course.grading.limits import Limits
+from tl_course.grading.judge_process import JudgeProcess, unchecked
+from tl_course.grading.limits import MAX_PARTS, Limits
+from tl_course.grading.marking import Attempt
+from tl_course.grading.results import Mark
 from tl_course.grading.server import DIED, END, MESSAGE, READY, REQUEST
 from tl_course.grading.starting import PACKAGE, Started, start
 
 START_SECONDS = 180
 GRACE_SECONDS = 30
+JUDGES = 2
+"""So many judges may be lost over one piece of evidence."""
 UNLOADED = "sched"
 """A module that nothing loads, so that loading it shows whether Python's files can be read."""
-MAX_PARTS = 500_000
-"""Commas and brackets in a message: each may become an object many times as large as itself."""
 _FIELDS = ("step", "begun", "finished", "error", "error_type", "missing", "blank", "evidence", "fault")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What came back from one run of a submission's steps.
-
-    Attributes
-    ----------
-    messages : list of dict
-        Those that were well-formed and bore the token, in order.
-    end : str
-        How it ended, as `sandbox.keep` says; ``"died"`` when the keeper itself was ended.
-    code : int
-        Exit code or signal.
-    walls : list of str
-        What held.
-    """
-
-    messages: list[dict]
-    end: str
-    code: int = 0
-    walls: tuple[str, ...] = ()
 
 
 class ServerClient:
@@ -82,6 +62,7 @@ class ServerClient:
         self.hidden = list(dict.fromkeys(str(path.resolve()) for path in [*hidden, *answers_on_disk(), *own]))
         self.scratch: Path | None = None
         self.process: subprocess.Popen | None = None
+        self.judge: JudgeProcess | None = None
         self.closed = False
         self.busy = threading.Lock()
 
@@ -113,6 +94,21 @@ class ServerClient:
         except (framing.Broken, BrokenPipeError, TimeoutError):
             self._end()
             return Attempt([], "died")
+
+    def judged(self, question: Question, text: str, cases: list[Case]) -> Mark:
+        """Return the mark for evidence, as text; see `marking.judged`.
+
+        A judge that is gone costs no mark: a new one, with a new server, judges the same evidence.
+        """
+        for _ in range(JUDGES):
+            with self.busy:
+                try:
+                    if self.process is None:
+                        self._start()
+                    return self.judge.judged(question, text, cases)
+                except (framing.Broken, OSError):
+                    self._end()
+        return unchecked(question, "its judge was ended again and again")
 
     def trial(self, limits: Limits) -> Attempt:
         """See whether code can run in the sandbox at all, and what holds there: each wall is tried from within.
@@ -146,6 +142,7 @@ class ServerClient:
             raise framing.Broken("closed")
         started = self.waiting.pop() if self.waiting else start(self.lesson, self.tests)
         self.process, self.scratch = started.process, started.scratch
+        self.judge = JudgeProcess(started.ask, started.answer)
         if self._next(framing.Inbox(64), time.monotonic() + START_SECONDS)[0] != READY:
             raise framing.Broken("no server")
 
@@ -191,6 +188,7 @@ class ServerClient:
             with contextlib.suppress(OSError):  # what was not yet sent cannot be sent any more
                 process.stdin.close()
             process.stdout.close()
+            self.judge.close()
         if self.scratch is not None:
             with contextlib.suppress(OSError):
                 sandbox.sweep(self.scratch)

@@ -29,12 +29,16 @@ class Started:
     process : subprocess.Popen
     scratch : pathlib.Path
         Its folder.
+    ask, answer : int
+        The pipes to and from its judge; see `judge_process`.
     """
 
     lesson: str
     tests: Path | None
     process: subprocess.Popen
     scratch: Path
+    ask: int
+    answer: int
 
 
 def start(lesson: str, tests: Path | None) -> Started:
@@ -42,17 +46,21 @@ def start(lesson: str, tests: Path | None) -> Started:
     scratch = Path(tempfile.mkdtemp(prefix="tl-grading-"))
     scratch.chmod(0o711)
     home = tests.resolve() if tests else ""  # since the server begins in another folder
-    command = [sys.executable, "-P", "-m", "tl_course.grading.server", lesson, *map(str, (home, scratch))]
+    (asked, ask), (answer, answers) = os.pipe(), os.pipe()
+    command = [sys.executable, "-P", "-m", "tl_course.grading.server", lesson]
     process = subprocess.Popen(
-        command,
+        [*command, *map(str, (home, scratch, asked, answers))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=_few_variables(),
         cwd=scratch,
         start_new_session=True,
+        pass_fds=(asked, answers),
     )
-    return Started(lesson, tests, process, scratch)
+    os.close(asked)
+    os.close(answers)
+    return Started(lesson, tests, process, scratch, ask, answer)
 
 
 @contextlib.contextmanager
@@ -74,6 +82,8 @@ def ahead(lesson: str, tests: Path | None) -> Iterator[list[Started]]:
             one.process.wait()
             one.process.stdin.close()
             one.process.stdout.close()
+            os.close(one.ask)
+            os.close(one.answer)
             with contextlib.suppress(OSError):
                 one.scratch.rmdir()
 
