@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from classroom import QUICK
 
-from tl_course.grading import server
+from tl_course.grading import server, server_client
 from tl_course.grading.server_client import ServerClient
 from tl_course.grading.starting import ahead
 
@@ -24,6 +24,23 @@ def test_a_server_that_waits_is_taken_and_no_other_started(monkeypatch):
             assert not waiting
     assert one.process.returncode is not None
     assert not one.scratch.exists()
+
+
+class Late(list):
+    """Says that one waits, and another client has taken it before it is asked for."""
+
+    def __bool__(self):
+        return True
+
+
+def test_where_another_client_takes_the_one_that_waits_a_new_one_is_started(monkeypatch):
+    with ahead("02", None) as waiting:
+        one = waiting.pop()
+        monkeypatch.setattr(server_client, "start", lambda *_: one)
+        with contextlib.closing(ServerClient("02", None, waiting=Late())) as client:
+            monkeypatch.setattr(client, "_next", lambda *_: [server.READY])
+            client._start()
+            assert client.process is one.process
 
 
 def test_a_keeper_that_is_stopped_goes_on(monkeypatch):

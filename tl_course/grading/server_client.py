@@ -140,11 +140,16 @@ class ServerClient:
     def _start(self) -> None:
         if self.closed:
             raise framing.Broken("closed")
-        started = self.waiting.pop() if self.waiting else start(self.lesson, self.tests)
+        started = self._waiting_one() or start(self.lesson, self.tests)
         self.process, self.scratch = started.process, started.scratch
         self.judge = JudgeProcess(started.ask, started.answer)
         if self._next(framing.Inbox(64), time.monotonic() + START_SECONDS)[0] != READY:
             raise framing.Broken("no server")
+
+    def _waiting_one(self) -> Started | None:
+        with contextlib.suppress(IndexError):  # another client may take the last one at this moment
+            return self.waiting.pop() if self.waiting else None
+        return None
 
     def _send(self, data: bytes) -> None:
         self.process.stdin.write(data)
