@@ -18,6 +18,7 @@ from classroom import MARKER, QUICK, cell_of, left_behind, notebook, put, twice,
 from zoo_answers import ANSWERS
 
 from tl_course.grading import Job, grade, job
+from tl_course.grading.judge_process import unchecked
 from tl_course.grading.pages import feedback
 from tl_course.grading.sandbox import WALLS
 from tl_course.grading.server_client import Attempt
@@ -276,6 +277,24 @@ def test_what_the_callers_process_has_set_costs_no_mark(lent, tmp_path):
     with torch.no_grad():
         (ann,) = grade(Job(tmp_path / "in", "02", tmp_path / "g.csv", limits=QUICK)).results
     assert ann.points == 13, ann.marks
+
+
+def test_what_could_not_be_judged_is_said_and_is_no_success(lent, small, tl, monkeypatch):
+    judged = lent.judged
+
+    def failing(question, text, cases):
+        return unchecked(question, "an odd day") if question.slug == "spring" else judged(question, text, cases)
+
+    monkeypatch.setattr(lent, "judged", failing)
+    code, out, err = tl("grade", small.submissions, "--exercise", "2", "--out", small.out)
+    assert code == 1, err
+    assert "3 with an answer that could not be judged" in out
+    assert {row["status"] for row in rows(small.out) if row["question"] == "spring"} == {"unchecked"}
+    assert "an odd day" in (small.out.with_name("grades-feedback") / "Ann.html").read_text(encoding="utf-8")
+    monkeypatch.setattr(lent, "judged", judged)
+    code, out, _ = tl("grade", small.submissions, "--exercise", "2", "--out", small.out, "--force")
+    assert code == 0
+    assert totals(small.out) == {"Ann": 13, "Ben": 12, "Cy": 12}
 
 
 def test_of_two_notebooks_the_newest_counts_and_after_the_date_it_is_late(lent, tmp_path):

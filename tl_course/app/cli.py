@@ -500,7 +500,10 @@ def grade(
     regrade: Annotated[bool, typer.Option("--regrade", help="Mark again what is marked already.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over results that are there.")] = False,
 ) -> None:
-    """Grade a class; leaves a table, a feedback page each, and a summary. After Ctrl-C, call it again to go on."""
+    """Grade a class; leaves a table, a feedback page each, and a summary. After Ctrl-C, call it again to go on.
+
+    The exit code is 1 where an answer could not be judged.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from tl_course.grading.starting import ahead
@@ -525,6 +528,8 @@ def grade(
             )
     for line in report.in_words():
         print(line)
+    if report.unchecked:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -81,19 +81,26 @@ class Report:
     walls: tuple[str, ...] | None
     files: list[Path]
 
+    @property
+    def unchecked(self) -> int:
+        """How many students have an answer that could not be judged, so that their points are not final."""
+        return sum(any(mark.status == UNCHECKED for mark in one.marks) for one in self.results)
+
     def in_words(self) -> list[str]:
         """Return what to tell the teacher at the end."""
         kept = sum(one.kept for one in self.results)
         unread = sum(not one.answers.digest for one in self.results)
         odd = sum(bool(one.to_look_at) for one in self.results)
-        unchecked = sum(any(mark.status == UNCHECKED for mark in one.marks) for one in self.results)
         lines = [f"{len(self.results)} students" + (f", {kept} of them marked before" if kept else "") + "."]
         if unread:
             lines.append(f"{unread} without a notebook that could be graded; the table says why.")
         if odd:
             lines.append(f"{odd} with something that was left aside: see 'To look at yourself' in the summary.")
-        if unchecked:
-            lines.append(f"{unchecked} that the grader could not run: look for 'unchecked' in the table.")
+        if self.unchecked:
+            lines.append(
+                f"{self.unchecked} with an answer that could not be judged, which is not their fault: 'unchecked' in "
+                "the table, with the reason on the page. The same command with --force tries these again."
+            )
         if self.walls is not None and (lack := missing(self.walls)):
             lines.append(lack)
         return [*lines, f"{', '.join(map(str, self.files))}"]

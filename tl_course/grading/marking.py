@@ -195,7 +195,10 @@ class _Session:
         for slug in self.waiting:
             if self.failures > 1:
                 self._set(
-                    slug, UNCHECKED, "grader", "The grader could not run this notebook; a person has to look at it."
+                    slug,
+                    UNCHECKED,
+                    "grader",
+                    "This answer could not be judged (the notebook could not be run); a person has to look.",
                 )
             else:
                 self._set(slug, WRONG, "slow", "The time for this notebook was used up before this question was tried.")
