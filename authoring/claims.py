@@ -14,6 +14,7 @@ from authoring.sources import Lesson
 from tl_course import records
 
 _CALL = re.compile(r"tl\.records\.claim\([^()\n]*\)")
+_SHOWN = re.compile(r"; \[E\d+\]\([^)]*\)")
 _MARK = re.compile(r"\[\^(\d\d\.\w+)\]")
 
 
@@ -29,6 +30,15 @@ def sentence(cell: NotebookNode, lesson: Lesson, target: str) -> str:
     """
     said = eval(cell.source, {"tl": SimpleNamespace(records=records), "task": SimpleNamespace(name=target)})
     return said.markdown.replace(f"(#{records.HEADING})", f"({_address(lesson)})")
+
+
+def without_mark(text: str) -> str:
+    """Return what a claim says for a page that has no table of evidence.
+
+    >>> without_mark("It falls. *(recorded: 5 seeds; [E3](#Evidence))*")
+    'It falls. *(recorded: 5 seeds)*'
+    """
+    return _SHOWN.sub("", text)
 
 
 def with_marks(text: str, lesson: Lesson) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
-from authoring import generated, tags
+from authoring import claims, generated, tags
 from authoring.instructor.built_course import BuiltCourse
 from authoring.instructor.notes import predictions
 from authoring.instructor.pages import html_page, to_html
@@ -18,7 +18,6 @@ from authoring.sources import Lesson
 
 CLAIMS_A_SLIDE = 3
 WORDS_A_SLIDE = 130
-_MARK = re.compile(r"; \[E\d+\]\([^)]*\)")
 _HEADING = re.compile(r"^#{1,4} +(.+)$", re.MULTILINE)
 _FIGURE = re.compile(r"<figure\b.*?</figure>", re.DOTALL)
 
@@ -85,7 +84,7 @@ def _add_outputs(slides: list[Slide], heading: str, source: NotebookNode, built:
     last = slides[-1] if slides else None
     room = last and last.kind == "figure" and last.heading == heading and len(last.text) < CLAIMS_A_SLIDE
     if room and "claim" in tags.of(source):
-        last.text.append(f"* {_MARK.sub('', built.source)}")  # the table of evidence is on no slide
+        last.text.append(f"* {claims.without_mark(built.source)}")
 
 
 def as_html(slides: Sequence[Slide], *, title: str, mathjax: bool) -> str:

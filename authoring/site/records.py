@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from authoring.claims import without_mark
 from authoring.site.content import Content
 from tl_course import records
 from tl_course.records import Record
@@ -98,5 +99,5 @@ def claims(content: Content) -> dict[str, list[str]]:
     for verdict in records.check_claims(folder):
         if verdict.holds:
             found = records.claim(verdict.id, target=verdict.target, profile=verdict.profile, folder=folder)
-            stated.setdefault(entries[verdict.id]["record"], []).append(found.markdown)
+            stated.setdefault(entries[verdict.id]["record"], []).append(without_mark(found.markdown))
     return stated

@@ -24,7 +24,7 @@ from tl_course.records.claims import (
     within_band,
 )
 from tl_course.records.intervals import Interval, t_interval
-from tl_course.records.marks import Evidence, evidence
+from tl_course.records.marks import EvidenceTable, evidence
 from tl_course.records.table import (
     COLUMNS,
     FOLDER,
@@ -42,7 +42,7 @@ __all__ = [
     "FOLDER",
     "HEADING",
     "Band",
-    "Evidence",
+    "EvidenceTable",
     "Interval",
     "Record",
     "RecordError",

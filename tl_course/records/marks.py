@@ -28,7 +28,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceTable:
     """The rows of a lesson, by the record they were read from; a table in a notebook."""
 
     rows: dict[str, list[Row]]
@@ -53,7 +53,7 @@ class Evidence:
         return "\n".join([f"**{record}**: {self.conditions[record]} {again}", "", *lines])
 
 
-def evidence(lesson: str, *, profile: str | None = None, folder: Path = FOLDER) -> Evidence:
+def evidence(lesson: str, *, profile: str | None = None, folder: Path = FOLDER) -> EvidenceTable:
     """What each claim of a lesson tested, and what came out: the difference with its 95% interval, seeds, each target.
 
     Parameters
@@ -65,7 +65,7 @@ def evidence(lesson: str, *, profile: str | None = None, folder: Path = FOLDER) 
 
     Returns
     -------
-    Evidence
+    EvidenceTable
         Shown as one table for each record.
 
     Raises
@@ -89,7 +89,7 @@ def evidence(lesson: str, *, profile: str | None = None, folder: Path = FOLDER) 
             rows[found.record].append(Row(claims.mark(id, folder), found.tested(), results))
     if not rows:
         raise RecordError(f"lesson {lesson!r} claims nothing: claims.toml has no id that begins with it and a dot.")
-    return Evidence(dict(rows), {record: claims.conditions(record, folder) for record in rows})
+    return EvidenceTable(dict(rows), {record: claims.conditions(record, folder) for record in rows})
 
 
 def _result(found: "claims.Claim", record: Record) -> str:
