@@ -394,9 +394,24 @@ tl.records.claim("01.finetune_beats_probe_100", profile="mini")
 #
 # ### A fair chance for from scratch
 #
-# All this took about as few steps as your live run. A probe needs no more, but a network with random weights does. Lesson 05
-# recorded it on the same hundred labels a class in far more steps, with its pictures shifted by a few pixels
-# (*augmentation*, 数据增强). We call it the *patient* one. Beside it stand HOG and the two ways to transfer, as above.
+# All this took about as few steps as your live run. A probe needs no more, but a network with random weights does. So it was
+# also trained in far more steps, with its pictures shifted by a few pixels (*augmentation*, 数据增强). We call that the
+# *patient* one. With ten and thirty labels its rate is the better of two on validation; with a hundred it is lesson 05's.
+
+# %%
+longer = tl.records.read("05_longer").select(profile="mini", target=target.name)
+tried = tl.records.read("01_patience").select(profile="mini", target=target.name)
+patient = {100: longer.select(method="scratch", setting=450)}
+for labels in (10, 30):
+    rates = [f"{labels}, {rate}" for rate in ("1e-3", "3e-3")]
+    validation = {rate: tried.select(method="validation", setting=rate).mean for rate in rates}
+    best = max(validation, key=validation.get)
+    patient[labels] = tried.select(method="scratch", setting=best)
+    said = ", ".join(f"{rate.split()[-1]} {found:.0%}" for rate, found in validation.items())
+    print(f"{labels} labels, validation: {said}")
+
+# %% [markdown]
+# Beside it stand its short self, HOG and the two ways to transfer, as above.
 
 
 # %%
@@ -404,20 +419,21 @@ def cell(method, labels):
     return record.select(method=method, setting=labels)
 
 
-longer = tl.records.read("05_longer").select(profile="mini", target=target.name)
-patient = longer.select(method="scratch", setting=450)
-print(f"from scratch, 100 labels: {cell('scratch', 100).mean:.0%}; patient: {patient.mean:.0%}")
 budgets, ahead = [10, 30, 100], {}
-for method in ("hog", "linear_probe", "fine_tune"):
-    ahead[method] = gap = tl.records.paired_difference(cell(method, 100), patient)
-    low, high = 100 * gap.low, 100 * gap.high
-    print(f"{method:<12} ahead by {100 * gap.mean:5.1f} points [{low:.1f}, {high:.1f}]")
-assert ahead["fine_tune"].low > 0 > ahead["hog"].high
+for labels in budgets:
+    print(f"{labels} labels: patient {patient[labels].mean:.0%}, points ahead of it:")
+    for method in ("scratch", "hog", "linear_probe", "fine_tune"):
+        gap = tl.records.paired_difference(cell(method, labels), patient[labels])
+        ahead[method, labels] = gap
+        low, high = 100 * gap.low, 100 * gap.high
+        print(f"  {method:<12} {100 * gap.mean:5.1f} [{low:.1f}, {high:.1f}]")
+assert all(ahead["fine_tune", labels].low > 0 for labels in budgets)
+assert ahead["hog", 10].low > 0 > max(ahead["hog", 30].high, ahead["hog", 100].high)
 
 # %% [markdown]
-# Most of the gap at a hundred labels was a matter of training, and nothing that a source gave. Fine-tuning is still ahead;
-# of the probe these seeds do not say so. With ten and thirty labels no patient run is recorded: there, read each gain as one
-# *at equal steps*, and as the most that letters can have given.
+# With ten labels a class patience does not help enough: it stays behind HOG and behind both ways to transfer. With thirty it
+# overtakes HOG, and both ways to transfer stay ahead. With a hundred most of the gap was a matter of training: fine-tuning is
+# still ahead; of the probe these seeds do not say so. So the fewer the labels, the more of the gain is the source's own.
 #
 # ### Learned against designed
 
@@ -425,7 +441,7 @@ assert ahead["fine_tune"].low > 0 > ahead["hog"].high
 tl.records.claim("01.probe_beats_hog_10", profile="mini")
 
 # %% [markdown]
-# With a hundred labels the patient network has overtaken HOG, without a source. SIFT was made for larger photographs. Here
+# With more labels the patient network overtook HOG, without a source. SIFT was made for larger photographs. Here
 # it finds few points, some of them on the background, and counting words forgets where they stood. With ten labels a class,
 # features learned on a good source beat both designs.
 
@@ -442,12 +458,12 @@ tl.records.claim("01.probe_beats_hog_10", profile="mini")
 
 # %%
 for method in ("linear_probe", "fine_tune"):
-    jump = tl.records.paired_difference(cell(method, 10), cell("scratch", 10))
-    for name, gain in (("jumpstart", jump), ("final gain", ahead[method])):
+    for name, labels in (("jumpstart", 10), ("final gain", 100)):
+        gain = ahead[method, labels]
         print(f"{method:<12} {name:<10} {100 * gain.mean:5.1f} points [{100 * gain.low:.1f}, {100 * gain.high:.1f}]")
 
 # %% [markdown]
-# The jumpstart is at equal steps, the final gain over the patient baseline. Differences are taken within each seed, so that a
+# Both are gains over the patient baseline. Differences are taken within each seed, so that a
 # lucky draw of labels does not count for one side. For the third number, go along the curve of means until it crosses the
 # threshold.
 
@@ -455,8 +471,8 @@ for method in ("linear_probe", "fine_tune"):
 # %%
 def labels_needed(method, threshold):
     """Labels a class where the mean accuracy crosses the threshold, on the logarithmic axis."""
-    curve = [(labels, cell(method, labels).mean) for labels in budgets]
-    curve = [(100, patient.mean)] if method == "scratch" else curve
+    points = [patient[n] if method == "patient" else cell(method, n) for n in budgets]
+    curve = [(labels, point.mean) for labels, point in zip(budgets, points, strict=True)]
     if curve[0][1] >= threshold:
         return f"at most {curve[0][0]}"
     for (low, before), (high, after) in pairwise(curve):
@@ -466,7 +482,7 @@ def labels_needed(method, threshold):
 
 
 for threshold in (0.5, 0.9):
-    needs = [f"{method} {labels_needed(method, threshold)}" for method in ("scratch", "linear_probe", "fine_tune")]
+    needs = [f"{method} {labels_needed(method, threshold)}" for method in ("patient", "linear_probe", "fine_tune")]
     print(f"labels a class to reach {threshold:.0%}:", ", ".join(needs))
 
 # %% [markdown]
@@ -531,8 +547,9 @@ tl.records.claim("01.probe_beats_random_features", profile="mini")
 tl.records.claim("01.labels_matter", profile="mini")
 
 # %% [markdown]
-# Letters *learned as letters* carry the gain, as far as these steps go. Suspect three had more steps, but the same pictures
-# again and again: shifted ones, which the patient network saw, were not tried with 30 labels. And fine-tuned, the network
+# Letters *learned as letters* carry the gain at equal steps. Suspect three had more steps, but the same pictures again and
+# again, and gained nothing by them. The patient network saw shifted ones; what that brought with 30 labels stands in the
+# table above. So suspect three explains nothing in these steps, and much of the gap in far more. And fine-tuned, the network
 # that was taught labels by lot came out ahead of from scratch with each of the three seeds, and three are too few to be
 # sure. It is known that [even random labels teach the first layers something](https://arxiv.org/abs/2006.10455).
 
@@ -614,6 +631,7 @@ tl.figures.show(
     alt=f"Accuracy by tiles: {'; '.join(said)}; from scratch {none.mean:.0%}.",
     caption=CAPTION,
 )
+assert patient[30].mean > max(i.mean for curve in curves.values() for i in curve)
 
 # %% tags=["claim"]
 tl.records.claim("01.probe_helped_by_near_source", profile="mini")
@@ -633,7 +651,8 @@ tl.records.claim("01.colours_alone_give_nothing", profile="mini")
 # %% [markdown]
 # So *when* to transfer has two answers here, depending on *how*. The **frozen** backbone hurts once its source has lost the
 # shapes that the target is made of: a probe sees nothing but its features. The **fine-tuned** network, at equal steps, was
-# nowhere clearly below from scratch. Where a patient baseline would stand in this figure is not recorded.
+# nowhere clearly below from scratch. And mind the scale: the patient network, with the same thirty labels, lies above every
+# point of this figure. It took more steps, and shifted pictures; these sources are small. The figure compares sources.
 #
 # And **suspect four**? With tiles of 1 pixel a source keeps all colours and nothing else, and its probe is where that of
 # random weights is. So colours alone give nothing. Tiles of 2 and 4 pixels keep textures and pieces of strokes together;

@@ -25,6 +25,7 @@ METHODS = ("scratch", "linear_probe", "fine_tune", "lp_ft", "random_features", "
 WHY = {
     "01_label_budget": "as short as the live run of lesson 01, and the pictures as they are",
     "01_domain_shift": "the recipe of 01_label_budget, and three times its steps as a control",
+    "01_patience": "the control of 01_label_budget: far more steps, shifted pictures, and a rate chosen on validation",
     "03_backbones": "twice the steps of lesson 05, since it asks what a source is worth and not how fast it pays",
     "04_vgg_features": "as short as the live run of lesson 04, in small batches",
     "05_strategies": "the steps of the live run of lesson 05, the same for six methods",
@@ -134,6 +135,12 @@ def _of_lesson_01() -> Iterator[Run]:
         for labels, steps in recipe.STEPS.items():
             what = What("resnet_small", weights, method, labels)
             yield Run("01_label_budget", method, str(labels), what, How(steps, recipe.BATCH, rate, False))
+    patience = load("01_patience")
+    for labels in patience.BUDGETS:
+        for rate in patience.RATES:
+            what = What("resnet_small", "none", "scratch", labels)
+            how = How(patience.STEPS, patience.BATCH, float(rate), True)
+            yield Run("01_patience", "scratch", f"{labels}, {rate}", what, how)
     for setting, steps in (("none", shift.STEPS), ("longer", shift.LONGER)):
         what = What("resnet_small", "none", "scratch", shift.BUDGET)
         yield Run("01_domain_shift", "scratch", setting, what, How(steps, recipe.BATCH, recipe.RATE, False))
