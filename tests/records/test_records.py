@@ -689,6 +689,8 @@ def scripts(tmp_path, monkeypatch):
 def test_a_rehearsal_runs_one_cell_of_each_kind_and_makes_no_record(scripts, tmp_path, monkeypatch, capsys):
     scripts("91_cheap", target="cifar10")
     monkeypatch.setenv("TL_PROFILE", "gpu")
+    monkeypatch.setenv("TL_REHEARSE", "0")
+    monkeypatch.delenv("TL_REHEARSE")  # noted by now: what the command sets is taken back after the test
     assert command.main(["--rehearse"]) == 0
     said = capsys.readouterr().out
     assert "The gpu profile leaves out 91_cheap" in said

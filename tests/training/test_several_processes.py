@@ -99,7 +99,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def ranks(request, tmp_path_factory):
     """What each of two processes has after the cases this run asks for; to start two takes longer than to train."""
-    asking = [item for item in request.session.items if request.fixturename in item.fixturenames]
+    asking = [item for item in request.session.items if request.fixturename in getattr(item, "fixturenames", ())]
     asked = [item.callspec.params["case"] if hasattr(item, "callspec") else "a BERT with dropout" for item in asking]
     folder = tmp_path_factory.mktemp("ranks")
     multiprocessing.spawn(work, (free_port(), str(folder), list(dict.fromkeys(asked))), nprocs=2)
