@@ -4,6 +4,7 @@ A sentence carries a mark such as E3; the table of :func:`evidence` holds the ro
 of a lesson in the order of ``claims.toml``.
 """
 
+import functools
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +79,14 @@ def evidence(lesson: str, *, profile: str | None = None, folder: Path = FOLDER) 
     """
     profile = profile or environment.current().profile
     rows: dict[str, list[Row]] = defaultdict(list)
+    read_once = functools.cache(lambda name: read(name, folder=folder).select(profile=profile))
     for id in claims.registry(folder):
         if id.startswith(f"{lesson}."):
             found = claims.entry(id, folder)
             results = {}
-            for target in read(found.record, folder=folder).select(profile=profile).targets:
+            for target in read_once(found.record).targets:
                 if found.targets is None or target in found.targets:
-                    narrowed = read(found.record, folder=folder).select(profile=profile, target=target)
+                    narrowed = read_once(found.record).select(target=target)
                     results[claims.target_title(target, folder)] = _result(found, narrowed)
             rows[found.record].append(Row(claims.mark(id, folder), found.tested(), results))
     if not rows:
