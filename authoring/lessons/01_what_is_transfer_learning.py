@@ -497,7 +497,7 @@ for threshold in (0.5, 0.9):
 #
 # 1. **The architecture.** Maybe random features are good enough for a probe.
 # 2. **Any training at all.** Maybe it is enough that the weights were trained on *something*: whole letters whose labels
-#    were drawn by lot.
+#    were drawn at random.
 # 3. **Too few steps.** Maybe the network from scratch would get there if it were trained three times as long.
 # 4. **The colours and textures** of the photographs, which source and target share. This one gets a section of its own.
 #
@@ -550,7 +550,7 @@ tl.records.claim("01.labels_matter", profile="mini")
 # Letters *learned as letters* carry the gain at equal steps. Suspect three had more steps, but the same pictures again and
 # again, and gained nothing by them. The patient network saw shifted ones; what that brought with 30 labels stands in the
 # table above. So suspect three explains nothing in these steps, and much of the gap in far more. And fine-tuned, the network
-# that was taught labels by lot came out ahead of from scratch with each of the three seeds, and three are too few to be
+# that was taught random labels came out ahead of from scratch with each of the three seeds, and three are too few to be
 # sure. It is known that [even random labels teach the first layers something](https://arxiv.org/abs/2006.10455).
 
 # %% [markdown]

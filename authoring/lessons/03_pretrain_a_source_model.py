@@ -417,7 +417,7 @@ assert all(abs(a - b) < 0.25 * a for a, b in zip(learned, control, strict=True))
 # %% [markdown]
 # There is your second answer, and a trap in it. With labels that mean nothing the angles are nearly the same, so they do
 # not show where letters were learned. The rows of movement show why: each stage moved about as far. AdamW's steps have the
-# size of the learning rate, whatever the gradient's. But later stages *start* with smaller weights, since each of their
+# size of the learning rate, whether the gradient is large or small. But later stages *start* with smaller weights, since each of their
 # outputs sums more inputs, and the same movement turns a shorter vector further. (What a layer is worth, lesson 07 asks.)
 #
 # ## Two stages, or one text twice?

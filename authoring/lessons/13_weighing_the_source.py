@@ -619,7 +619,7 @@ tl.records.claim("13.divergence_overestimates", profile="mini")
 # * Under covariate shift a source example deserves the weight $p_t(x)/p_s(x)$. A classifier of the domains estimates it;
 #   divide by the mean, and report the **effective sample size** before anything else.
 # * Weighing **removes bias and adds variance**. It paid where the model cannot be right everywhere. It cost where the model
-#   can, and, unless cautious, on texts whose domains are easily told apart. Its control is the same weights by lot.
+#   can, and, unless cautious, on texts whose domains are easily told apart. Its control is the same weights, shuffled.
 # * $\varepsilon_T \le \varepsilon_S + \tfrac12 d + \lambda^*$: weighing and aligning work on $d$. Nothing that looks at
 #   inputs alone can see $\lambda^*$, and where that is large **alignment cannot help and may ruin**.
 

@@ -34,7 +34,7 @@ WEIGHTS = {
 }
 HELD_OUT = env.examples(500)  # pictures on which what was kept is measured, and the test of the target
 PHOTOGRAPHS = "mnist_m" if env.rehearsal else "cifar10"
-NEEDS_CIFAR10 = True  # whatever the target, for what was kept of ImageNet
+NEEDS_CIFAR10 = True  # on either target, for what was kept of ImageNet
 
 CELLS = [
     Cell(target, f"{what}_from_{source}", rate, seed)
