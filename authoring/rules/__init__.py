@@ -1,6 +1,19 @@
 """The rules of the notebook lint, one small function each, grouped by what they look at."""
 
-from authoring.rules import access, code, execution, outputs, prose, sizes, whole
+from authoring.rules import access, code, core, execution, outputs, prose, sizes, whole
 from authoring.rules.base import RULES, Document, Kind, Problem
 
-__all__ = ["RULES", "Document", "Kind", "Problem", "access", "code", "execution", "outputs", "prose", "sizes", "whole"]
+__all__ = [
+    "RULES",
+    "Document",
+    "Kind",
+    "Problem",
+    "access",
+    "code",
+    "core",
+    "execution",
+    "outputs",
+    "prose",
+    "sizes",
+    "whole",
+]

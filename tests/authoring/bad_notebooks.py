@@ -165,6 +165,19 @@ def _old_prose(notebook: NotebookNode) -> None:
     notebook.cells[1].source += " An older sentence."
 
 
+def _many_cells(cells: Cells) -> None:
+    cells[10:10] = [new_markdown_cell(f"Word {number}.") for number in range(45)]
+
+
+def _needs_further(cells: Cells) -> None:
+    cells[10:10] = [
+        new_markdown_cell("## More\n\nIt is folded.", metadata={"tags": ["further"]}),
+        new_code_cell("folded = 1"),
+        new_markdown_cell("## The core again\n\nIt goes on."),
+        new_code_cell("folded + 1"),
+    ]
+
+
 def _prose(text: str) -> Callable[[Cells], None]:
     return _insert(10, new_markdown_cell(text))
 
@@ -275,6 +288,11 @@ BAD = {
     "links by hand": Bad(
         "misplaced-tag", "generated", _insert(LAST, new_markdown_cell("[a](b)", metadata={"tags": ["nav"]}))
     ),
+    "sideways": Bad("wide-code", "89 characters", _replace(CODE, "x = " + "1" * 85)),
+    "endless core": Bad("long-core", "words in the core", _insert(LAST, new_markdown_cell("word " * 1800))),
+    "many cells": Bad("long-core", "cells in the core", _many_cells),
+    "late result": Bad("long-core", "before the first", _insert(1, new_markdown_cell("word " * 601))),
+    "core that needs more": Bad("core-needs-further", "'folded'", _needs_further),
     "old prose": Bad("stale", "out of step", notebook=_old_prose),
 }
 
