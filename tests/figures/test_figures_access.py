@@ -36,6 +36,9 @@ MANY = {
     "concept_map with a highlight": lambda: figures.concept_map(
         {"a": (0, 0), "b": (2, 0)}, [("a", "b", "why")], highlight=["a"], alt="An arrow from a, filled, to b: why."
     ),
+    "schematic of every way": lambda: figures.schematic(
+        ["scratch", "linear_probe", "fine_tune", "features", "distilled"], title="Every way there is"
+    ),
 }
 PLOTS = EVERY_PLOT | MANY
 

@@ -11,6 +11,7 @@ from tl_course.figures.diagrams import concept_map
 from tl_course.figures.grids import confusion, image_grid, probability_bars
 from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.points import embeddings
+from tl_course.figures.schematics import schematic
 from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
 from tl_course.figures.transfer import transfer_matrix
 from tl_course.figures.widgets import Dial, dial
@@ -32,6 +33,7 @@ __all__ = [
     "method_style",
     "probability_bars",
     "reliability",
+    "schematic",
     "show",
     "transfer_matrix",
 ]
