@@ -1,6 +1,7 @@
 """Batches of texts: buckets of similar length, a maximum length that is chosen, and documents that stay together."""
 
 import dataclasses
+import sys
 
 import pytest
 import tasks
@@ -193,6 +194,17 @@ def test_per_example_puts_rows_back_whatever_their_order(seed):
     loader = data.batches(task, tasks.linear(), batch_size=7, shuffle=True, seed=seed)
     assert torch.equal(data.per_example(loader, lambda batch: batch.inputs), task.train.inputs)
     assert torch.equal(data.per_example(loader, lambda batch: batch.labels), task.train.labels)
+
+
+@pytest.mark.parametrize("said", ["", "features"])
+def test_a_pass_with_a_name_shows_how_far_it_is_and_only_where_it_takes_long(monkeypatch, said):
+    asked = []
+    monkeypatch.setattr(
+        sys.modules["tl_course.data.batches"], "tqdm", lambda loader, **options: asked.append(options) or loader
+    )
+    loader = data.batches(tasks.points(0), tasks.linear(), batch_size=7)
+    data.per_example(loader, lambda batch: batch.labels, said=said)
+    assert asked == [{"desc": said, "unit": "batch", "delay": 2, "leave": False, "disable": not said}]
 
 
 # --- the maximum length -------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 import torch
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 
 from tl_course import environment
 from tl_course.data.lengths import bucketed
@@ -20,6 +21,8 @@ from tl_course.data.task import SPLITS, Split, Task
 from tl_course.plain_numbers import whole_numbers
 
 AUGMENTATIONS = ("flip", "crop")
+BAR_AFTER_SECONDS = 2
+"""A pass that is over sooner shows no progress bar."""
 CROP_SHARE = 8  # a random crop moves by up to an eighth of the side: 4 pixels of 32, as is usual for CIFAR-10
 
 
@@ -252,7 +255,7 @@ def _texts(texts: list[str], preprocess, device: torch.device):
     return fetch, lengths
 
 
-def per_example(loader: Batches, function: Callable[[Batch], Tensor]) -> Tensor:
+def per_example(loader: Batches, function: Callable[[Batch], Tensor], *, said: str = "") -> Tensor:
     """Compute something for each batch of a pass and return its rows in the order of the split.
 
     Parameters
@@ -261,6 +264,8 @@ def per_example(loader: Batches, function: Callable[[Batch], Tensor]) -> Tensor:
         In any order; the pass counts as an epoch.
     function : callable
         ``function(batch) -> N×…``, one row for each example of the batch.
+    said : str
+        The name of a progress bar, which appears where the pass takes longer than a few seconds; none without a name.
 
     Returns
     -------
@@ -275,7 +280,8 @@ def per_example(loader: Batches, function: Callable[[Batch], Tensor]) -> Tensor:
     >>> per_example(loader, lambda batch: batch.inputs).flatten()
     tensor([0., 1., 2., 3., 4.])
     """
-    parts = [(batch.index, function(batch)) for batch in loader]
+    bar = tqdm(loader, desc=said, unit="batch", delay=BAR_AFTER_SECONDS, leave=False, disable=not said)
+    parts = [(batch.index, function(batch)) for batch in bar]
     index, rows = (torch.cat(column) for column in zip(*parts, strict=True))
     return rows[index.argsort()]
 

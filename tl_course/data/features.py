@@ -82,5 +82,5 @@ def _embedded(model: nn.Module, task: Task, part: str, batch_size: int, pooling:
     data: Split = getattr(task, part)
     loader = batches(task, model, part, batch_size=batch_size, shuffle=False, buckets=True)
     options = {} if pooling is None else {"pooling": pooling}
-    outputs = per_example(loader, lambda batch: model.embed(batch.inputs, **options).float())
+    outputs = per_example(loader, lambda batch: model.embed(batch.inputs, **options).float(), said="features")
     return Split(outputs.cpu(), data.labels, data.groups)

@@ -88,7 +88,10 @@ class Run:
         options = {"batch_size": self.batch_size, "shuffle": False, "augment": (), "buckets": True}
         loader = data.batches(self.task, self.model, split, **options)
         with in_eval(self.model), autocast(loader.device):
-            return data.per_example(loader, lambda batch: models.logits(self.model, batch.inputs).float()).cpu()
+            return data.per_example(loader, self._answer, said="answers").cpu()
+
+    def _answer(self, batch: data.Batch) -> Tensor:
+        return models.logits(self.model, batch.inputs).float()
 
     def predictions(self, split: str = "test") -> Tensor:
         """Return the predicted classes of a split, int64 N on the CPU, in the order of the split."""
