@@ -79,6 +79,8 @@ def assemble(
             },
         },
     )
+    if more := generated.further_minutes(lesson):
+        notebook.metadata.tl_course["further"] = more
     return notebook
 
 

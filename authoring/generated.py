@@ -6,13 +6,16 @@
 * the table of lessons, which stands in the README between ``<!-- lessons -->`` and ``<!-- /lessons -->``.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from authoring import tags
+from authoring.rules import core
 from authoring.sources import Lesson
 from authoring.timings import Timing
-from tl_course.app import startpage
+from tl_course.app import course, startpage
 from tl_course.models import MODELS
 from tl_course.profiles import PROFILES, Profile
 
@@ -45,7 +48,9 @@ def navigation(lesson: Lesson, lessons: Sequence[Lesson], exercises: Path) -> st
 
 def budget(lesson: Lesson, timing: Timing | None) -> str:
     """Return what a lesson costs its reader, as a sentence or two."""
-    yours = f"Your own time: about {lesson.minutes} minutes, which is a guess."
+    more = further_minutes(lesson)
+    folded = f", and about {more} more for the folded sections, which nothing later needs" if more else ""
+    yours = f"Your own time: about {lesson.minutes} minutes, which is a guess{folded}."
     if timing is None:
         return yours
     measured = f"Running every cell took at most {timing.seconds} s and {timing.megabytes} MB, on two CPU threads."
@@ -90,14 +95,38 @@ def _rounded(times: float) -> str:
     return f"{float(f'{times:.2g}'):.0f}"
 
 
+WORDS_A_MINUTE, LINES_A_MINUTE = 120, 12
+"""How fast a reader is whose second language is English: words of prose, and lines of code."""
+
+
+def further_minutes(lesson: Lesson) -> int:
+    """Return how long a reader needs for the folded further sections, rounded up to five minutes; 0 without any.
+
+    A guess from their words and lines of code; the header's ``minutes`` are those of the core. Where a lesson has not
+    been cut to a core yet, they are those of the whole.
+    """
+    if lesson.stem in core.NOT_YET_CUT:
+        return 0
+    learners = [cell for cell in lesson.cells if "instructor" not in tags.of(cell)]
+    folded = [cell for cell, more in zip(learners, course.further(learners), strict=True) if more]
+    words = sum(core.words(cell.source) for cell in folded if cell.cell_type == "markdown")
+    lines = sum(len(cell.source.splitlines()) for cell in folded if cell.cell_type == "code")
+    return 5 * math.ceil((words / WORDS_A_MINUTE + lines / LINES_A_MINUTE) / 5)
+
+
 def lesson_table(lessons: Sequence[Lesson], timings: Mapping[str, Timing]) -> str:
     """Return the Markdown table of the lessons that exist."""
-    rows = ["| no. | lesson | what it is about | seconds to run |", "|---|---|---|---:|"]
+    rows = ["| no. | lesson | what it is about | your minutes | seconds to run |", "|---|---|---|---:|---:|"]
     for lesson in lessons:
         seconds = timings[lesson.stem].seconds if lesson.stem in timings else "–"
         link = f"[{_cell(lesson.title)}](notebooks/{lesson.stem}.ipynb)"
-        rows.append(f"| {lesson.number} | {link} | {_cell(lesson.summary)} | {seconds} |")
+        rows.append(f"| {lesson.number} | {link} | {_cell(lesson.summary)} | {minutes(lesson)} | {seconds} |")
     return "\n".join(rows) + "\n"
+
+
+def minutes(lesson: Lesson) -> str:
+    """Return a reader's minutes with a lesson, as a table's cell: the core, and after a plus what is folded."""
+    return startpage.minutes(lesson.minutes, further_minutes(lesson))
 
 
 def fill_readme(readme: str, table: str) -> str:

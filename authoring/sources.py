@@ -8,8 +8,8 @@ A source opens with a header that carries what a notebook has no place for::
     #   minutes: 25
     # ---
 
-``minutes`` is the author's guess of a reader's time. ``target`` (optional) fixes the data set of a lesson that
-always runs on the same one.
+``minutes`` is the author's guess of a reader's time with the core. ``target`` (optional) fixes the data set of a lesson
+that always runs on the same one.
 """
 
 import copy

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from authoring import mutants
+from authoring import generated, mutants
 from authoring.site import records, reference, terms
 from authoring.site.content import Content, Stop, Term
 from tl_course import exercises
@@ -56,7 +56,7 @@ def _stop(content: Content, stop: Stop) -> list[str]:
         return [f"{stop.number} {stop.title}", "*still to come*", "–", "–", "–"]
     cost = content.timings.get(lesson.stem)
     asked = exercise_link(content, lesson.stem)
-    return [link(stop), lesson.summary, f"{lesson.minutes}", f"{cost.seconds}" if cost else "–", asked or "–"]
+    return [link(stop), lesson.summary, generated.minutes(lesson), f"{cost.seconds}" if cost else "–", asked or "–"]
 
 
 def exercise_link(content: Content, stem: str, folder: str = "") -> str | None:
@@ -71,10 +71,12 @@ def exercise_link(content: Content, stem: str, folder: str = "") -> str | None:
 def totals(content: Content) -> str:
     """What all lessons that exist take together."""
     minutes = sum(lesson.minutes for lesson in content.lessons)
+    further = sum(map(generated.further_minutes, content.lessons))
+    folded = f" and their folded further sections about {further / 60:.0f} more" if further else ""
     seconds = sum(content.timings[one.stem].seconds for one in content.lessons if one.stem in content.timings)
     return (
-        f"The {len(content.lessons)} lessons that exist take about {minutes / 60:.0f} hours of yours, which is a "
-        f"guess, and at most {seconds / 60:.0f} minutes of two CPU cores, which was measured."
+        f"The {len(content.lessons)} lessons that exist take about {minutes / 60:.0f} hours of yours{folded}, which is "
+        f"a guess, and at most {seconds / 60:.0f} minutes of two CPU cores, which was measured."
     )
 
 
@@ -206,7 +208,8 @@ def _chinese_stop(content: Content, stop: Stop) -> str:
         return f"* {stop.number} {stop.chinese}（还在写）\n"
     entry = content.in_chinese(stop.lesson)
     goals = "\n".join(f"* {goal}" for goal in entry["goals"])
-    minutes = f"约 {stop.lesson.minutes} 分钟"
+    more = generated.further_minutes(stop.lesson)
+    minutes = f"约 {stop.lesson.minutes} 分钟" + (f"，折叠的选读部分另需约 {more} 分钟" if more else "")
     return (
         f"(chinese-{stop.number})=\n### {stop.number} {stop.chinese}\n\n{entry['summary']}\n\n"
         f"学完这一课，你能够：\n\n{goals}\n\n"

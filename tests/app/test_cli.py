@@ -14,7 +14,7 @@ from serving import Server, asset_of, contents, leftovers, right, url_source
 
 import tl_course.assets
 from tl_course import environment
-from tl_course.app import cli, course, testing
+from tl_course.app import cli, course, serving, startpage, testing
 from tl_course.app.doctor import BROKEN, GOOD, Finding
 from tl_course.assets import fetching, registry
 
@@ -39,7 +39,8 @@ def tiny(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["doctor"], ["fetch"], ["bundle"], ["run"], ["start"], ["reset"], ["grade"], ["test"], ["clean"]]
+    "command",
+    [[], ["doctor"], ["fetch"], ["bundle"], ["run"], ["start"], ["stop"], ["reset"], ["grade"], ["test"], ["clean"]],
 )
 def test_every_command_explains_itself(tl, command):
     code, out, _ = tl(*command, "--help")
@@ -176,7 +177,7 @@ def test_doctor_ends_with_a_verdict(tl, monkeypatch, state, code, last):
 def test_doctor_for_real_on_an_empty_cache_says_what_to_fetch(tl):
     code, out, _ = tl("doctor")
     assert code == 1
-    assert "mend: tl-course fetch minilm" in out
+    assert f"mend: {startpage.command()} fetch minilm" in out
 
 
 @pytest.mark.assets
@@ -340,7 +341,7 @@ def wait_for(condition, seconds: float = 120) -> None:
 
 
 def test_start_copies_and_never_overwrites_changed_work(tl, clone, tmp_path, monkeypatch, write):
-    monkeypatch.setattr(subprocess, "call", lambda command, **options: pytest.fail("started JupyterLab"))
+    monkeypatch.setattr(serving, "attend", lambda *_, **options: pytest.fail("started JupyterLab"))
     work = tmp_path / "work"
     code, out, _ = tl("start", "--only-copy", "--workspace", work)
     assert code == 0
@@ -363,7 +364,7 @@ def test_start_copies_and_never_overwrites_changed_work(tl, clone, tmp_path, mon
 
 def test_start_opens_jupyterlab_at_the_start_page(tl, clone, monkeypatch):
     commands = []
-    monkeypatch.setattr(subprocess, "call", lambda command, *, env: commands.append(command) or 0)
+    monkeypatch.setattr(serving, "attend", lambda command, workspace, *, env: commands.append(command) or 0)
     assert tl("start", "--no-browser", "--port", "9999")[0] == 0
     [command] = commands
     assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
@@ -374,7 +375,7 @@ def test_start_opens_jupyterlab_at_the_start_page(tl, clone, monkeypatch):
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_root_is_told_how_to_start_when_jupyterlab_refuses(tl, clone, monkeypatch, code):
-    monkeypatch.setattr(subprocess, "call", lambda command, *, env: code)
+    monkeypatch.setattr(serving, "attend", lambda command, workspace, *, env: code)
     monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
     left, _, err = tl("start", "--no-browser")
     assert left == code

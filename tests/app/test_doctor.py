@@ -12,7 +12,7 @@ import pytest
 from serving import asset_of, contents, right
 
 from tl_course import environment
-from tl_course.app import course, doctor
+from tl_course.app import course, doctor, startpage
 from tl_course.app.doctor import BROKEN, GOOD, WARNING, Finding, examine, gflops, report
 from tl_course.assets import store
 from tl_course.models import zoo
@@ -61,7 +61,9 @@ def test_whatever_is_not_good_has_a_remedy_and_whatever_is_good_has_none(filled)
 
 
 def test_a_missing_asset():
-    assert finding("tiny") == Finding("tiny", BROKEN, "A tiny thing: missing, 0.005 MB", "tl-course fetch tiny")
+    assert finding("tiny") == Finding(
+        "tiny", BROKEN, "A tiny thing: missing, 0.005 MB", f"{startpage.command()} fetch tiny"
+    )
 
 
 def test_only_deep_sees_a_flipped_bit(filled, small_profile):
@@ -71,7 +73,7 @@ def test_only_deep_sees_a_flipped_bit(filled, small_profile):
     assert not right(small_profile, filled.parent)
     assert finding("tiny").state == GOOD
     assert finding("tiny", deep=True).state == BROKEN
-    assert finding("tiny", deep=True).remedy == "tl-course fetch tiny"
+    assert finding("tiny", deep=True).remedy == f"{startpage.command()} fetch tiny"
 
 
 def test_a_wrong_setting_is_a_finding_and_the_rest_is_still_looked_at(monkeypatch):
@@ -284,3 +286,11 @@ def test_it_names_no_time_that_nobody_measured(monkeypatch):
     assert "was not measured" in doctor.lessons_take(there, 66)
     monkeypatch.setattr(course, "lessons", lambda: [])
     assert course.seconds_to_run(course.root() / "absent.ipynb") is None
+
+
+def test_what_to_type_is_said_also_for_a_terminal_that_does_not_know_the_environment(monkeypatch):
+    monkeypatch.setattr(doctor, "anywhere", lambda: "/course/.venv/bin/tl-course")
+    monkeypatch.setattr(doctor, "command", lambda: "tl-course")
+    assert finding("command").text == "tl-course; in a terminal that does not find it, /course/.venv/bin/tl-course"
+    monkeypatch.setattr(doctor, "command", lambda: "/course/.venv/bin/tl-course")
+    assert finding("command").text == "/course/.venv/bin/tl-course"

@@ -1,6 +1,8 @@
 """The start page: what it says is what lies in the learner's folder; and a lesson can be made fresh again."""
 
 import json
+import os
+import sys
 
 import nbformat
 import pytest
@@ -105,6 +107,60 @@ def test_every_link_leads_somewhere(work, lessons):
     assert "| a \\| b | 词 | A word. |" in (work / "GLOSSARY.md").read_text()
 
 
+def path_of(*stops):
+    """Lessons by number, minutes of the core and of what is folded."""
+    return [Stop(f"{number}_x.ipynb", f"No. {number}", core, 5, 0, further=more) for number, core, more in stops]
+
+
+def test_the_whole_and_the_short_path_say_how_long_they_take():
+    shorts = [(number, 30, None) for number in startpage.SHORT]
+    text = page(path_of(*shorts, ("10", 60, None)))
+    assert "All 7 lessons take about 4 hours of yours.\n" in text
+    [short] = [line for line in text.splitlines() if line.startswith("**Little time?**")]
+    assert "about 3¼ hours" in short  # six times thirty, and ten
+    assert all(f"[{number}](notebooks/{number}_x.ipynb) (30 min)" in short for number in startpage.SHORT)
+    assert "notebooks/10" not in short
+    assert short.index("notebooks/09") < short.index("`tl-course finetune`")
+    assert "35 + 20" not in text
+
+
+def test_minutes_of_folded_sections_stand_apart():
+    text = page(path_of(("00", 30, 15), ("01", 30, None)))
+    assert "take about 1 hour of yours, and their folded further sections about ¼ hour more." in text
+    assert "| 30 + 15 |" in text
+    assert "| 30 |" in text
+    assert "*35 + 20* minutes" in text
+
+
+def test_without_one_of_its_lessons_or_their_minutes_no_short_path_is_promised():
+    rest = [(number, 30, None) for number in startpage.SHORT[1:]]
+    assert "Little time" not in page(path_of(*rest))
+    assert "Little time" not in page(path_of((startpage.SHORT[0], None, None), *rest))
+
+
+def test_cells_of_a_folded_section_are_not_waited_for(work):
+    path = work / "notebooks" / FIRST
+    notebook = nbformat.read(path, as_version=4)
+    folded = new_markdown_cell("## More", metadata={"tags": ["further"]})
+    notebook.cells += [folded, new_code_cell("3"), new_markdown_cell("## Points"), new_code_cell("4")]
+    nbformat.write(notebook, path)
+    assert stops(work)[0].cells == 3
+    execute(path, 3)
+    assert stops(work)[0].state == "2 of 3 cells run"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].execution_count, notebook.cells[-3].execution_count = 3, None
+    nbformat.write(notebook, path)
+    assert stops(work)[0].done
+
+
+def test_lessons_and_exercises_lead_back_to_the_start_page():
+    nav = new_markdown_cell("**Lesson 00** · links", metadata={"tags": ["nav"]})
+    made = course.for_learner(nbformat.writes(new_notebook(cells=[nav, new_markdown_cell("text"), new_code_cell("1")])))
+    first, second, _ = nbformat.reads(made, as_version=4).cells
+    assert first.source == "[Your course](../START.md) · **Lesson 00** · links"
+    assert second.source == "text"
+
+
 def test_without_a_glossary_none_is_promised(work):
     startpage.write(work)
     assert "glossary" not in (work / "START.md").read_text()
@@ -116,7 +172,7 @@ def test_in_the_repository_the_same_pages_lead_back_to_the_readme():
     for text in there.values():
         assert "[Back to README.md](README.md)" in text
         assert "START.md" not in text
-    assert "`tl-course doctor`" in there["HELP.md"]
+    assert "type `.venv/bin/tl-course` in its place" in there["HELP.md"]
     assert startpage.help_text(words="words.md").count("](words.md)") == 1
 
 
@@ -160,11 +216,36 @@ def test_the_minutes_of_a_source_reach_the_start_page_however_they_are_worded(le
 def test_a_terminal_that_does_not_know_the_environment_gets_the_whole_path(work, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     startpage.write(work)
-    found = (work / "HELP.md").read_text().partition(" reset 03`")[0].rpartition("`")[2]
-    assert found == startpage.command() != "tl-course"
+    assert f"type `{startpage.anywhere()}` in its place" in (work / "HELP.md").read_text()
+    assert startpage.command() == startpage.anywhere() != "tl-course"
     (tmp_path / "tl-course").write_text("#!/bin/sh\n")
     (tmp_path / "tl-course").chmod(0o755)
     assert startpage.command() == "tl-course"
+    assert startpage.anywhere() != "tl-course"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_typed_in_any_terminal_is_a_whole_path_also_with_a_space_in_it(monkeypatch, tmp_path, there):
+    folder = tmp_path / "my course" / "bin"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(startpage.sys, "executable", str(folder / "python"))
+    if there:
+        (folder / "tl-course").touch()
+    typed = startpage.anywhere()
+    assert typed == (f'"{folder}/tl-course"' if there else f'"{folder}/python" -m tl_course.app.cli')
+
+
+def test_the_terminals_of_jupyterlab_look_into_this_environment_first(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin")
+    folder, *others = startpage.jupyter_environment()["PATH"].split(os.pathsep)
+    assert folder == os.path.dirname(sys.executable)
+    assert others == ["/usr/bin"]
+
+
+def test_help_names_the_option_for_a_workspace_elsewhere_and_how_to_stop():
+    said = startpage.help_text()
+    assert said.count("`--workspace FOLDER`") == 2
+    assert "`tl-course stop`" in said
 
 
 # --- the commands -------------------------------------------------------------------------------------------------

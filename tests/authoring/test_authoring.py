@@ -338,15 +338,36 @@ def test_the_table_of_lessons_and_the_readme(tmp_path, executions):
     assert once.splitlines() == [
         "Before",
         "<!-- lessons -->",
-        "| no. | lesson | what it is about | seconds to run |",
-        "|---|---|---|---:|",
-        r"| 00 | [One \| two](notebooks/00_good.ipynb) | What a lesson looks like. | 15 |",
-        "| 01 | [Three](notebooks/01_three.ipynb) | What a lesson looks like. | – |",
+        "| no. | lesson | what it is about | your minutes | seconds to run |",
+        "|---|---|---|---:|---:|",
+        r"| 00 | [One \| two](notebooks/00_good.ipynb) | What a lesson looks like. | 5 | 15 |",
+        "| 01 | [Three](notebooks/01_three.ipynb) | What a lesson looks like. | 5 | – |",
         "<!-- /lessons -->",
         "After",
     ]
     build.main(["--readme"], root=tmp_path)
     assert readme.read_text() == once
+
+
+def test_minutes_of_what_is_folded_stand_apart_in_the_budget_and_the_notebook(tmp_path, executions):
+    opening = new_markdown_cell("# Small\n\n{{budget}}")
+    more = [
+        new_markdown_cell("## More\n\n" + "word " * 700, metadata={"tags": ["further"]}),
+        new_code_cell("\n".join(["x = 1"] * 12)),
+        new_markdown_cell("told " * 900, metadata={"tags": ["instructor"]}),
+        new_markdown_cell("## Points\n\n" + "word " * 700),
+    ]
+    write_source(tmp_path, [opening, new_code_cell("1"), *more])
+    course = Course(tmp_path)
+    [lesson] = course.lessons
+    assert generated.further_minutes(lesson) == 10  # 700 words and 12 lines are 6.8
+    assert generated.minutes(lesson) == "5 + 10"
+    made = course.assemble(lesson, None)
+    assert made.metadata.tl_course["further"] == 10
+    assert "about 5 minutes, which is a guess, and about 10 more for the folded sections" in made.cells[1].source
+    write_source(tmp_path, [opening, new_code_cell("1")])
+    course = Course(tmp_path)
+    assert "further" not in course.assemble(course.lessons[0], None).metadata.tl_course
 
 
 def test_a_readme_without_markers_is_refused():

@@ -87,8 +87,11 @@ def _with_alpha(color, artist):
     return mpl.colors.to_rgba(color, 1.0 if alpha is None else alpha)
 
 
-def faint_texts(fig) -> list[str]:
-    """Texts below 4.5:1 on what lies behind them, which is found by drawing the figure without its texts."""
+def faint_texts(fig, turned=lambda color: color) -> list[str]:
+    """Texts below 4.5:1 on what lies behind them, which is found by drawing the figure without its texts.
+
+    ``turned`` makes of each colour what a theme makes of it.
+    """
     fig.canvas.draw()
     texts = [text for text in fig.findobj(Text) if text.get_visible() and text.get_text().strip()]
     places = [text.get_window_extent() for text in texts]
@@ -103,7 +106,7 @@ def faint_texts(fig) -> list[str]:
             continue
         text.set_alpha(None)
         back = style.BACKGROUND if text.get_path_effects() else mpl.colors.to_hex(np.median(behind, axis=0) / 255)
-        if figures.contrast(mpl.colors.to_hex(text.get_color()), back) < 4.5:
+        if figures.contrast(turned(mpl.colors.to_hex(text.get_color())), turned(back)) < 4.5:
             found.append(f"{text.get_text()!r} in {text.get_color()} on {back}")
     return found
 
@@ -171,3 +174,37 @@ def test_every_public_figure_is_drawn_here():
     drawn = {name.split()[0] for name in PLOTS}
     others = {"METHODS", "HtmlFigure", "MethodStyle", "Dial", "axes", "contrast", "dial", "method_style", "show"}
     assert drawn | others == set(figures.__all__)
+
+
+# --- dark themes --------------------------------------------------------------------------------------------------
+
+DARK = style.in_the_dark(style.BACKGROUND)
+
+
+def test_in_the_dark_every_method_can_be_seen_and_its_name_read():
+    assert style.luminance(DARK) < 0.01
+    for look in style.METHODS.values():
+        assert style.contrast(style.in_the_dark(look.color), DARK) >= 3
+        assert style.contrast(style.in_the_dark(look.text_color), DARK) >= 4.5
+    for color in (style.INK, style.SOFT_INK):
+        assert style.contrast(style.in_the_dark(color), DARK) >= 4.5
+
+
+@pytest.mark.usual(4)
+@pytest.mark.daily(1)
+def test_in_the_dark_every_word_of_a_drawn_figure_can_be_read(fig):
+    if not any(ax.images for ax in fig.axes):
+        assert faint_texts(fig, style.in_the_dark) == []
+
+
+def test_figures_with_an_image_in_them_stay_as_they_are():
+    def shown(draw):
+        fig, ax = figures.axes(2, 2)
+        draw(ax)
+        return figures.show(fig, alt="Marks or pixels of some kind.")
+
+    drawn, pixels = shown(lambda ax: ax.plot([0, 1])), shown(lambda ax: ax.imshow(RNG.random((4, 4))))
+    assert (drawn.drawn, pixels.drawn) == (True, False)
+    assert '<figure class="tl-drawn" style=' in drawn._repr_html_()
+    assert "tl-drawn" not in pixels._repr_html_()
+    assert figures.dial(lambda value: drawn, [0], label="x")._repr_mimebundle_()["text/html"].count("tl-drawn") == 1

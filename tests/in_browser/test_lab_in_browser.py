@@ -65,6 +65,44 @@ def test_the_course_opens_on_its_start_page(page, learner, picture):
     lab.wait_until_at_rest(page)
 
 
+def test_what_was_saved_shows_on_the_start_page_and_links_lead_back_to_it(page, learner, picture):
+    path = lesson("02")
+    page.goto(learner.address(startpage.PAGE))
+    row = page.locator(f'.jp-MarkdownViewer tr:has-text("{startpage.stops(learner.workspace)[2].title}")')
+    assert "not begun" in row.inner_text()
+    row.get_by_role("link").first.click()
+    page.locator(".jp-NotebookPanel .jp-Notebook h1").first.wait_for()
+    lab.wait_until_at_rest(page)
+    notebook = lab.Notebook.__new__(lab.Notebook)
+    notebook.page = page
+    notebook.run(0)
+    page.keyboard.press("Control+s")
+    wait_for(page, lambda: "1 of" in (learner.workspace / startpage.PAGE).read_text(encoding="utf-8"))
+    page.evaluate("jupyterapp.shell.currentWidget.content.scrollToItem(0)")
+    in_front = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    in_front.get_by_role("link", name="Exercises").first.click()
+    wait_for(page, lambda: kinds(page) == ["", "notebooks", "exercises"])
+    picture("tabs")
+    in_front.get_by_role("link", name="Your course").first.click()
+    row.get_by_text("cells run").wait_for()
+    lab.wait_until_at_rest(page)
+    assert (learner.workspace / "notebooks" / path.name).is_file()  # a tab's name is no file's name
+
+
+def kinds(page) -> list[str]:
+    return page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").evaluate_all(
+        "tabs => tabs.map(tab => tab.dataset.tlKind ?? '')"
+    )
+
+
+def wait_for(page, condition) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not happen within 30 s")
+
+
 def dark(page) -> None:
     in_theme(page, "Dark")
 
@@ -141,7 +179,54 @@ def test_every_control_moves_by_keyboard_and_the_figure_follows(page, learner, p
         )
         assert figure.evaluate("img => img.decode().then(() => img.naturalWidth)") > 0
         assert box.locator(".widget-readout").all_inner_texts() != reading
+    for slider in box.locator(".widget-slider").all():  # what a screen reader says
+        handle, value = slider.locator(".noUi-handle"), slider.locator(".widget-readout").inner_text()
+        wait_for(page, lambda handle=handle, value=value: handle.get_attribute("aria-valuetext") == value)
+        assert handle.get_attribute("aria-label") == slider.locator(".widget-label").inner_text()
     picture("moved")
+
+
+def test_a_saved_dial_shows_its_picture_after_a_restart(page, tmp_path, picture):
+    number, position = dials()[0]
+    path = lesson(number)
+    with lab.serve(tmp_path) as today:
+        notebook = lab.Notebook(page, today, f"notebooks/{path.name}")
+        for before in needed(["".join(cell["source"]) for cell in code_cells(path)], position):
+            cell = notebook.run(before)
+        cell.locator(".noUi-handle").first.wait_for()
+        page.keyboard.press("Control+s")
+        saved = today.workspace / "notebooks" / path.name
+        wait_for(page, lambda: "tl-dial" in saved.read_text() or "widget-view" in saved.read_text())
+        page.goto("about:blank")
+    with lab.serve(tmp_path) as tomorrow:
+        notebook = lab.Notebook(page, tomorrow, f"notebooks/{path.name}")
+        cell = notebook.show(position)
+        cell.get_by_text("Run the cell again for one that moves.").wait_for()
+        figure = cell.locator("figure img")
+        assert figure.evaluate("img => img.decode().then(() => img.naturalWidth)") > 0
+        assert "Error displaying widget" not in cell.inner_text()
+        figure.scroll_into_view_if_needed()
+        picture("still")
+        page.goto("about:blank")
+
+
+def test_drawn_figures_and_cards_are_dark_in_the_dark(page, learner, picture):
+    path = sources.ROOT / "exercises" / lesson("02").name
+    notebook = lab.Notebook(page, learner, f"exercises/{path.name}")
+    notebook.run(0)
+    draw = "from tl_course import figures\nfig, ax = figures.axes(3, 2)\n"
+    notebook.write(1, draw + 'figures.show(fig, alt="Two empty axes, to look at.")')
+    figure = notebook.run(1).locator("figure.tl-drawn img")
+    notebook.write(2, 'tl.hint("sum_or_mean")')
+    card = notebook.run(2).locator('[role="status"]')
+    look = "node => [getComputedStyle(node).filter, getComputedStyle(node).backgroundColor]"
+    assert figure.evaluate(look)[0] == "none"
+    assert card.evaluate(look)[1] == "rgb(252, 252, 250)"
+    dark(page)
+    assert figure.evaluate(look)[0] == "invert(1) hue-rotate(180deg)"
+    assert card.evaluate(look)[1] == "rgb(31, 36, 40)"
+    picture("dark")
+    light(page)
 
 
 CONTROLS = ".noUi-handle, select, button, input, textarea, [contenteditable=true]:not(.widget-readout)"

@@ -10,7 +10,6 @@ import contextlib
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, time
@@ -233,7 +232,7 @@ def start(
     only_copy: Annotated[bool, typer.Option("--only-copy", help="Copy the files and stop.")] = False,
 ) -> None:
     """Copy lessons and exercises into your workspace (never over your work) and open JupyterLab at its start page."""
-    from tl_course.app import startpage
+    from tl_course.app import serving, startpage
 
     workspace = _workspace(workspace)
     for line in course.make_workspace(workspace):
@@ -243,14 +242,8 @@ def start(
     print(f"Your workspace is {environment.shorten_home(workspace)}; {where}.", flush=True)
     if only_copy:
         return
-    command = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={workspace}", f"--port={port}"]
-    # JupyterLab would ask its makers whether there is a newer one; a course that needs no network does without
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    command += [f"--LabApp.default_url=/lab/tree/{startpage.PAGE}"]
-    # what is typed and shown goes to the kernel through a port that others on a shared machine could listen at
-    command += ["--KernelManager.transport_encryption=auto"]
-    command += ([] if browser else ["--no-browser"]) + (options or [])
-    code = subprocess.call(command, env=startpage.jupyter_environment())
+    command = serving.command(workspace, port=port, browser=browser, options=options or [])
+    code = serving.attend(command, workspace, env=startpage.jupyter_environment())
     if code and hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in command:
         print(
             "JupyterLab does not run as root unless it is told to. In a container that is yours alone: "
@@ -258,6 +251,19 @@ def start(
             file=sys.stderr,
         )
     raise typer.Exit(code=code)
+
+
+@app.command()
+def stop(
+    workspace: Annotated[
+        Path | None, typer.Option(help="Your own folder.", show_default="workspace in the clone")
+    ] = None,
+) -> None:
+    """Stop what `start` opened in your workspace: JupyterLab and all kernels. Save your notebooks first."""
+    from tl_course.app import serving
+
+    for line in serving.stop(_workspace(workspace)):
+        print(line)
 
 
 def _workspace(given: Path | None) -> Path:

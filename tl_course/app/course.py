@@ -8,15 +8,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import tl_course
 from tl_course import environment
 
 PACKAGE = Path(tl_course.__file__).resolve().parent
 MANIFEST = ".tl_course.json"
+START = "START.md"
+"""The page that a workspace opens on."""
+_HEADING = re.compile(r"(#+) ")
 _STATED = re.compile(r"Running every cell took at most ([\d,]+) s\b")
 
 
@@ -68,6 +72,33 @@ def seconds_to_run(lesson: Path) -> int | None:
             if stated := _STATED.search("".join(cell["source"])):
                 return int(stated[1].replace(",", ""))
     return None
+
+
+def further(cells: Iterable[Mapping[str, Any]]) -> list[bool]:
+    """Return, for each cell of a notebook, whether it lies in a folded further section.
+
+    Such a section begins with a heading tagged ``further`` and ends before the next heading that is as high.
+
+    Parameters
+    ----------
+    cells : iterable of mapping
+        As a notebook's JSON has them.
+
+    Examples
+    --------
+    >>> more = {"cell_type": "markdown", "source": "## More", "metadata": {"tags": ["further"]}}
+    >>> further([more, {"cell_type": "code", "source": "1"}, {"cell_type": "markdown", "source": "## Points"}])
+    [True, True, False]
+    """
+    found, depth = [], None
+    for cell in cells:
+        heading = _HEADING.match("".join(cell.get("source", ""))) if cell.get("cell_type") == "markdown" else None
+        if heading and depth is not None and len(heading[1]) <= depth:
+            depth = None
+        if heading and depth is None and "further" in cell.get("metadata", {}).get("tags", []):
+            depth = len(heading[1])
+        found.append(depth is not None)
+    return found
 
 
 def _matches(path: Path, name: str) -> bool:
@@ -191,7 +222,7 @@ def make_workspace(workspace: Path) -> list[str]:
             # the folders keep their names, and so the links between lessons and exercises stay alive
             for name in ("notebooks", "exercises"):
                 for path in sorted((root() / name).glob("*.ipynb")):
-                    fresh = without_outputs(path.read_text(encoding="utf-8"))
+                    fresh = for_learner(path.read_text(encoding="utf-8"))
                     line = _copy_unless_touched(fresh, workspace, f"{name}/{path.name}", copied)
                     lines += [line] if line else []
         finally:
@@ -237,7 +268,7 @@ def reset(workspace: Path, name: str, *, folder: str = "notebooks") -> str:
         raise CourseError(f"Lesson {lesson.stem} has no exercises yet.")
     if not workspace.is_dir():
         raise CourseError(f"There is no workspace at {workspace}; make one with `tl-course start`, or name yours.")
-    fresh = without_outputs(source.read_text(encoding="utf-8"))
+    fresh = for_learner(source.read_text(encoding="utf-8"))
     if target.is_file() and target.read_bytes() == fresh.encode():
         return f"{label} is as the course has it; there is nothing to reset."
     with _explained(f"The workspace {workspace}", "--workspace"):
@@ -278,12 +309,18 @@ def _copy_unless_touched(fresh: str, workspace: Path, label: str, copied: dict[s
     return line
 
 
-def without_outputs(notebook: str) -> str:
-    """Return a notebook's text with its outputs removed: a learner predicts first, and then runs."""
+def for_learner(notebook: str) -> str:
+    """Return a notebook's text as a learner gets it: a learner predicts first, and then runs, so without outputs.
+
+    Its lines of links lead to the start page, too, which only a workspace has.
+    """
     content = json.loads(notebook)
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
+        elif "nav" in cell.get("metadata", {}).get("tags", []):
+            links = "".join(cell["source"])
+            cell["source"] = f"[Your course](../{START}) · {links}".splitlines(keepends=True)
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

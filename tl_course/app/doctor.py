@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tl_course import environment
+from tl_course.app.startpage import anywhere, command
 from tl_course.assets import for_profile, status
 from tl_course.assets.store import free_bytes, megabytes
 from tl_course.profiles import SLOW_GFLOPS
@@ -51,7 +52,7 @@ def examine(*, deep: bool = False) -> list[Finding]:
     >>> {finding.state for finding in examine()} <= {"good", "warning", "broken"}
     True
     """
-    findings = [*_python(), *_packages()]
+    findings = [*_python(), *_command(), *_packages()]
     try:
         env = environment.setup(quiet=True)
         return [
@@ -80,6 +81,12 @@ def _python() -> Iterator[Finding]:
         if inside
         else "use an environment of its own (`make course` makes one), so that other projects stay as they are",
     )
+
+
+def _command() -> Iterator[Finding]:
+    """Say what to type: a terminal of another day may not know this environment."""
+    also = "" if command() == anywhere() else f"; in a terminal that does not find it, {anywhere()}"
+    yield Finding("command", GOOD, f"{command()}{also}")
 
 
 def _packages() -> Iterator[Finding]:
@@ -230,9 +237,8 @@ def _assets(env: environment.Environment, deep: bool) -> Iterator[Finding]:
         if state == "cached":
             yield Finding(asset.name, GOOD, f"{asset.title}: cached, {how}")
         else:
-            yield Finding(
-                asset.name, BROKEN, f"{asset.title}: {state}, {megabytes(asset.size)}", f"tl-course fetch {asset.name}"
-            )
+            text = f"{asset.title}: {state}, {megabytes(asset.size)}"
+            yield Finding(asset.name, BROKEN, text, f"{command()} fetch {asset.name}")
 
 
 def _shipped(deep: bool) -> Iterator[Finding]:
@@ -260,7 +266,7 @@ def _target(deep: bool) -> Iterator[Finding]:
         place = environment.shorten_home(spoilt)
         yield Finding("CIFAR-10", BROKEN, f"the decoded pixels in {place} are damaged", "delete that file")
     elif chosen == "cifar10" and not found:
-        remedy = "tl-course fetch cifar10, or unset TL_TARGET"
+        remedy = f"{command()} fetch cifar10, or unset TL_TARGET"
         yield Finding("CIFAR-10", BROKEN, "TL_TARGET=cifar10, and there is no copy here", remedy)
     else:
         none = "no copy here; the vision lessons run on MNIST-M (rebuilt)"

@@ -1,8 +1,9 @@
 """The pages a workspace opens on: the path of lessons with what is done, the glossary, and what to do when stuck.
 
-They are Markdown files, ``START.md``, ``GLOSSARY.md`` and ``HELP.md``, made again by each ``tl-course start``. What is
-done is read off the learner's own notebooks (which cells have run) and off the notes that the checks of the exercises
-keep. The last two also lie at the top of the repository, so that one link from a lesson leads to them there and here.
+They are Markdown files, ``START.md``, ``GLOSSARY.md`` and ``HELP.md``, made by each ``tl-course start``, and the first
+again while JupyterLab runs. What is done is read off the learner's own notebooks (which cells have run) and off the
+notes that the checks of the exercises keep. The last two also lie at the top of the repository, so that one link from a
+lesson leads to them there and here.
 """
 
 from __future__ import annotations
@@ -21,13 +22,21 @@ from pathlib import Path
 from tl_course import assets, environment
 from tl_course.app import course
 from tl_course.assets.store import megabytes
+from tl_course.records import notes
 
-PAGE = "START.md"
+PAGE = course.START
 GLOSSARY = "GLOSSARY.md"
 HELP = "HELP.md"
+IN_A_CLONE = ".venv/bin/tl-course"
+"""What to type in a clone where nobody knows the reader's machine: ``make`` puts the environment there."""
 README = "README.md"
 JUPYTER_CONFIG = Path(__file__).with_name("jupyter_config")
 """Lets JupyterLab show Markdown files as pages, where the learner has not chosen otherwise."""
+
+SHORT = ("00", "01", "04", "05", "06", "09")
+"""The lessons of the short path: fine-tune a network for pictures and one for texts, and judge both."""
+FINETUNE_MINUTES = 10
+"""A guess of a learner's time with ``tl-course finetune``, the last step of the short path."""
 
 _TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
 
@@ -42,11 +51,13 @@ class Stop:
         The notebook's file name.
     title : str
     minutes : int or None
-        The author's guess of a reader's time; None where the lesson names none.
+        The author's guess of a reader's time for the core; None where the lesson names none.
     cells, run : int
-        How many code cells there are, and how many of them have run.
+        How many code cells the core has, and how many of them have run; folded further sections do not count.
     questions, solved : int
         How many the exercise asks, and how many are solved; no questions where there is no exercise.
+    further : int or None
+        Minutes that the folded further sections take; None where the lesson has none.
     """
 
     name: str
@@ -56,10 +67,11 @@ class Stop:
     run: int
     questions: int = 0
     solved: int = 0
+    further: int | None = None
 
     @property
     def done(self) -> bool:
-        """Whether every code cell of the lesson has run."""
+        """Whether every code cell of the core has run."""
         return self.run == self.cells > 0
 
     @property
@@ -84,23 +96,25 @@ def stops(workspace: Path) -> list[Stop]:
 
 def _stop(lesson: Path, workspace: Path, right: set[str]) -> Stop:
     title = _TITLE.search("\n".join(_sources(_cells(lesson), "markdown")))
-    code = [cell for cell in _cells(workspace / "notebooks" / lesson.name) if _is_code(cell)]
+    mine = _cells(workspace / "notebooks" / lesson.name)
+    code = [cell for cell, more in zip(mine, course.further(mine), strict=True) if _is_code(cell) and not more]
     asked = _questions(course.root() / "exercises" / lesson.name)
     return Stop(
         lesson.name,
         title[1] if title else lesson.stem,
-        _minutes(lesson),
+        _minutes(lesson, "minutes"),
         len(code),
         sum(cell.get("execution_count") is not None for cell in code),
         len(asked),
         len(right.intersection(asked)),
+        _minutes(lesson, "further"),
     )
 
 
-def _minutes(lesson: Path) -> int | None:
-    """Return the author's guess of a reader's time, from the notebook's metadata; None where there is none."""
+def _minutes(lesson: Path, which: str) -> int | None:
+    """Return a guess of a reader's time, from the notebook's metadata; None where there is none."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        minutes = json.loads(lesson.read_text(encoding="utf-8"))["metadata"]["tl_course"]["minutes"]
+        minutes = json.loads(lesson.read_text(encoding="utf-8"))["metadata"]["tl_course"][which]
         return minutes if isinstance(minutes, int) else None
     return None
 
@@ -127,8 +141,6 @@ def _questions(exercise: Path) -> list[str]:
 
 
 def _solved() -> set[str]:
-    from tl_course.exercises import notes
-
     return {slug for slug, entry in notes.read().items() if entry["status"] == "right"}
 
 
@@ -145,7 +157,7 @@ def write(workspace: Path) -> Stop | None:
     words = course.root() / "docs" / "site" / "glossary.toml"
     if words.is_file():
         course.put(glossary(words.read_text(encoding="utf-8")), workspace, GLOSSARY)
-    course.put(help_page(command()), workspace, HELP)
+    course.put(help_page(anywhere()), workspace, HELP)
     path = stops(workspace)
     course.put(page(path, with_glossary=words.is_file(), sizes=sizes()), workspace, PAGE)
     return next_stop(path)
@@ -181,15 +193,25 @@ def glossary(words: str, *, back: str = PAGE) -> str:
 
 
 def command() -> str:
-    """Return what to type for ``tl-course`` in a new terminal, which need not know this environment.
+    """Return what to type for ``tl-course`` in this terminal, which need not know the environment.
 
     >>> command().split()[-1].endswith(("tl-course", "tl_course.app.cli"))
     True
     """
-    if shutil.which("tl-course"):
-        return "tl-course"
-    script = Path(sys.executable).with_name("tl-course")
-    return environment.shorten_home(script) if script.is_file() else f"{sys.executable} -m tl_course.app.cli"
+    return "tl-course" if shutil.which("tl-course") else anywhere()
+
+
+def anywhere() -> str:
+    """Return what to type for ``tl-course`` in any terminal, one that knows nothing of the environment.
+
+    >>> anywhere().split()[-1].endswith(("tl-course", "tl_course.app.cli"))
+    True
+    """
+    python = Path(sys.executable)
+    script = python.with_name(f"tl-course{python.suffix if os.name == 'nt' else ''}")
+    typed = environment.shorten_home(script if script.is_file() else python)
+    typed = f'"{typed}"' if " " in typed else typed
+    return typed if script.is_file() else f"{typed} -m tl_course.app.cli"
 
 
 def sizes() -> str:
@@ -205,7 +227,7 @@ def sizes() -> str:
         return said
     weight = megabytes(sum(asset.size for asset in missing))
     names = ", ".join(asset.name for asset in missing)
-    return f"{said} Not fetched yet: {names} ({weight}); `{command()} fetch --profile {name}` gets what it can."
+    return f"{said} Not fetched yet: {names} ({weight}); `tl-course fetch --profile {name}` gets what it can."
 
 
 def page(path: Sequence[Stop], *, with_glossary: bool = False, sizes: str = "") -> str:
@@ -215,12 +237,16 @@ def page(path: Sequence[Stop], *, with_glossary: bool = False, sizes: str = "") 
     # Your course
     <BLANKLINE>
     **Next: [01 And now](notebooks/01_next.ipynb)**, about 50 minutes of yours. 1 of 2 lessons done.
+    <BLANKLINE>
+    All 2 lessons take about 1¼ hours of yours.
     ...
     """
     rows = ["| no. | lesson | your minutes | exercises | so far |", "|---|---|---:|---|---|", *map(_row, path)]
     words = f"A word you do not know stands in the [glossary, English and 中文]({GLOSSARY}).\n" if with_glossary else ""
     sizes = sizes and f"\n{sizes}\n"
-    return f"# Your course\n\n{_where(path)}\n\n" + "\n".join(rows) + f"\n\n{words}{_STUCK}{sizes}\n{_ABOUT}"
+    opening = "\n\n".join(filter(None, ["# Your course", _where(path), _total(path), _short(path)]))
+    about = _ABOUT_FURTHER + _ABOUT if any(stop.further for stop in path) else _ABOUT
+    return f"{opening}\n\n" + "\n".join(rows) + f"\n\n{words}{_STUCK}\n{_ENOUGH}{sizes}\n{about}"
 
 
 def _where(path: Sequence[Stop]) -> str:
@@ -232,6 +258,36 @@ def _where(path: Sequence[Stop]) -> str:
     return f"**Next: {_link(ahead)}**{minutes}. {done} of {len(path)} lessons done."
 
 
+def _total(path: Sequence[Stop]) -> str:
+    core, further = (sum(getattr(stop, part) or 0 for stop in path) for part in ("minutes", "further"))
+    more = f", and their folded further sections about {hours(further)} more" if further else ""
+    return f"All {len(path)} lessons take about {hours(core)} of yours{more}." if core else ""
+
+
+def _short(path: Sequence[Stop]) -> str:
+    """The short path with its minutes; nothing where a lesson of it is not there or names no minutes."""
+    steps = [stop for stop in path if stop.name[:2] in SHORT and stop.minutes]
+    if len(steps) < len(SHORT):
+        return ""
+    total = sum(stop.minutes or 0 for stop in steps) + FINETUNE_MINUTES
+    links = ", ".join(f"[{stop.name[:2]}](notebooks/{stop.name}) ({stop.minutes} min)" for stop in steps)
+    return (
+        f"**Little time?** The short path takes about {hours(total)}: lessons {links}, then `tl-course finetune` on "
+        f"pictures or texts of your own ({FINETUNE_MINUTES} min; `--help` says how). Leave out what is folded."
+    )
+
+
+def hours(minutes: float) -> str:
+    """Return minutes as hours, to the next quarter: a guess is no more exact.
+
+    >>> hours(75), hours(235), hours(60), hours(5)
+    ('1¼ hours', '4 hours', '1 hour', '¼ hour')
+    """
+    whole, quarters = divmod(max(1, round(minutes / 15)), 4)
+    number = f"{whole or ''}{('', '¼', '½', '¾')[quarters]}"
+    return f"{number} hour{'s' if whole > 1 or (whole and quarters) else ''}"
+
+
 def _link(stop: Stop) -> str:
     return f"[{stop.name[:2]} {stop.title}](notebooks/{stop.name})"
 
@@ -239,19 +295,37 @@ def _link(stop: Stop) -> str:
 def _row(stop: Stop) -> str:
     exercise = f"[{stop.solved} of {stop.questions} solved](exercises/{stop.name})" if stop.questions else "–"
     link = _link(stop).replace("|", "\\|").replace(f"[{stop.name[:2]} ", "[", 1)
-    return f"| {stop.name[:2]} | {link} | {stop.minutes or '–'} | {exercise} | {stop.state} |"
+    return f"| {stop.name[:2]} | {link} | {minutes(stop.minutes, stop.further)} | {exercise} | {stop.state} |"
+
+
+def minutes(core: int | None, further: int | None) -> str:
+    """Return a table's cell on a reader's minutes: those of the core, and after a plus those of what is folded.
+
+    >>> minutes(35, 20), minutes(35, None), minutes(None, None)
+    ('35 + 20', '35', '–')
+    """
+    return f"{core or '–'} + {further}" if further else f"{core or '–'}"
 
 
 _STUCK = f"Stuck? [Here is what helps]({HELP}).\n"
 
+_ENOUGH = f"""\
+**Enough for today?** Each open notebook has a kernel, and a kernel keeps its memory until you shut it down: *Kernel →
+Shut Down All Kernels…*. `tl-course stop` in a terminal ends JupyterLab with all of them; [how to type it]({HELP}).
+"""
+
+_ABOUT_FURTHER = """\
+*35 + 20* minutes: the core takes 35; the folded sections take 20 more, and nothing later needs them.
+"""
+
 _ABOUT = """\
 Minutes are guesses of your own time; every lesson opens with what the machine needs. A lesson counts as done when all
-its cells have run and the notebook is saved. This page is made anew whenever the course is started (`make lab` or
-`tl-course start`). Nothing here writes over what you changed.
+cells of its core have run and the notebook is saved. This page follows within seconds: come back to its tab, or choose
+*File → Reload Markdown File from Disk*. Nothing here writes over what you changed.
 """
 
 
-def help_page(command: str = "tl-course", *, back: str = PAGE) -> str:
+def help_page(command: str = IN_A_CLONE, *, back: str = PAGE) -> str:
     """Return the page for a learner who is stuck; ``command`` is what to type in a terminal.
 
     >>> print(help_page())
@@ -263,10 +337,17 @@ def help_page(command: str = "tl-course", *, back: str = PAGE) -> str:
     return f"# When you are stuck\n\n{_back(back)}\n\n{help_text(command)}"
 
 
-def help_text(command: str = "tl-course", *, words: str = GLOSSARY) -> str:
-    """Return what helps, as a list in Markdown; ``command`` is what to type, ``words`` the glossary's file.
+def help_text(command: str = IN_A_CLONE, *, words: str = GLOSSARY) -> str:
+    """Return what helps, as a list in Markdown.
 
-    >>> "`python -m tl_course.app.cli doctor`" in help_text("python -m tl_course.app.cli")
+    Parameters
+    ----------
+    command : str
+        What to type where ``tl-course`` is not found.
+    words : str
+        The glossary's file.
+
+    >>> "type `python -m tl_course.app.cli` in its place" in help_text("python -m tl_course.app.cli")
     True
     """
     return _HELP.replace("COMMAND", command).replace("WORDS", words)
@@ -279,11 +360,17 @@ _HELP = """\
   `tl.training.interrupted_run()` gives you that run; the cells below the stopped one still wait for a whole run,
   so run the cell again.
 * **An exercise will not come right.** `tl.hint("its_name")` gives the next hint; its name stands below its heading.
-* **Something is missing or slow.** `COMMAND doctor` in a terminal (*File → New → Terminal*) says what and the remedy.
-* **You want a lesson as it was.** `COMMAND reset 03` gives you a fresh lesson 03, and with `--exercise` a fresh
-  exercise 03. Yours is kept beside it with `.mine-1` in its name.
+* **Something is missing or slow.** `tl-course doctor` in a terminal (*File → New → Terminal*) says what, and what to
+  do.
+* **`tl-course` is not found.** That terminal does not know the course's environment; type `COMMAND` in its place.
+* **The memory is full.** Each open notebook has a kernel, and a kernel keeps its memory after its tab is closed.
+  *Kernel → Shut Down All Kernels…* gives the memory back; run a notebook again from its first cell afterwards.
+* **You are done for today.** Save your notebooks. `tl-course stop` ends the JupyterLab of your workspace and all its
+  kernels. Is your workspace elsewhere? Add `--workspace FOLDER`, as you did with `tl-course start`.
+* **You want a lesson as it was.** `tl-course reset 03` gives you a fresh lesson 03, and with `--exercise` a fresh
+  exercise 03. Yours is kept beside it with `.mine-1` in its name. For a workspace elsewhere add `--workspace FOLDER`.
 * **The network is gone.** The lessons need none. Were the files never fetched, then a neighbour's bundle has them:
-  `COMMAND fetch --from usb.zip`.
+  `tl-course fetch --from usb.zip`.
 * **A word is new to you.** The [glossary](WORDS) has it in English and Chinese.
 * **A sentence makes no sense.** Then it is ours to mend: open an issue and say which.
 """
@@ -297,4 +384,9 @@ def jupyter_environment() -> dict[str, str]:
     """
     others = os.environ.get("JUPYTER_CONFIG_PATH")
     folders = [others] if others else []
-    return {**environment.for_kernels(), "JUPYTER_CONFIG_PATH": os.pathsep.join([*folders, str(JUPYTER_CONFIG)])}
+    here = str(Path(sys.executable).parent)
+    return {
+        **environment.for_kernels(),
+        "JUPYTER_CONFIG_PATH": os.pathsep.join([*folders, str(JUPYTER_CONFIG)]),
+        "PATH": os.pathsep.join(filter(None, [here, os.environ.get("PATH")])),  # JupyterLab's terminals find tl-course
+    }

@@ -11,6 +11,7 @@ from tl_course.exercises.display import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, 
 from tl_course.exercises.judging import Judge
 from tl_course.exercises.question import Case, Evidence, Question, Wrong
 from tl_course.exercises.values import Data, Unfit, decode, encode
+from tl_course.records import notes
 
 __all__ = [
     "NOT_ATTEMPTED",
@@ -35,6 +36,7 @@ __all__ = [
     "hint",
     "is_blank",
     "lessons",
+    "notes",
     "progress",
     "questions",
 ]

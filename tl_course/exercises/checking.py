@@ -7,12 +7,12 @@ import dis
 import secrets
 import types
 
-from tl_course.exercises import notes
 from tl_course.exercises.catalogue import find, nearest, questions
 from tl_course.exercises.display import NOT_ATTEMPTED, RIGHT, UNCHECKED, WRONG, Hint, Progress, Verdict
 from tl_course.exercises.isolation import TooSlow, can_stop, limit, private, undisturbed
 from tl_course.exercises.judging import Judge
 from tl_course.exercises.question import Case, Evidence, Question
+from tl_course.records import notes
 
 _IDLE = {"RESUME", "NOP", "CACHE"}
 _RETURN_NONE = (

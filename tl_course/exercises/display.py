@@ -1,7 +1,7 @@
 """Verdicts, hints and progress, and how they look: cards in JupyterLab, text in a terminal.
 
-A card has an opaque light background, so that it can be read on a dark theme too, and says in words what its colour
-says.
+A card brings its own ground, so that it can be read on any page, and says in words what its colour says. The ground is
+light; JupyterLab as the course opens it, and the site, set the ``--tl-…`` colours to others in their dark themes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ from tl_course.exercises.question import Question
 RIGHT, WRONG, NOT_ATTEMPTED, UNCHECKED = "right", "wrong", "not attempted", "unchecked"
 """What a verdict can say: its ``status``."""
 WIDTH = 88
+_GROUND, _INK = "var(--tl-ground, #FCFCFA)", "var(--tl-ink, #22272B)"
+_CODE_GROUND = "var(--tl-code-ground, #EEF0EF)"
+_NEUTRAL = "var(--tl-neutral, #4A5258)"
 _LOOK = {  # text on #FCFCFA: contrast 5:1 and more
-    RIGHT: ("Right", "✓", "#00674A"),
-    WRONG: ("Not right yet", "✗", "#A34700"),
-    NOT_ATTEMPTED: ("Not attempted yet", "…", "#4A5258"),
-    UNCHECKED: ("Not checked", "?", "#4A5258"),
-    "hint": ("Hint", "→", "#00598E"),
-    "progress": ("Your exercises", "", "#22272B"),
+    RIGHT: ("Right", "✓", "var(--tl-right, #00674A)"),
+    WRONG: ("Not right yet", "✗", "var(--tl-wrong, #A34700)"),
+    NOT_ATTEMPTED: ("Not attempted yet", "…", _NEUTRAL),
+    UNCHECKED: ("Not checked", "?", _NEUTRAL),
+    "hint": ("Hint", "→", "var(--tl-hint, #00598E)"),
+    "progress": ("Your exercises", "", _INK),
 }
+_EMPHASIS = re.compile(r"(`[^`]+`)|(?<![\w*])\*(?=[^\s*])([^*`]*[^\s*`])\*(?![\w*])")
+"""Code, which stays, or words between single asterisks."""
 
 
 def _parts(verdict: Verdict) -> list[str]:
@@ -37,7 +42,7 @@ def _parts(verdict: Verdict) -> list[str]:
 
 
 def _wrap(text: str) -> str:
-    return textwrap.fill(text, WIDTH)
+    return textwrap.fill(_EMPHASIS.sub(lambda found: found[1] or found[2], text), WIDTH)
 
 
 def _card(look: str, slug: str, note: str, paragraphs: Iterable[str], body: str = "") -> str:
@@ -47,19 +52,21 @@ def _card(look: str, slug: str, note: str, paragraphs: Iterable[str], body: str 
     heading += f" · {html.escape(note)}" if note else ""
     text = "".join(f'<p style="margin: 0.4em 0 0">{_rich(part)}</p>' for part in paragraphs)
     return (
-        f'<div role="status" style="background: #FCFCFA; color: #22272B; border-left: 6px solid {color}; '
+        f'<div role="status" style="background: {_GROUND}; color: {_INK}; border-left: 6px solid {color}; '
         f'padding: 0.6em 0.9em; max-width: 52em; line-height: 1.5">{heading}{text}{body}</div>'
     )
 
 
 def _rich(text: str) -> str:
-    """Escape a text for HTML, with what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", lambda found: _code(found[1]), html.escape(text))
+    """Escape a text for HTML, with what stands between backticks as code, and between asterisks as emphasis."""
+    return _EMPHASIS.sub(
+        lambda found: _code(found[1].strip("`")) if found[1] else f"<em>{found[2]}</em>", html.escape(text)
+    )
 
 
 def _code(escaped: str) -> str:
     """Code on the card's own ground: a dark theme would bring its own."""
-    return f'<code style="color: #22272B; background: #EEF0EF">{escaped}</code>'
+    return f'<code style="color: {_INK}; background: {_CODE_GROUND}">{escaped}</code>'
 
 
 @dataclass(frozen=True)
@@ -227,7 +234,7 @@ class Progress:
             f"{cell}{row.points} of {row.of}</td>{cell}{html.escape(', '.join(row.open))}</td></tr>"
             for row in self.lessons
         )
-        style = 'style="background: #FCFCFA; color: #22272B; border-collapse: collapse; font-size: inherit"'
+        style = f'style="background: {_GROUND}; color: {_INK}; border-collapse: collapse; font-size: inherit"'
         return _card(
             "progress", "", "", [], f"<table {style}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )

@@ -13,23 +13,31 @@ from tl_course import environment
 from tl_course.figures.style import BACKGROUND, DPI, in_style
 
 SHORTEST_ALT = 20
+DRAWN = "tl-drawn"
+"""The class of a figure without an image in it, for style sheets."""
 
 
 @dataclass(frozen=True)
 class HtmlFigure:
-    """A finished figure: notebooks show the picture, screen readers and terminals its text."""
+    """A finished figure: notebooks show the picture, screen readers and terminals its text.
+
+    ``drawn`` says that it holds no image: no photographs, no table of shades. JupyterLab as the course opens it, and
+    the site, turn a drawn figure into a dark one in their dark themes (`tl_course.figures.style.in_the_dark`).
+    """
 
     png: bytes = field(repr=False)
     alt: str
     caption: str
     width: int
     height: int
+    drawn: bool = False
 
     def _repr_html_(self) -> str:
         source = base64.b64encode(self.png).decode()
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
+        kind = f' class="{DRAWN}"' if self.drawn else ""
         return (
-            f'<figure style="margin: 0.5em 0"><img alt="{html.escape(self.alt)}" width="{self.width}" '
+            f'<figure{kind} style="margin: 0.5em 0"><img alt="{html.escape(self.alt)}" width="{self.width}" '
             f'height="{self.height}" style="max-width: 100%; height: auto; background: {BACKGROUND}" '
             f'src="data:image/png;base64,{source}">{caption}</figure>'
         )
@@ -90,4 +98,6 @@ def show(fig: Figure, *, alt: str, caption: str = "") -> HtmlFigure:
         sys.modules["matplotlib.pyplot"].close(fig)
     if environment.is_rehearsal():
         caption = f"A rehearsal, with stand-ins: no number here means anything. {caption}".strip()
-    return HtmlFigure(buffer.getvalue(), alt, caption, width, height)
+    # the colours of photographs are their own, and words on a table of shades lose their contrast when it is turned
+    drawn = not any(ax.images for ax in fig.axes)
+    return HtmlFigure(buffer.getvalue(), alt, caption, width, height, drawn)

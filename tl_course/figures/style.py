@@ -2,7 +2,8 @@
 
 The hues follow Okabe and Ito (2008), "Color Universal Design", darkened where needed: on the light background every
 mark reaches a contrast of 3:1 and every text 4.5:1 (WCAG 2.2, criteria 1.4.11 and 1.4.3). No palette reaches that on
-a light and a dark theme at once, which is why the background is opaque. Colour never speaks alone: marker, line and a
+a light and a dark theme at once, which is why the background is opaque; dark themes turn the whole picture into its
+opposite (`in_the_dark`), where both contrasts hold, too. Colour never speaks alone: marker, line and a
 written name say the same.
 """
 
@@ -185,6 +186,23 @@ def method_style(name: str) -> MethodStyle:
     if name not in METHODS:
         raise KeyError(f"method {name!r} has no style; give it one in tl_course/figures/style.py (METHODS).")
     return METHODS[name]
+
+
+def in_the_dark(color: str) -> str:
+    """Return what a dark theme makes of a colour: its opposite in lightness, with the hue it had.
+
+    Style sheets say ``filter: invert(1) hue-rotate(180deg)``; so does this, for tests of the contrast.
+
+    >>> in_the_dark("#FFFFFF"), in_the_dark(BLUE)
+    ('#000000', '#42b4f4')
+    """
+    inverted = [1 - channel for channel in mpl.colors.to_rgb(color)]
+    turned = (sum(weight * one for weight, one in zip(row, inverted, strict=True)) for row in _HALF_TURN)
+    return mpl.colors.to_hex([min(1.0, max(0.0, channel)) for channel in turned])
+
+
+_HALF_TURN = ((-0.574, 1.430, 0.144), (0.426, 0.430, 0.144), (0.426, 1.430, -0.856))
+"""The matrix of ``hue-rotate(180deg)`` (Filter Effects Module, level 1)."""
 
 
 def in_style():

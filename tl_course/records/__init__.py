@@ -1,6 +1,7 @@
 """What was measured: the learner's own runs, the course's recorded results, and the claims made from them.
 
 * :mod:`tl_course.records.ledger` keeps every run of a learner in one file.
+* :mod:`tl_course.records.notes` keeps which exercises a learner has tried and solved.
 * :func:`read` opens a recorded result, a small CSV beside this file, written only by ``authoring/records/NN_name.py``.
 * :func:`claim` renders a sentence whose numbers come from a record; :func:`check_claims` proves every such sentence,
   and :func:`evidence` shows for each what was tested.
@@ -8,7 +9,7 @@
 A record's ``value`` is a fraction (accuracy 0.87) unless its script says otherwise; ``seconds`` are wall-clock seconds.
 """
 
-from tl_course.records import ledger
+from tl_course.records import ledger, notes
 from tl_course.records.claims import (
     HEADING,
     Band,
@@ -57,6 +58,7 @@ __all__ = [
     "evidence",
     "ledger",
     "mark",
+    "notes",
     "paired_difference",
     "problems",
     "read",
