@@ -63,6 +63,9 @@ EVERY_PLOT = {
     "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
     "embeddings": lambda: figures.embeddings(RNG.normal(size=(20, 4)), [0, 1] * 10, ["a", "b"]),
     "transfer_matrix": lambda: figures.transfer_matrix({"a": toy_row(0.5, 0.7), "b": toy_row(0.6, 0.4)}, ["a", "c"]),
+    "bars": lambda: figures.bars(
+        {"accuracy": {"a": toy_row(0.5)[0], "b": toy_row(0.98)[0]}}, looks={"b": "fine_tune"}, title="b is ahead"
+    ),
     "concept_map": lambda: figures.concept_map({"a": (0, 0), "b": (1, 0)}, [("a", "b")], alt="An arrow from a to b."),
 }
 
@@ -127,6 +130,7 @@ def test_methods_differ_in_more_than_colour():
 # methods that a lesson draws together
 TOGETHER = (
     ("scratch", "linear_probe", "fine_tune", "lp_ft", "hog", "sift"),
+    ("scratch", "longer", "linear_probe", "fine_tune", "hog"),
     ("scratch", "linear_probe", "fine_tune", "lp_ft", "layer_wise", "gradual"),
     ("random_features", "control", "linear_probe", "fine_tune", "scratch"),
     ("teacher", "student", "distilled", "scratch"),
@@ -345,6 +349,23 @@ def test_colours_of_a_transfer_matrix_do_not_know_the_other_columns(monkeypatch)
 def test_a_transfer_matrix_refuses_rows_that_do_not_fit(rows):
     with pytest.raises(ValueError, match="an interval for films, tweets"):
         figures.transfer_matrix(rows, ["films", "tweets"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bars_are_as_long_as_their_values(seed, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(mpl.figure.Figure, "savefig", lambda self, *args, **kw: drawn.append(self))
+    values = np.random.default_rng(seed).integers(0, 13, (2, 4)).tolist()
+    panels = {name: dict(zip("abcd", row, strict=True)) for name, row in zip(("near", "far"), values, strict=True)}
+    figure = figures.bars(panels, top=12, title="Counts")
+    assert [[bar.get_width() for bar in ax.patches] for ax in drawn[0].axes] == values
+    assert all(f"{name}: {count}" in figure.alt for row in panels.values() for name, count in row.items())
+
+
+@pytest.mark.parametrize("panels", [{}, {"near": {}}, {"near": {"a": 1, "b": 2}, "far": {"b": 1, "a": 2}}])
+def test_bars_of_other_names_are_refused(panels):
+    with pytest.raises(ValueError, match="bars of the same names in the same order"):
+        figures.bars(panels, title="Counts")
 
 
 def test_wrong_images_are_marked_by_more_than_colour():

@@ -179,6 +179,19 @@ def test_select_narrows_and_names_what_there_is():
         record.select(method="b").interval()
 
 
+def test_cells_of_several_records_stand_side_by_side_under_other_names():
+    one = Record("one", tuple(cell_rows("a", [1, 2], setting="30")))
+    other = Record("other", tuple(cell_rows("a", [5, 6, 7], setting="30, slowly")))
+    both = one + other.relabelled(method="b", setting=30)
+    assert (both.methods, both.settings, len(both.rows)) == (("a", "b"), ("30",), 5)
+    assert both.select(method="b").values == other.values
+    assert other.settings == ("30, slowly",)
+    with pytest.raises(RecordError, match="one and other hold values of one method, setting and seed"):
+        one + other.relabelled(setting=30)
+    with pytest.raises(RecordError, match="cannot relabel target: choose method, setting or both"):
+        one.relabelled(target="moon")
+
+
 # --- records: schema -------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ function returns an :class:`HtmlFigure` that carries one for those who cannot se
 Each method keeps one colour, marker and line through the whole course: :data:`METHODS`.
 """
 
+from tl_course.figures.bars import bars
 from tl_course.figures.calibration import reliability
 from tl_course.figures.curves import label_budget, learning_curves
 from tl_course.figures.diagrams import concept_map
@@ -22,6 +23,7 @@ __all__ = [
     "HtmlFigure",
     "MethodStyle",
     "axes",
+    "bars",
     "concept_map",
     "confusion",
     "contrast",

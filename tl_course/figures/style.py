@@ -131,6 +131,7 @@ _DOTTED, _DASHED, _DASHDOT, _LONG = (0, (1, 1.6)), (0, (5, 2.5)), (0, (6, 2, 1.2
 METHODS: dict[str, MethodStyle] = {
     # what the whole course compares
     "scratch": MethodStyle("From scratch", GREY, "o", _DASHED),
+    "longer": MethodStyle("From scratch, longer", BLACK, "o", _LONG),
     "linear_probe": MethodStyle("Linear probe", BLUE, "s", "-"),
     "fine_tune": MethodStyle("Fine-tuning", VERMILION, "^", "-"),
     "lp_ft": MethodStyle("Probe, then fine-tune", PURPLE, "D", _DASHDOT),

@@ -23,6 +23,16 @@ class Interval:
         """Half the length of the interval, rounded to 12 digits."""
         return round((self.high - self.low) / 2, 12)
 
+    @property
+    def points(self) -> str:
+        """Mean and ends in percentage points, for a difference of two shares; zero has no sign.
+
+        >>> Interval(mean=0.051, low=-0.0004, high=0.1024, n=5).points
+        '5.1 [0.0, 10.2]'
+        """
+        mean, low, high = (f"{round(100 * value, 1) + 0.0:.1f}" for value in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
+
 
 def t_quantile(level: float, degrees: float) -> float:
     """The two-sided Student t quantile: P(|T| ≤ q) = level for ``degrees`` degrees of freedom.

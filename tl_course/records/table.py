@@ -4,7 +4,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 
@@ -94,6 +94,40 @@ class Record:
                 )
             record = Record(self.name, tuple(row for row in record.rows if getattr(row, column) in accepted))
         return record
+
+    def relabelled(self, **columns: str | int | float) -> "Record":
+        """The same values under another ``method`` or ``setting``, to stand beside those of another record.
+
+        Raises
+        ------
+        RecordError
+            For another column: what was measured where cannot be changed.
+
+        Examples
+        --------
+        >>> read("01_patience").select(method="scratch", setting="10, 3e-3").relabelled(setting=10).settings
+        ('10',)
+        """
+        if unknown := columns.keys() - {"method", "setting"}:
+            raise RecordError(f"cannot relabel {', '.join(sorted(unknown))}: choose method, setting or both.")
+        new = {column: str(value) for column, value in columns.items()}
+        return Record(self.name, tuple(replace(row, **new) for row in self.rows))
+
+    def __add__(self, other: "Record") -> "Record":
+        """The rows of both, for one figure.
+
+        Raises
+        ------
+        RecordError
+            When both hold a value of one method, setting and seed.
+        """
+        keys = [tuple(getattr(row, column) for column in (*_NARROWING, "seed")) for row in (*self.rows, *other.rows)]
+        if len(set(keys)) < len(keys):
+            raise RecordError(
+                f"records {self.name} and {other.name} hold values of one method, setting and seed: "
+                "select or relabel one of them first."
+            )
+        return Record(f"{self.name} + {other.name}", self.rows + other.rows)
 
     def _distinct(self, column: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(getattr(row, column) for row in self.rows))
