@@ -1,5 +1,6 @@
 """A small made-up CIFAR-10, written in each form in which people have a copy of the real one."""
 
+import json
 import pickle
 import tarfile
 
@@ -39,6 +40,17 @@ def write_batches(folder, pixels):
         )
 
 
+def write_rows(folder, pixels):
+    """The files of the npm package: PNGs with a picture in each row, pixel after pixel, and lists of labels."""
+    folder.mkdir(parents=True)
+    train, test = pixels["train"], pixels["test"]
+    files = {f"data_batch_{n + 1}": images for n, images in enumerate(numpy.split(train, 5))} | {"test_batch": test}
+    for name, images in files.items():
+        Image.fromarray(images.reshape(len(images), 1024, 3)).save(folder / f"{name}.png")
+    for part, images in pixels.items():
+        (folder / f"{part}_lables.json").write_text(json.dumps([number % 10 for number in range(len(images))]))
+
+
 def write_parquet(folder, pixels):
     import datasets  # heavy, and only needed here
 
@@ -70,6 +82,8 @@ def form(name, tmp_path, pixels):
         write_batches(place / "cifar-10-batches-py", pixels)
     elif name == "parquet":
         write_parquet(place, pixels)
+    elif name == "rows":
+        write_rows(place, pixels)
     elif name == "tar of batches":
         write_batches(tmp_path / "made" / "cifar-10-batches-py", pixels)
         place.mkdir()
@@ -86,4 +100,4 @@ def form(name, tmp_path, pixels):
     return place
 
 
-FORMS = ["images", "batches", "batches below", "parquet", "tar of batches", "one tar", "two tars"]
+FORMS = ["images", "batches", "batches below", "parquet", "rows", "tar of batches", "one tar", "two tars"]

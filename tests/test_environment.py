@@ -26,8 +26,18 @@ def test_setup_prints_one_card_with_every_setting(capsys):
     card = capsys.readouterr().out
     assert card.strip() == env.card()
     names = [line.split()[0] for line in card.splitlines()]
-    assert names == ["profile", "device", "threads", "precision", "cache", "seed", "versions"]
+    assert names == ["profile", "device", "threads", "precision", "cache", "seed", "versions", "pictures"]
     assert environment.current() is env
+
+
+def test_the_card_says_what_the_lessons_do_without_and_how_to_bring_it(monkeypatch):
+    env = environment.setup(device="cpu", quiet=True)
+    assert env.card().splitlines()[-1] == (
+        "pictures   no CIFAR-10 here: the vision lessons run on MNIST-M (rebuilt); `tl-course fetch cifar10` brings "
+        "it, or with `--from DIR` your copy"
+    )
+    monkeypatch.setenv("TL_TARGET", "mnist_m")
+    assert "CIFAR-10" not in env.card()
 
 
 def test_quiet_setup_prints_nothing(capsys):

@@ -142,12 +142,25 @@ class Environment:
             "versions": f"tl_course {__version__}, "
             + ", ".join(f"{name} {version_of(name)}" for name in ("torch", "torchvision", "transformers")),
         }
+        if without := _without():
+            rows["pictures"] = without
         if self.rehearsal:
             rows = {
                 "rehearsal": "stand-ins for weights and texts, two steps a fit: no number here means anything",
                 **rows,
             }
         return "\n".join(f"{name:<10} {text}" for name, text in rows.items())
+
+
+def _without() -> str:
+    """Say what the lessons do without here, and how to bring it; nothing where all is there.
+
+    Their data stand in a room that comes later, and it is loaded by its name here: the card is the first thing that a
+    lesson shows, and a lesson on other pictures has to begin with saying so.
+    """
+    import importlib
+
+    return importlib.import_module("tl_course.data").instead()
 
 
 _current: Environment | None = None

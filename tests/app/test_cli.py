@@ -32,6 +32,7 @@ def tiny(monkeypatch):
         for module in (cli, fetching, tl_course.assets):
             monkeypatch.setattr(module, "registry", lambda: known)
         monkeypatch.setattr(cli, "for_profile", lambda profile: [known["a"], known["b"]])
+        monkeypatch.setattr(cli, "optional_for", lambda profile: [])
         yield server, known
 
 
@@ -118,6 +119,41 @@ def test_fetch_without_a_name_takes_what_the_profile_needs_and_repeats_nothing(t
 def test_fetch_by_name(tl, tiny):
     assert tl("fetch", "b")[0] == 0
     assert tiny[0].requests == ["b.bin"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "asked"),
+    [
+        (["fetch"], {}, ["mini"]),
+        (["fetch", "--profile", "mini"], {}, ["mini"]),
+        (["run"], {}, ["mini"]),
+        (["fetch", "b"], {}, []),
+        (["fetch", "--all"], {}, []),
+        (["run", "00"], {}, []),
+        (["run"], {"TL_TARGET": "mnist_m"}, []),
+        (["run"], {"TL_CIFAR10": "/a/copy"}, []),
+        (["run", "--rehearse"], {}, []),
+    ],
+)
+def test_the_whole_course_and_a_bare_fetch_ask_for_cifar10_and_nothing_else_does(
+    tl, tiny, clone, executed, monkeypatch, arguments, settings, asked
+):
+    for name, value in {"TL_REHEARSE": "", "TL_PROFILE": "", **settings}.items():
+        monkeypatch.setenv(name, value)
+    said = []
+    monkeypatch.setattr(cli, "fetch", lambda *arguments, **options: None)
+    monkeypatch.setattr(cli, "optional_for", lambda profile: [profile])
+    monkeypatch.setattr(cli, "fetch_optional", lambda wanted, say: said.extend(wanted))
+    assert tl(*arguments)[0] == 0
+    assert said == asked
+
+
+def test_ctrl_c_while_cifar10_comes_names_the_way_without_it(tl, tiny, clone, executed, monkeypatch):
+    monkeypatch.setattr(cli, "fetch_optional", pressed)
+    code, _, err = tl("run")
+    assert code == 130
+    assert "to go on without it, set TL_TARGET=mnist_m." in " ".join(err.split())
+    assert executed == []
 
 
 def test_fetch_from_a_folder(tl, tiny, tmp_path):
@@ -303,7 +339,7 @@ from tl_course.app import cli, course
 course.root = lambda: Path(sys.argv.pop(1))
 root = course.root()
 course.root = lambda: root
-cli.fetch = lambda *args, **options: None
+cli.fetch = cli.fetch_optional = lambda *args, **options: None
 cli.main()
 """
 

@@ -365,3 +365,13 @@ def test_the_page_names_the_profile_and_what_is_not_there(work, monkeypatch, pro
     monkeypatch.setattr("tl_course.assets.status", lambda asset: "cached")
     startpage.write(work)
     assert "Not fetched yet" not in (work / "START.md").read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_the_lessons_do_without(work, monkeypatch):
+    monkeypatch.setattr(startpage, "command", lambda: "tl-course")
+    startpage.write(work)
+    line = "no CIFAR-10 here: the vision lessons run on MNIST-M (rebuilt); `tl-course fetch cifar10` brings it"
+    assert line in (work / "START.md").read_text(encoding="utf-8")
+    monkeypatch.setenv("TL_TARGET", "mnist_m")
+    startpage.write(work)
+    assert "CIFAR-10" not in (work / "START.md").read_text(encoding="utf-8")

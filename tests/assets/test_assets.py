@@ -47,7 +47,8 @@ def test_the_registry_is_complete_and_consistent(asset):
     assert all(source.kind in sources.KINDS and str(source) for source in asset.sources)
     every = [file for form in asset.forms for file in form]
     assert len({file.name for file in every}) == len(every) > 0
-    assert any(source.carries_alternative for source in asset.sources) == bool(asset.alternative)
+    assert {source.carries for source in asset.sources if source.carries} == set(asset.alternatives)
+    assert bool(asset.without) == bool(asset.optional_for)
     assert not asset.local or importlib.util.find_spec(f"tl_course.assets.{asset.local}")
     for file in every:
         for form in (file, file.published):

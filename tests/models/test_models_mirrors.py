@@ -45,19 +45,22 @@ def course(tmp_path, monkeypatch):
     def publish(name: str, official: dict | None, mirror: dict | None) -> Asset:
         """Put the official file into torchvision's cache; the mirror's into a folder somebody brings."""
         real = registry()[name]
-        contents = {real.files[0].name: b"never there", real.alternative[0].name: b"nor this"}
+        contents = {real.files[0].name: b"never there", real.alternatives["safetensors"][0].name: b"nor this"}
         if official is not None:
             path = tmp_path / "torch" / "hub" / "checkpoints" / real.files[0].name
             path.parent.mkdir(parents=True)
             torch.save(official, path)
             contents[path.name] = path.read_bytes()
         if mirror is not None:
-            path = tmp_path / "brought" / real.alternative[0].name
+            path = tmp_path / "brought" / real.alternatives["safetensors"][0].name
             path.parent.mkdir()
             save_file(mirror, path)
             contents[path.name] = path.read_bytes()
-        files, alternative = ((file_of(each.name, contents[each.name]),) for each in (real.files[0], *real.alternative))
-        asset = replace(real, files=files, alternative=alternative)
+        files, alternative = (
+            (file_of(each.name, contents[each.name]),)
+            for each in (real.files[0], *real.alternatives.get("safetensors", ()))
+        )
+        asset = replace(real, files=files, alternatives={"safetensors": alternative})
         for module in (fetching, assets):
             monkeypatch.setattr(module, "registry", lambda: {name: asset})
         return asset
@@ -128,15 +131,15 @@ def test_the_registered_file_is_the_one_whose_statistics_are_used(name):
     assert "IMAGENET1K_V1" in asset.title
     assert file.name.rsplit("-", 1)[1] == f"{file.sha256[:8]}.pth"
     kinds = [source.kind for source in asset.sources]
-    assert kinds == ["torch_cache", "url", *(["hub"] if asset.alternative else [])]
-    assert all(source.carries_alternative == (source.kind == "hub") for source in asset.sources)
+    assert kinds == ["torch_cache", "url", *(["hub"] if asset.alternatives else [])]
+    assert all(bool(source.carries) == (source.kind == "hub") for source in asset.sources)
     for source in asset.sources[2:]:
         assert source == Source(
             "hub",
             {
                 "repo": f"timm/{name}.tv_in1k",
                 "revision": source.options["revision"],
-                "carries": "alternative",
+                "carries": "safetensors",
             },
         )
 
@@ -146,7 +149,7 @@ def test_the_registered_mirror_has_room_for_the_networks_numbers_and_little_more
     with torch.device("meta"):
         shapes = torchvision.models.get_model(name, weights=None).state_dict()
     numbers = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values())
-    assert numbers < registry()[name].alternative[0].size < numbers + 1000 * len(shapes)
+    assert numbers < registry()[name].alternatives["safetensors"][0].size < numbers + 1000 * len(shapes)
 
 
 @pytest.mark.parametrize("seed", seeds(3))

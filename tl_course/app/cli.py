@@ -28,8 +28,10 @@ from tl_course.assets import (
     check_target,
     describe,
     fetch,
+    fetch_optional,
     for_profile,
     held,
+    optional_for,
     pack,
     registry,
     status,
@@ -105,7 +107,7 @@ def fetch_command(
 ) -> None:
     """Bring data and weights into the cache, checked by hash.
 
-    With nothing named: what your profile needs, or all that a bundle holds.
+    With nothing named: what your profile needs, and CIFAR-10 where it can be had; or all that a bundle holds.
     """
     if show:
         _list_assets()
@@ -114,8 +116,20 @@ def fetch_command(
     wanted = (held(place) if place and not named else []) or _wanted(names or [], profile, everything)
     with _on_ctrl_c("what was fetched whole is kept, and the same command fetches the rest."):
         fetch(wanted, place=place, say=lambda line: print(line, flush=True))
+    if not (names or place or everything):  # a profile, or nothing named
+        _fetch_optional(profile or os.environ.get("TL_PROFILE") or "mini")
     names_fetched = ", ".join(asset.name for asset in wanted)
     print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, checked.")
+
+
+def _fetch_optional(profile: str) -> None:
+    """Bring CIFAR-10 where the lessons would run on it; without it they run on something else."""
+    from tl_course.data import cifar10
+
+    if cifar10.wanted():
+        without = "nothing is left of a part of CIFAR-10; to go on without it, set TL_TARGET=mnist_m."
+        with _on_ctrl_c(f"what was fetched whole is kept, and {without}"):
+            fetch_optional(optional_for(profile), say=lambda line: print(line, flush=True))
 
 
 @app.command()
@@ -188,7 +202,10 @@ def run(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Execute also what is up to date.")] = False,
 ) -> None:
-    """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails."""
+    """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails.
+
+    What they need is fetched first; with no lesson named, CIFAR-10 too, where it can be had.
+    """
     os.environ |= ({"TL_PROFILE": profile} if profile else {}) | ({"TL_REHEARSE": "1"} if rehearse else {})
     paths = course.lessons(names or [])
     env = environment.current()
@@ -198,6 +215,8 @@ def run(
     out = out or course.root() / "build" / folder
     with _on_ctrl_c("what was fetched whole is kept, and no lesson was run yet."):
         fetch(for_profile(env.profile), say=lambda line: print(line, flush=True))
+    if not names:
+        _fetch_optional(env.profile)
     table = Table("lesson", "seconds", "peak memory", "result", title="Lessons", title_justify="left")
     failed = False
     results = course.run(paths, out, force=force)

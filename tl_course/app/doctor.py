@@ -268,9 +268,11 @@ def _target(deep: bool) -> Iterator[Finding]:
     elif chosen == "cifar10" and not found:
         remedy = f"{command()} fetch cifar10, or unset TL_TARGET"
         yield Finding("CIFAR-10", BROKEN, "TL_TARGET=cifar10, and there is no copy here", remedy)
+    elif cifar10.wanted():
+        remedy = "tl-course fetch cifar10, or with --from DIR your copy"
+        yield Finding("CIFAR-10", WARNING, "no copy here, so the vision lessons run on MNIST-M (rebuilt)", remedy)
     else:
-        none = "no copy here; the vision lessons run on MNIST-M (rebuilt)"
-        yield Finding("CIFAR-10", GOOD, f"a copy {found}" if found else none)
+        yield Finding("CIFAR-10", GOOD, f"a copy {found}" if found else "no copy here, and none is needed")
     if chosen:
         try:
             yield Finding("target", GOOD, f"{data.target()}, by TL_TARGET")

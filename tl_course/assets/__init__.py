@@ -9,8 +9,8 @@ places it can come from, in the order they are tried. The same hash decides for 
 """
 
 from tl_course.assets.bundle import check_target, held, pack
-from tl_course.assets.fetching import describe, fetch, get, paths, status
-from tl_course.assets.registry import Asset, File, Source, for_profile, registry
+from tl_course.assets.fetching import describe, fetch, fetch_optional, get, lacking, paths, status
+from tl_course.assets.registry import Asset, File, Source, for_profile, optional_for, registry
 from tl_course.assets.store import AssetError
 
 __all__ = [
@@ -21,9 +21,12 @@ __all__ = [
     "check_target",
     "describe",
     "fetch",
+    "fetch_optional",
     "for_profile",
     "get",
     "held",
+    "lacking",
+    "optional_for",
     "pack",
     "paths",
     "registry",

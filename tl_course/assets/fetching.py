@@ -128,9 +128,10 @@ def describe(asset: Asset) -> str:
     ''
     """
     cache = environment.cache_dir()
-    for form in asset.forms if asset.alternative else ():
+    for form in asset.forms if asset.alternatives else ():
         if all((store.folder_of(asset, cache) / file.name).is_file() for file in form):
-            return ", ".join(file.name for file in form)
+            names = [file.name for file in form]
+            return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} other files"
     brought = store.brought(asset, cache)
     note = store.brought_note(brought) if brought else {}
     return f"brought: {note['summary']}" if "summary" in note else ""
@@ -139,6 +140,42 @@ def describe(asset: Asset) -> str:
 def _local(asset: Asset) -> ModuleType:
     """Return the module that knows an asset in other forms. Some decode pictures, so it is loaded late."""
     return importlib.import_module(f"tl_course.assets.{asset.local}")
+
+
+def fetch_optional(wanted: Iterable[Asset], *, cache: Path | None = None, say=print) -> None:
+    """Bring assets into the cache that lessons use where they can be had; else say what is missing, and go on.
+
+    Sources are waited for less long than by :func:`fetch`.
+
+    Parameters
+    ----------
+    wanted : iterable of Asset
+    cache, say
+        As :func:`fetch` takes them.
+
+    Examples
+    --------
+    >>> fetch_optional([])
+    """
+    if environment.is_rehearsal():
+        return
+    for asset in wanted:
+        try:
+            _fetch_one(asset, None, cache or environment.cache_dir(), {}, say, hurried=True)
+        except _NotHad as failure:
+            why = "; ".join(dict.fromkeys(failure.reasons))
+            say(f"{asset.name} could not be had ({why}): {lacking(asset)}.")
+        except AssetError as error:
+            say(str(error))
+
+
+def lacking(asset: Asset, command: str = "tl-course") -> str:
+    """Say what lessons do without an asset, and how to bring it.
+
+    >>> lacking(registry()["cifar10"])
+    'the vision lessons run on MNIST-M (rebuilt); `tl-course fetch cifar10` brings it, or with `--from DIR` your copy'
+    """
+    return f"{asset.without}; `{command} fetch {asset.name}` brings it, or with `--from DIR` your copy"
 
 
 def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | None = None, say=print) -> None:
@@ -201,7 +238,7 @@ class _NotHad(Exception):
         self.asset, self.files, self.reasons = asset, files, reasons
 
 
-def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict, say) -> None:
+def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict, say, *, hurried: bool = False) -> None:
     if not store.missing_files(asset, cache):
         return
     kept = store.brought(asset, cache)
@@ -216,7 +253,7 @@ def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict,
             raise store.disk_full(asset, cache)
         say(f"{asset.title}: {megabytes(sum(file.size for file in wanted))}, licence {asset.licence}")
         reasons: list[str] = []
-        if _obtained(asset, place, cache, staging, unreachable, reasons):
+        if _obtained(asset, place, cache, staging, unreachable, reasons, hurried):
             return
         if place and asset.local and _brought(asset, place, cache, staging, reasons, say):
             return
@@ -227,11 +264,11 @@ def _fetch_one(asset: Asset, place: Path | None, cache: Path, unreachable: dict,
 
 
 def _obtained(
-    asset: Asset, place: Path | None, cache: Path, staging: Path, unreachable: dict, reasons: list[str]
+    asset: Asset, place: Path | None, cache: Path, staging: Path, unreachable: dict, reasons: list[str], hurried: bool
 ) -> bool:
     """Try the sources in order until one form of the asset is whole; collect why not."""
     missing = {form: [file for file in form if not store.is_good(asset, file, cache)] for form in asset.forms}
-    for label, form, stage in _stages(asset, place, staging, unreachable):
+    for label, form, stage in _stages(asset, place, staging, unreachable, hurried):
         try:
             staged = stage(missing[form])
         except SourceError as error:
@@ -260,7 +297,7 @@ def _brought(asset: Asset, place: Path, cache: Path, staging: Path, reasons: lis
     return True
 
 
-def _stages(asset: Asset, place: Path | None, staging: Path, unreachable: dict):
+def _stages(asset: Asset, place: Path | None, staging: Path, unreachable: dict, hurried: bool):
     """Yield a label, a form of the asset and a function for each source to be tried, in order.
 
     The function takes the files of that form which are still wanted.
@@ -283,12 +320,13 @@ def _stages(asset: Asset, place: Path | None, staging: Path, unreachable: dict):
             if host in unreachable:
                 raise Unreachable(unreachable[host])
             try:
-                return obtain(source.kind, source.options, asset, [file.published for file in files], staging)
+                options = {**source.options, "hurried": hurried}
+                return obtain(source.kind, options, asset, [file.published for file in files], staging)
             except Unreachable as error:
                 unreachable[host] = str(error)
                 raise
 
-        yield str(source), asset.alternative if source.carries_alternative else asset.files, stage
+        yield str(source), asset.carried_by(source), stage
 
 
 def _forms(file: File) -> tuple[File | Original, ...]:

@@ -5,15 +5,20 @@ A copy may be
 * the official Python batches, as a folder or inside ``cifar-10-python.tar.gz``;
 * image files ``train/cat/0001.png`` (or jpg), as folders or inside tars;
 * the hub's parquet files;
+* the PNG files of the npm package, with one picture a row;
 * what this module made of one of these on another machine.
 
 Every picture is decoded before anything is put into the cache, so that what is found there later is whole.
+
+The sources have the pictures in different orders. A whole copy without loss is put into one order, and its hash is then
+the same from each of them: so a seed draws the same pictures on every machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import pickle
 import re
 import tarfile
@@ -30,13 +35,18 @@ from tl_course.assets.store import BROUGHT
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PUBLISHED = {"train": 50_000, "test": 10_000}
+# Of all pictures and labels in the order of `_ordered`. The same pixels have the SHA-1 that others published of the
+# official binary files: their batches of 10,000 begin with aadd24ac, c0ba65cc, 1dd00a74, aab85764, 26e2849e, 67eb016d.
+PIXELS_SHA256 = "15556985477a0fea5842d92845b51fac5a87145d7f63370328e29b8dcb364560"
 SIDE = 32
 FORMS = (
     "the Python batches (data_batch_1 … test_batch), image files split/class/name.png or .jpg, tars of either, "
-    "or the hub's parquet files"
+    "the hub's parquet files, or the npm package's PNG files"
 )
 BATCH = re.compile(r"(?:^|/)(data_batch_\d|test_batch)$")
 IMAGE = re.compile(r"(?:^|/)(train|test)/([^/]+)/([^/]+\.(?:png|jpe?g))$", re.IGNORECASE)
+ROWS = re.compile(r"(?:^|/)(data_batch_\d|test_batch)\.png$")
+ROWS_LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so
 PARQUET = re.compile(r"(?:^|/)(train|test)[^/]*\.parquet$")
 TAR = re.compile(r"\.(?:tar|tar\.gz|tgz)$")
 COLUMNS = {"img", "label"}
@@ -136,7 +146,7 @@ def _check_part(labels: Tensor, part: str, count: int, source: Path) -> None:
 
 
 def form_of(source: Path) -> str | None:
-    """Name the form in which a place holds CIFAR-10: brought, parquet, batches, images or tars; None for none."""
+    """Name the form of a place's CIFAR-10: brought, parquet, rows, batches, images or tars; None for none."""
     if source.is_file():
         return "brought" if source.name == BROUGHT else "tars" if TAR.search(source.name) else None
     shallow = [path.relative_to(source).as_posix() for depth in ("*", "*/*") for path in source.glob(depth)]
@@ -144,6 +154,8 @@ def form_of(source: Path) -> str | None:
         return "brought"
     if any(PARQUET.search(name) and _has_pictures(source / name) for name in shallow):
         return "parquet"
+    if any(ROWS.search(name) for name in shallow):
+        return "rows"
     if any(BATCH.search(name) for name in shallow):
         return "batches"
     if any(IMAGE.search(path.relative_to(source).as_posix()) for path in source.glob("*/*/*")):
@@ -190,12 +202,41 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def decoded(source: Path) -> tuple[dict[str, Tensor], str]:
-    """Return ``{train,test}_{images,labels}`` and, in words, the form they were read from."""
+    """Return ``{train,test}_{images,labels}`` and, in words, the form they were read from.
+
+    A whole copy without loss comes in one order, the same from every form.
+    """
     form = form_of(source)
     if form == "brought":
         return read(source if source.is_file() else source / BROUGHT, deep=True)
+    parts, how = _decoded(source, form)
+    whole = all(len(parts[f"{part}_labels"]) == count for part, count in PUBLISHED.items())
+    if not whole or "JPEG" in how:
+        return parts, how
+    parts = _ordered(parts)
+    same = pixels_digest(parts) == PIXELS_SHA256
+    return parts, f"{how}, {'the published pixels' if same else 'which are not the published pixels'}"
+
+
+def _ordered(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Put the pictures of both parts into the order of their own hashes, which no source decides."""
+    ordered = {}
+    for part in ("train", "test"):
+        images, labels = parts[f"{part}_images"], parts[f"{part}_labels"]
+        keys = [
+            hashlib.sha256(image.tobytes() + bytes([label])).digest()
+            for image, label in zip(images.numpy(), labels.tolist(), strict=True)
+        ]
+        order = torch.tensor(sorted(range(len(keys)), key=keys.__getitem__))
+        ordered |= {f"{part}_images": images[order], f"{part}_labels": labels[order]}
+    return ordered
+
+
+def _decoded(source: Path, form: str | None) -> tuple[dict[str, Tensor], str]:
     if form == "parquet":
         return _from_parquet(source), "the hub's parquet files"
+    if form == "rows":
+        return _from_rows(source), "the npm package's PNG files"
     images: dict[str, list[Tensor]] = {"train": [], "test": []}
     labels: dict[str, list[int]] = {"train": [], "test": []}
     how = set()
@@ -266,6 +307,39 @@ def _image(content: bytes, name: str) -> Tensor:
         height, width = pixels.shape[1:]
         raise ValueError(f"The image {name} has {height}×{width} pixels; CIFAR-10 has {SIDE}×{SIDE}.")
     return pixels
+
+
+def _from_rows(source: Path) -> dict[str, Tensor]:
+    """Read the files of the npm package: PNGs with one picture in each row, pixel after pixel, and lists of labels."""
+    import numpy
+    from PIL import Image
+
+    names = {path.name: path for _, path in _files(source)}
+    images: dict[str, list[Tensor]] = {"train": [], "test": []}
+    labels: dict[str, list[int]] = {}
+    most = Image.MAX_IMAGE_PIXELS
+    try:
+        Image.MAX_IMAGE_PIXELS = PUBLISHED["test"] * SIDE * SIDE  # as many as one file has, and not taken for an attack
+        for name in sorted(filter(ROWS.search, names)):
+            with Image.open(names[name]) as rows:
+                pixels = torch.from_numpy(numpy.array(rows.convert("RGB")))
+            images["test" if name.startswith("test") else "train"].append(pixels.reshape(-1, SIDE, SIDE, 3))
+        for part, name in ROWS_LABELS.items():
+            labels[part] = [int(number) for number in json.loads(names[name].read_text(encoding="utf-8"))]
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, RuntimeError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"The PNG files of the npm package in {source} cannot be read ({error}); fetch it again."
+        ) from (error)
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
+    for part, numbers in labels.items():
+        count = sum(map(len, images[part]))
+        if len(numbers) != count or not set(numbers) <= set(range(len(CLASS_NAMES))):
+            raise ValueError(
+                f"The labels of the {part} part in {source} are not its {count:,} pictures'; fetch it again."
+            )
+    channels_first = {part: [each.movedim(-1, 1) for each in pixels] for part, pixels in images.items()}
+    return {name: part.contiguous() for name, part in _joined(channels_first, labels).items()}
 
 
 def _class_number(name: str, path: str) -> int:

@@ -43,12 +43,13 @@ class Source:
     options: dict = field(default_factory=dict)
 
     @property
-    def carries_alternative(self) -> bool:
-        """Whether this place has the asset's alternative files, and not its usual ones."""
-        return self.options.get("carries") == "alternative"
+    def carries(self) -> str:
+        """Which of the asset's alternatives this place has; empty where it has the usual files."""
+        return self.options.get("carries", "")
 
     def __str__(self) -> str:
-        return {"index": "package index", "hub": "hub", "url": "web", "torch_cache": "PyTorch's own cache"}[self.kind]
+        names = {"index": "package index", "hub": "hub", "url": "web", "torch_cache": "PyTorch's own cache"}
+        return names.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,18 @@ class Asset:
     files : tuple of File
     sources : tuple of Source
         In the order they are tried.
-    alternative : tuple of File
-        Other files with the same contents, of which some sources have these and some those. Either set will do.
+    alternatives : dict
+        Other files with the same contents, by the name under which sources say that they carry them. Any set will do.
     local : str
         Names the function of ``local.py`` that makes the asset from a copy in another form, known by no hash.
     redistribute : bool
         Whether a bundle may carry it. What never had a licence that allows it is fetched by everybody for themselves.
     licence_stated : bool
         Whether its authors state a licence at all; what carries it into a class says so where they do not.
+    optional_for : tuple of str
+        Profiles whose lessons use it where it can be had, and do without it where it cannot.
+    without : str
+        What those lessons do without it.
     """
 
     name: str
@@ -81,15 +86,21 @@ class Asset:
     profiles: tuple[str, ...]
     files: tuple[File, ...]
     sources: tuple[Source, ...]
-    alternative: tuple[File, ...] = ()
+    alternatives: dict[str, tuple[File, ...]] = field(default_factory=dict)
     local: str = ""
     redistribute: bool = True
     licence_stated: bool = True
+    optional_for: tuple[str, ...] = ()
+    without: str = ""
 
     @property
     def forms(self) -> tuple[tuple[File, ...], ...]:
         """The sets of files each of which is the whole asset, the usual one first."""
-        return (self.files, self.alternative) if self.alternative else (self.files,)
+        return (self.files, *self.alternatives.values())
+
+    def carried_by(self, source: Source) -> tuple[File, ...]:
+        """Return the files that a source has of it."""
+        return self.alternatives[source.carries] if source.carries else self.files
 
     @property
     def size(self) -> int:
@@ -116,6 +127,15 @@ def for_profile(profile: str) -> list[Asset]:
     return [asset for asset in registry().values() if profile in asset.profiles]
 
 
+def optional_for(profile: str) -> list[Asset]:
+    """Return the assets that the lessons of a profile use where they can be had, and do without elsewhere.
+
+    >>> [asset.name for asset in optional_for("mini")]
+    ['cifar10']
+    """
+    return [asset for asset in registry().values() if profile in asset.optional_for]
+
+
 def _asset(name: str, entry: dict) -> Asset:
     return Asset(
         name=name,
@@ -125,10 +145,14 @@ def _asset(name: str, entry: dict) -> Asset:
         profiles=tuple(entry["profiles"]),
         files=tuple(_file(file) for file in entry["files"]),
         sources=tuple(Source(kind=source.pop("kind"), options=source) for source in entry["sources"]),
-        alternative=tuple(_file(file) for file in entry.get("alternative", ())),
+        alternatives={
+            name: tuple(_file(file) for file in files) for name, files in entry.get("alternatives", {}).items()
+        },
         local=entry.get("local", ""),
         redistribute=entry.get("redistribute", True),
         licence_stated=entry.get("licence_stated", True),
+        optional_for=tuple(entry.get("optional_for", ())),
+        without=entry.get("without", ""),
     )
 
 

