@@ -19,6 +19,7 @@ import tl_course as tl
 from tl_course import assets, environment
 from tl_course.app import doctor
 from tl_course.assets import AssetError, Source, fetch, fetching, local_cifar10, registry, sources, store
+from tl_course.data import cifar10
 
 CIFAR10 = registry()["cifar10"]
 
@@ -373,6 +374,16 @@ def test_a_host_that_stalls_is_given_up_with_the_reason(published, server, monke
     assert "\n" not in str(caught.value)
     assert leftovers(environment.cache_dir()) == []
     assert not (environment.cache_dir() / "cifar10").exists()
+
+
+def test_pixels_are_decoded_where_they_are_fetched_for_those_who_may_only_read(published, tmp_path, monkeypatch):
+    assert cifar10.prepare() == ""  # nothing is fetched for it
+    fetch([published], say=silent)
+    assert cifar10.prepare() == "the hub's parquet files"
+    monkeypatch.setattr(cifar10, "decoded", lambda source: pytest.fail("decoded again"))
+    assert len(tl.data.load("cifar10").test) == 20
+    monkeypatch.setenv("TL_CIFAR10", str(tmp_path / "copy"))
+    assert cifar10.prepare() == ""
 
 
 NO_HUB = {"hub/train-00000-of-00001.parquet": 404, "hub/test-00000-of-00001.parquet": 404}

@@ -102,7 +102,7 @@ def fetch_command(
     profile: Annotated[str, typer.Option(help="Fetch what a profile's lessons use: mini, cpu or gpu.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Fetch every asset of every profile.")] = False,
     place: Annotated[
-        Path | None, typer.Option("--from", help="Take the files from a folder, zip or tar, not the network.")
+        Path | None, typer.Option("--from", help="Take the files from a folder or zip (CIFAR-10: also a tar).")
     ] = None,
 ) -> None:
     """Bring data and weights into the cache, checked by hash.
@@ -118,6 +118,8 @@ def fetch_command(
         fetch(wanted, place=place, say=lambda line: print(line, flush=True))
     if not (names or place or everything):  # a profile, or nothing named
         _fetch_optional(profile or os.environ.get("TL_PROFILE") or "mini")
+    elif "cifar10" in (asset.name for asset in wanted):
+        _prepare_cifar10()
     names_fetched = ", ".join(asset.name for asset in wanted)
     print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, checked.")
 
@@ -130,6 +132,14 @@ def _fetch_optional(profile: str) -> None:
         without = "nothing is left of a part of CIFAR-10; to go on without it, set TL_TARGET=mnist_m."
         with _on_ctrl_c(f"what was fetched whole is kept, and {without}"):
             fetch_optional(optional_for(profile), say=lambda line: print(line, flush=True))
+            _prepare_cifar10()
+
+
+def _prepare_cifar10() -> None:
+    from tl_course.data import cifar10
+
+    if how := cifar10.prepare():
+        print(f"CIFAR-10: decoded from {how}.", flush=True)
 
 
 @app.command()
