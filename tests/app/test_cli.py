@@ -512,6 +512,8 @@ def test_clean_cache_deletes_only_what_the_course_put_there(tl, tiny, clone):
     cache = environment.cache_dir()
     (cache / "precision.json").write_text("{}")
     testing.memory().remember("notebooks/00_first.ipynb", "0" * 64)
+    for folder in ("decoded", "rehearsal"):
+        (cache / folder).mkdir()
     (cache / "thesis").mkdir()
     (cache / "thesis" / "final.tex").write_text("years of work")
     assert tl("clean", "--cache")[0] == 0

@@ -212,7 +212,7 @@ def run(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Execute also what is up to date.")] = False,
 ) -> None:
-    """Execute lessons from first cell to last and end with a table. Exit code 1 when one fails.
+    """Execute lessons from first cell to last and print a table. Exit code 1 when one fails.
 
     What they need is fetched first; with no lesson named, CIFAR-10 too, where it can be had.
     """

@@ -221,7 +221,8 @@ def _cache(env: environment.Environment) -> Iterator[Finding]:
             "cache", BROKEN, f"{place} has {megabytes(free)} free, {megabytes(2 * needed)} are needed", remedy
         )
     else:
-        yield Finding("cache", GOOD, f"{place}, {megabytes(free)} free")
+        offline = ", downloads forbidden (TL_OFFLINE or HF_HUB_OFFLINE)" if env.offline else ""
+        yield Finding("cache", GOOD, f"{place}, {megabytes(free)} free{offline}")
 
 
 def _writable(folder: Path) -> bool:

@@ -197,7 +197,7 @@ def free_bytes(path: Path) -> int:
 
 def clear(cache: Path, names: Iterable[str]) -> None:
     """Delete what the course put into its cache folder, and nothing else that may lie there."""
-    for name in (*names, ".locks", ".staging", "tested"):
+    for name in (*names, ".locks", ".staging", "tested", "decoded", "rehearsal"):
         if (cache / name).exists():
             shutil.rmtree(cache / name)
     (cache / "precision.json").unlink(missing_ok=True)
