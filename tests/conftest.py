@@ -59,6 +59,7 @@ def _places(folder):
 def _own_settings(request, monkeypatch, _caches):
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("npm_config_offline", "true")  # no test fetches CIFAR-10
     monkeypatch.setenv("TL_LEDGER", "off")
     monkeypatch.setenv("TL_PRECISION", "fp32")  # what a timing on a busy machine says must decide no test
     if request.node.get_closest_marker("assets") is None:

@@ -140,8 +140,8 @@ def _machine(env: environment.Environment) -> Iterator[Finding]:
     yield Finding(
         "memory",
         WARNING if low else GOOD,
-        f"{megabytes(memory)} free",
-        f"close other programs and other notebooks' kernels: a lesson needs up to {needed} GB" if low else "",
+        f"{megabytes(memory)} free; a lesson needs up to {needed} GB",
+        "close other programs and other notebooks' kernels" if low else "",
     )
 
 

@@ -165,7 +165,8 @@ def _run_with_bar(
 
 def _largest_file(folder: Path) -> int:
     largest = 0
-    for directory, _, names in os.walk(folder):
+    for directory, inner, names in os.walk(folder):
+        inner[:] = [name for name in inner if name != "_logs"]  # what npm writes before anything has come
         for name in names:
             try:
                 largest = max(largest, os.stat(os.path.join(directory, name)).st_size)
