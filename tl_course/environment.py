@@ -155,12 +155,12 @@ class Environment:
 def _without() -> str:
     """Say what the lessons do without here, and how to bring it; nothing where all is there.
 
-    Their data stand in a room that comes later, and it is loaded by its name here: the card is the first thing that a
+    What there is, a room knows that comes later, and it is loaded by its name here: the card is the first thing that a
     lesson shows, and a lesson on other pictures has to begin with saying so.
     """
     import importlib
 
-    return importlib.import_module("tl_course.data").instead()
+    return importlib.import_module("tl_course.assets.copies").instead()
 
 
 _current: Environment | None = None

@@ -26,6 +26,7 @@ from tl_course.app import course
 from tl_course.assets import (
     AssetError,
     check_target,
+    copies,
     describe,
     fetch,
     fetch_optional,
@@ -118,7 +119,7 @@ def fetch_command(
         fetch(wanted, place=place, say=lambda line: print(line, flush=True))
     if not (names or place or everything):  # a profile, or nothing named
         _fetch_optional(profile or os.environ.get("TL_PROFILE") or "mini")
-    elif "cifar10" in (asset.name for asset in wanted):
+    if "cifar10" in (asset.name for asset in wanted):
         _prepare_cifar10()
     names_fetched = ", ".join(asset.name for asset in wanted)
     print(f"{names_fetched}: in {environment.shorten_home(environment.cache_dir())}, checked.")
@@ -126,9 +127,7 @@ def fetch_command(
 
 def _fetch_optional(profile: str) -> None:
     """Bring CIFAR-10 where the lessons would run on it; without it they run on something else."""
-    from tl_course.data import cifar10
-
-    if cifar10.wanted():
+    if copies.wanted():
         without = "nothing is left of a part of CIFAR-10; to go on without it, set TL_TARGET=mnist_m."
         with _on_ctrl_c(f"what was fetched whole is kept, and {without}"):
             fetch_optional(optional_for(profile), say=lambda line: print(line, flush=True))

@@ -16,6 +16,7 @@ from pathlib import Path
 from tl_course import environment
 from tl_course.app.startpage import anywhere, command
 from tl_course.assets import for_profile, status
+from tl_course.assets.copies import wanted
 from tl_course.assets.store import free_bytes, megabytes
 from tl_course.profiles import SLOW_GFLOPS
 
@@ -269,8 +270,8 @@ def _target(deep: bool) -> Iterator[Finding]:
     elif chosen == "cifar10" and not found:
         remedy = f"{command()} fetch cifar10, or unset TL_TARGET"
         yield Finding("CIFAR-10", BROKEN, "TL_TARGET=cifar10, and there is no copy here", remedy)
-    elif cifar10.wanted():
-        remedy = "tl-course fetch cifar10, or with --from DIR your copy"
+    elif wanted():
+        remedy = f"{command()} fetch cifar10, or with --from DIR your copy"
         yield Finding("CIFAR-10", WARNING, "no copy here, so the vision lessons run on MNIST-M (rebuilt)", remedy)
     else:
         yield Finding("CIFAR-10", GOOD, f"a copy {found}" if found else "no copy here, and none is needed")

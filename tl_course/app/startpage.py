@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tl_course import assets, data, environment
+from tl_course import assets, environment
 from tl_course.app import course
+from tl_course.assets.copies import instead
 from tl_course.assets.store import megabytes
 from tl_course.records import notes
 
@@ -223,7 +224,7 @@ def sizes() -> str:
     name = environment.chosen_profile()
     missing = [asset for asset in assets.for_profile(name) if assets.status(asset) != "cached"]
     said = f"Profile: **{name}**, {environment.PROFILES[name].summary}."
-    if without := data.instead(command()):
+    if without := instead():
         said = f"{said} Pictures: {without}."
     if not missing:
         return said

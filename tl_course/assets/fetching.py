@@ -169,13 +169,13 @@ def fetch_optional(wanted: Iterable[Asset], *, cache: Path | None = None, say=pr
             say(str(error))
 
 
-def lacking(asset: Asset, command: str = "tl-course") -> str:
+def lacking(asset: Asset) -> str:
     """Say what lessons do without an asset, and how to bring it.
 
     >>> lacking(registry()["cifar10"])
     'the vision lessons run on MNIST-M (rebuilt); `tl-course fetch cifar10` brings it, or with `--from DIR` your copy'
     """
-    return f"{asset.without}; `{command} fetch {asset.name}` brings it, or with `--from DIR` your copy"
+    return f"{asset.without}; `tl-course fetch {asset.name}` brings it, or with `--from DIR` your copy"
 
 
 def fetch(wanted: Iterable[Asset], *, place: Path | None = None, cache: Path | None = None, say=print) -> None:

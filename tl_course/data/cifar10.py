@@ -23,7 +23,8 @@ from pathlib import Path
 from torch import Tensor
 
 from tl_course import assets, environment
-from tl_course.assets.local_cifar10 import CLASS_NAMES, FORMS, PUBLISHED, decoded, form_of, pixels_digest, read
+from tl_course.assets.copies import FORMS, available, by_hand, form_of
+from tl_course.assets.local_cifar10 import CLASS_NAMES, PUBLISHED, decoded, pixels_digest, read
 from tl_course.assets.store import BROUGHT, brought, is_present
 from tl_course.data.task import Dataset, Split, check_classes
 
@@ -74,28 +75,6 @@ def cifar10(*, path: str | os.PathLike | None = None) -> Dataset:
     )
 
 
-def available() -> bool:
-    """Tell without a network whether a copy of CIFAR-10 is at hand (``TL_CIFAR10`` or the cache).
-
-    A ``TL_CIFAR10`` that points nowhere counts as a copy: loading it then says what is wrong. So a typing error never
-    leads to results on another data set.
-    """
-    if os.environ.get("TL_CIFAR10"):
-        return True
-    return assets.status(assets.registry()["cifar10"]) == "cached" or _by_hand() is not None
-
-
-def wanted() -> bool:
-    """Tell whether the vision lessons would run on CIFAR-10 here if there were a copy.
-
-    >>> wanted() in (True, False)
-    True
-    """
-    return (
-        os.environ.get("TL_TARGET", "cifar10") in ("", "cifar10") and not available() and not environment.is_rehearsal()
-    )
-
-
 def misplaced() -> bool:
     """Tell whether ``TL_CIFAR10`` is set to a place that holds no copy.
 
@@ -116,8 +95,8 @@ def describe() -> str:
         return f"at TL_CIFAR10={given} ({form_of(Path(given).expanduser()) or 'which holds none'})"
     if found := assets.describe(assets.registry()["cifar10"]):
         return f"in the cache ({found})"
-    by_hand = _by_hand()
-    return f"in the cache, put there by hand ({form_of(by_hand)})" if by_hand else ""
+    folder = by_hand()
+    return f"in the cache, put there by hand ({form_of(folder)})" if folder else ""
 
 
 def _located(path: str | os.PathLike | None) -> Path:
@@ -128,7 +107,7 @@ def _located(path: str | os.PathLike | None) -> Path:
             found = "holds no CIFAR-10" if source.exists() else "does not exist"
             raise FileNotFoundError(f"{source} {found}; give the path of {FORMS}.")
         return source
-    if (source := _brought() or _by_hand()) is not None:
+    if (source := _brought() or by_hand()) is not None:
         return source
     try:
         files = assets.paths("cifar10")
@@ -144,13 +123,6 @@ def _brought() -> Path | None:
     """Return the file made from a copy that was brought, unless the published files are there as well."""
     asset, cache = assets.registry()["cifar10"], environment.cache_dir()
     return None if is_present(asset, cache) else brought(asset, cache)
-
-
-def _by_hand() -> Path | None:
-    """Return the cache's folder where someone put a copy there that is not the fetched one."""
-    folder = environment.cache_dir() / "cifar10"
-    by_hand = folder.is_dir() and assets.status(assets.registry()["cifar10"]) == "missing" and form_of(folder)
-    return folder if by_hand else None
 
 
 # --- decoded once -------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import inspect
 import os
 from collections.abc import Sequence
 
-from tl_course import assets
 from tl_course.data import cifar10, digits, imdb, letters, own_images, own_texts, sentiment
 from tl_course.data.task import Task
 
@@ -111,14 +110,3 @@ def target() -> str:
     if chosen and chosen not in LOADERS:
         raise ValueError(f"TL_TARGET={chosen!r} names no data set; set it to cifar10 or mnist_m, or unset it.")
     return chosen or ("cifar10" if cifar10.available() else "mnist_m")
-
-
-def instead(command: str = "tl-course") -> str:
-    """Say what the vision lessons run on for want of CIFAR-10, and how to bring it; nothing where they run on it.
-
-    Examples
-    --------
-    >>> instead() in ("", f"no CIFAR-10 here: {assets.lacking(assets.registry()['cifar10'])}")
-    True
-    """
-    return f"no CIFAR-10 here: {assets.lacking(assets.registry()['cifar10'], command)}" if cifar10.wanted() else ""
