@@ -220,6 +220,7 @@ When the wifi dies, on each machine:
   3. Then:                                    .venv/bin/tl-course start
   4. There is no .venv in the course's folder? {install}
   5. CIFAR-10 is not in here: it carries no licence and is never passed on. Lessons then use MNIST-M and say so.
+     A copy that you have comes in with:       .venv/bin/tl-course fetch cifar10 --from COPY
   6. Anything else that is wrong:             .venv/bin/tl-course doctor
 """
 
