@@ -1,5 +1,6 @@
 """What README, docs and help say of commands, settings, sizes and counts is so."""
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import tl_course
 from tl_course.app import cli
 from tl_course.assets import registry
 
@@ -82,3 +84,26 @@ def test_most_exercises_have_six_to_eight_questions():
     usual = [name for name, count in counts.items() if 6 <= count <= 8]
     assert len(usual) > 0.8 * len(counts), counts
     assert "six to eight questions in most lessons" in " ".join(read("README.md").split())
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_is_named_is_there(path):
+    text = path.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#:{]+?)(?:#[^)]*)?\)", text):
+        assert (path.parent / link).exists(), link
+    for module in re.findall(r"python -m (authoring[\w.]*)", text):
+        file = ROOT / module.replace(".", "/")
+        assert file.with_suffix(".py").exists() or (file / "__main__.py").exists(), module
+    for file in re.findall(r"`(?:python |%run )?((?:tl_course|tests|benchmarks|authoring|docs)/[\w./-]+)`", text):
+        assert (ROOT / file).exists() or re.search("NN|slug", file), file
+    targets = re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= set(targets)
+
+
+@pytest.mark.integration  # it loads every room
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_public_name_that_is_written_exists(path):
+    for name in re.findall(r"`tl\.([a-zA-Z_]+(?:\.[a-zA-Z_]+)*)", path.read_text(encoding="utf-8")):
+        here = tl_course
+        for part in name.split("."):
+            here = getattr(here, part, None) or importlib.import_module(f"{here.__name__}.{part}")

@@ -1,6 +1,6 @@
 """What was measured: the learner's own runs, the course's recorded results, and the claims made from them.
 
-* :mod:`tl_course.records.ledger` keeps every run of a learner in one file.
+* :mod:`tl_course.records.ledger` keeps the runs that a learner notes, in one file.
 * :mod:`tl_course.records.notes` keeps which exercises a learner has tried and solved.
 * :func:`read` opens a recorded result, a small CSV beside this file, written only by ``authoring/records/NN_name.py``.
 * :func:`claim` renders a sentence whose numbers come from a record; :func:`check_claims` proves every such sentence,
