@@ -3,11 +3,11 @@
 #
 # {{budget}}
 #
-# Two small ones, to see how exercises work. Write your answer in the place of `...  # YOUR CODE HERE`, run the cell, then run
-# the check below it. A check tries your answer on fresh inputs and says *not attempted yet*, *not right yet* and why, or
-# *right* and why it matters. It changes nothing of yours, and you may ask as often as you like. Stuck? `tl.hint("top_words")`
-# in a cell of your own gives a hint, and the next one when you run it again; `tl.progress()` shows how far you are, over all
-# exercises of the course.
+# Two small ones, to see how exercises work. Neither needs the folded sections of the lesson. Write your answer in the
+# place of `...  # YOUR CODE HERE`, run the cell, then run the check below it. A check tries your answer on fresh inputs
+# and says *not attempted yet*, *not right yet* and why, or *right* and why it matters. It changes nothing of yours, and
+# you may ask as often as you like. Stuck? `tl.hint("top_words")` in a cell of your own gives a hint, and the next one
+# when you run it again; `tl.progress()` shows how far you are, over all exercises of the course.
 
 # %%
 import torch
@@ -25,10 +25,11 @@ env = tl.setup(threads=1, quiet=True)
 
 # %%
 def answer_top_words(logits, words, count):
-    """A list of [word, probability]. logits: one score for each word; words: a list of texts."""
+    """A list of [word, probability]; logits holds one score for each word."""
     ### BEGIN SOLUTION
     best = logits.softmax(dim=0).topk(count)
-    return [[words[k], p] for p, k in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+    values, places = best.values.tolist(), best.indices.tolist()
+    return [[words[k], p] for p, k in zip(values, places, strict=True)]
     ### END SOLUTION
 
 
@@ -54,4 +55,5 @@ tl.check("by_chance", answer_by_chance)
 
 # %%
 guesses = torch.randint(12, (100_000, 12))
-print("found on average:", (guesses == torch.arange(12)).sum(dim=1).double().mean().item())
+found = (guesses == torch.arange(12)).sum(dim=1).double()
+print("found on average:", found.mean().item())

@@ -3,8 +3,8 @@
 #
 # {{budget}}
 #
-# Words first, then the measures of a gain, and a feature made by hand. No network is trained. `tl.hint("only_domain")`
-# gives a hint, `tl.progress()` shows how far you are.
+# Words first, then the measures of a gain, and a feature made by hand. No network is trained. A ★ needs nothing of the
+# lesson's folded sections. `tl.hint("only_domain")` gives a hint, `tl.progress()` shows how far you are.
 
 # %%
 import math
@@ -19,6 +19,8 @@ env = tl.setup(threads=1, quiet=True)
 # %% [markdown]
 # {{question only_domain}}
 #
+# ★ In which of these do the *domains* differ, and the tasks not?
+#
 # * **A.** Source: adults speak commands to a lamp, and it is to tell which. Target: children speak the same commands.
 # * **B.** Source: is this photograph taken indoors or outdoors? Target: the same photographs, and which room is it?
 # * **C.** Source: leaves from a garden, named from photographs. Target: further leaves of the same garden, same camera,
@@ -26,7 +28,7 @@ env = tl.setup(threads=1, quiet=True)
 # * **D.** Source: printed Greek letters are to be named. Target: handwritten Arabic letters are to be named.
 # * **E.** Source: a camera counts bicycles by day. Target: the same camera counts bicycles by night.
 #
-# In which of them do the *domains* differ, and the tasks not? Write the letters.
+# Write the letters.
 
 # %%
 ### BEGIN SOLUTION
@@ -39,7 +41,7 @@ tl.check("only_domain", answer_only_domain)
 # %% [markdown]
 # {{question label_axis}}
 #
-# Four situations, and the axis of labels of lesson 01:
+# Four situations, and the axis of labels of the folded map in lesson 01:
 #
 # 1. The source has labels, and so has each of the target's hundred pictures.
 # 2. The source has labels, the target has none. The question is the same for both.
@@ -89,7 +91,7 @@ tl.check("labels_to", answer_labels_to)
 # %% [markdown]
 # {{question equal_footing}}
 #
-# `run(method, labels, steps, seed)` trains and returns a test accuracy; `method` is `"fine_tune"` or `"scratch"`. The seed
+# ★ `run(method, labels, steps, seed)` trains and returns a test accuracy; `method` is `"fine_tune"` or `"scratch"`. The seed
 # draws the labels. Somebody computes gains in this way:
 
 
@@ -101,7 +103,8 @@ def broken_gains(run, labels, steps, seeds):
 
 
 # %% [markdown]
-# Repair it: return a list with one gain for each seed, of two runs that differ in nothing but the method.
+# Repair it: return a list with one gain for each seed, of two runs that differ in nothing but the method. (Equal steps are
+# the least that you owe the baseline. In the lesson it got more.)
 
 
 # %%
@@ -110,7 +113,8 @@ def answer_equal_footing(run, labels, steps, seeds):
     ### BEGIN SOLUTION
     gains = []
     for seed in seeds:
-        gains.append(run("fine_tune", labels, steps, seed) - run("scratch", labels, steps, seed))
+        baseline = run("scratch", labels, steps, seed)
+        gains.append(run("fine_tune", labels, steps, seed) - baseline)
     return gains
     ### END SOLUTION
 
@@ -121,7 +125,7 @@ tl.check("equal_footing", answer_equal_footing)
 # %% [markdown]
 # {{question gain_interval}}
 #
-# `transfer` and `scratch` hold the accuracies of the two methods under the same seeds, in the same order. Return the low
+# ★ `transfer` and `scratch` hold the accuracies of the two methods under the same seeds, in the same order. Return the low
 # and the high end of the interval of the mean gain, mean ± $t \cdot s / \sqrt{n}$, paired within the seeds. The quantile
 # $t$ for n seeds is given:
 
@@ -134,7 +138,7 @@ def t_quantile(n):
 
 # %%
 def answer_gain_interval(transfer, scratch):
-    """[low, high] of the mean gain, from two tensors of n accuracies. All below zero: transfer hurts."""
+    """[low, high] of the mean gain, from two tensors of n accuracies."""
     ### BEGIN SOLUTION
     gain = transfer - scratch
     half = t_quantile(len(gain)) * gain.std() / math.sqrt(len(gain))
@@ -167,7 +171,8 @@ def answer_gradient_histogram(patch, bins):
     down = patch[2:, 1:-1] - patch[:-2, 1:-1]
     strength = torch.hypot(across, down)
     place = (torch.atan2(down, across) % math.pi / math.pi * bins).long()
-    place = place.clamp(max=bins - 1)  # an angle a hair below zero is rounded to π itself
+    # an angle a hair below zero is rounded to π itself
+    place = place.clamp(max=bins - 1)
     return torch.bincount(place.flatten(), weights=strength.flatten(), minlength=bins)
     ### END SOLUTION
 
@@ -185,7 +190,7 @@ tl.check("gradient_histogram", answer_gradient_histogram)
 # *your words*
 
 # %% [markdown] tags=["solution"]
-# **One answer.** First the same source network taught *labels drawn by lot*: if fine-tuning from it gains as much, it is
+# **One answer.** First the same source network taught *random labels*: if fine-tuning from it gains as much, it is
 # any training of the weights that helps (their scale, the first layers), and not what drawings show. Second a source
 # further away, such as drawings whose tiles were put into another order, taught the same names: if that gains as much,
 # shapes do not matter. A probe of random weights and a longer training from scratch would belong there, too: the one says
