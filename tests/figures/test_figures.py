@@ -61,6 +61,8 @@ EVERY_PLOT = {
     "confusion": lambda: figures.confusion([[8, 2, 0], [1, 9, 0], [0, 0, 0]], ["cat", "dog", "none"]),
     "image_grid": lambda: figures.image_grid(RNG.integers(0, 255, (5, 3, 8, 8), np.uint8), wrong=[1, 0, 0, 0, 0]),
     "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
+    "dots": lambda: figures.dots({"alone": {"none": [0.5, 0.7]}, "tied": {"near": [0.9]}}, xlabel="accuracy (%)"),
+    "recorded_bars": lambda: figures.recorded_bars(toy_record(), {"scratch": "alone"}, ["toy"]),
     "embeddings": lambda: figures.embeddings(RNG.normal(size=(20, 4)), [0, 1] * 10, ["a", "b"]),
     "transfer_matrix": lambda: figures.transfer_matrix({"a": toy_row(0.5, 0.7), "b": toy_row(0.6, 0.4)}, ["a", "c"]),
     "bars": lambda: figures.bars(
@@ -412,6 +414,27 @@ def test_the_plane_is_that_of_scikit_learns_pca(seed):
     theirs = PCA(2).fit(features)
     assert np.abs(points) == pytest.approx(np.abs(theirs.transform(features)), abs=1e-9)
     assert shares == pytest.approx(theirs.explained_variance_ratio_)
+
+
+def test_dots_name_every_mean_and_refuse_what_they_cannot_draw():
+    rows = {"alone": {"none": [0.5, 0.7]}, "tied": {"near": [0.9], "far": [0.4]}}
+    drawn = figures.dots(rows, xlabel="accuracy (%)", band=(0.5, 0.7), title="A coupling lets the source be heard")
+    assert drawn.alt == "Means: alone, none 60%; tied, near 90%; tied, far 40%."
+    for empty in ({}, {"alone": {}}, {"alone": {"none": []}}):
+        with pytest.raises(ValueError, match="nothing to draw"):
+            figures.dots(empty, xlabel="accuracy (%)")
+    with pytest.raises(ValueError, match="7 groups"):
+        figures.dots({"all": {str(group): [0.5] for group in range(7)}}, xlabel="accuracy (%)")
+
+
+def test_recorded_bars_name_every_mean_and_refuse_a_target_without_rows():
+    near = toy_record(settings=("100",), target="cifar10")
+    far = toy_record(methods=("scratch",), settings=("100",), target="mnist_m")
+    both, names = Record("01_toy", near.rows + far.rows), {"fine_tune": "tuned", "scratch": "alone"}
+    drawn = figures.recorded_bars(both, names, ["cifar10", "mnist_m"])
+    assert drawn.alt == "Test accuracy. CIFAR-10: tuned 52%, alone 22%; MNIST-M (rebuilt): alone 22%."
+    with pytest.raises(ValueError, match="none of fine_tune"):
+        figures.recorded_bars(both, {"fine_tune": "tuned"}, ["cifar10", "mnist_m"])
 
 
 def test_embeddings_say_what_is_drawn_and_refuse_what_does_not_fit():

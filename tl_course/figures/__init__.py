@@ -9,9 +9,11 @@ from tl_course.figures.bars import bars
 from tl_course.figures.calibration import reliability
 from tl_course.figures.curves import label_budget, learning_curves
 from tl_course.figures.diagrams import concept_map
+from tl_course.figures.dots import dots
 from tl_course.figures.grids import confusion, image_grid, probability_bars
 from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.points import embeddings
+from tl_course.figures.recorded_bars import recorded_bars
 from tl_course.figures.schematics import schematic
 from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
 from tl_course.figures.transfer import transfer_matrix
@@ -28,12 +30,14 @@ __all__ = [
     "confusion",
     "contrast",
     "dial",
+    "dots",
     "embeddings",
     "image_grid",
     "label_budget",
     "learning_curves",
     "method_style",
     "probability_bars",
+    "recorded_bars",
     "reliability",
     "schematic",
     "show",

@@ -140,6 +140,7 @@ METHODS: dict[str, MethodStyle] = {
     # controls of a source
     "random_features": MethodStyle("Probe of random weights", BLACK, "X", _LONG),
     "control": MethodStyle("Random teacher", OCHRE, "D", _DOTTED),
+    "control_fine_tune": MethodStyle("Random teacher, fine-tuned", OCHRE, "p", _DOTTED),
     # hand-made features
     "hog": MethodStyle("HOG", OCHRE, "v", _DOTTED),
     "sift": MethodStyle("SIFT words", GREEN, "P", _DOTTED),
