@@ -7,6 +7,9 @@
 # attempted yet*, *not right yet* and why, or *right* and why it matters. It tries your answer on fresh numbers, leaves
 # your own objects alone, and may be asked as often as you like. `tl.hint("l2_sp")` gives a hint, and the next one when
 # you ask again; `tl.progress()` shows how far you are. Predictions earn no points: being wrong is what they are for.
+#
+# For all questions but `sum_or_mean` and `fence` the core of the lesson is enough (★); these two go with its folded
+# sections.
 
 # %%
 import torch
@@ -45,7 +48,7 @@ tl.check("sum_or_mean", answer_sum_or_mean)
 
 # %%
 def answer_short_batch(gradients, sizes):
-    """The gradient of the mean over all examples. gradients: batches × weights; sizes: one for each batch."""
+    """The gradient of the mean over all examples; gradients: batches × weights."""
     ### BEGIN SOLUTION
     shares = sizes / sizes.sum()
     return (shares[:, None] * gradients).sum(dim=0)
@@ -59,9 +62,9 @@ tl.check("short_batch", answer_short_batch)
 # {{question reaches_target}}
 #
 # Five recipes for a target network with weights $w_t$. The source's data have labels. Someone replaces them by coin
-# flips, and trains again from the same seeds. After which recipes is $w_t$ another one?
+# flips, and trains again from the same seeds. For which recipes does $w_t$ come out different?
 #
-# * **A.** Minimise $\tfrac12 L_s(w_s) + \tfrac12 L_t(w_t)$ over both, each network from its own random start.
+# * **A.** Minimise $\tfrac12 L_s(w_s) + \tfrac12 L_t(w_t)$ over both, each network from its own random start, with SGD.
 # * **B.** Minimise $\tfrac12 L_s(w_t) + \tfrac12 L_t(w_t)$ from a random start.
 # * **C.** Train $w_s$ on the source. Then minimise $L_t(w_t) + \tfrac12\lVert w_t - w_s\rVert^2$ from a random start.
 # * **D.** Train $w_s$ on the source. Then minimise $L_t(w_t)$, starting at $w_t = w_s$, for a hundred steps.
@@ -103,12 +106,12 @@ tl.check("transfer_loss", answer_transfer_loss)
 # %% [markdown]
 # {{question meant_loss}}
 #
-# Here is the idea of source text 001's program, in lines of our own. It runs, its loss falls, and it learns nothing.
+# Somebody wants to transfer, and writes this. It runs, its loss falls, and the target network learns nothing of its task.
 
 
 # %%
 def broken_loss(source_net, target_net, x, alpha):
-    """What is minimised there: how differently two networks answer."""
+    """How differently two networks answer; the source network is untrained."""
     difference = torch.sigmoid(source_net(x)) - torch.sigmoid(target_net(x))
     return alpha * difference.square().mean()
 
@@ -147,13 +150,14 @@ tl.check("meant_loss", answer_meant_loss)
 
 # %%
 def answer_l2_sp(model, strength):
-    """Return the function penalty(), which remembers where the model's parameters are now."""
+    """Return penalty(), which remembers where the model's parameters are now."""
     ### BEGIN SOLUTION
     start = [weight.detach().clone() for weight in model.parameters()]
 
     def penalty():
         pairs = zip(model.parameters(), start, strict=True)
-        return strength / 2 * sum((weight - source).square().sum() for weight, source in pairs)
+        moved = sum((weight - source).square().sum() for weight, source in pairs)
+        return strength / 2 * moved
 
     return penalty
     ### END SOLUTION
@@ -183,7 +187,7 @@ for _ in range(3):
 
 # %%
 def answer_spring(curvature, target, source, lam):
-    """The weights at rest. curvature, target, source: tensors of one shape; lam: a number, at least 0."""
+    """The weights at rest, from three tensors of one shape and a number from 0 on."""
     ### BEGIN SOLUTION
     return (curvature * target + lam * source) / (curvature + lam)
     ### END SOLUTION
@@ -191,6 +195,21 @@ def answer_spring(curvature, target, source, lam):
 
 # %%
 tl.check("spring", answer_spring)
+
+# %% [markdown]
+# {{question fence}}
+#
+# A network has one weight θ. The target's loss is $\tfrac14(\theta-11)^2$, and the source's weight is 1. You minimise the
+# loss inside a fence, $|\theta-1|\le 4$. A friend has no fence and adds the penalty $\tfrac{\lambda}{2}(\theta-1)^2$
+# instead. With which $\lambda$ does she end where you end? Answer with a number.
+
+# %%
+### BEGIN SOLUTION
+answer_fence = 0.5 * (11 - 5) / (5 - 1)
+### END SOLUTION
+
+# %%
+tl.check("fence", answer_fence)
 
 # %% [markdown]
 # ## Explain it (not graded)

@@ -48,6 +48,7 @@ def test_a_mix_gets_what_each_answer_earned(marks):
         "meant_loss": (3, "right", ""),
         "l2_sp": (0, "wrong", "raised"),
         "spring": (0, "wrong", "raised"),
+        "fence": (0, "right", ""),
     }
     assert "helper" in found["spring"].detail + found["spring"].message
     assert "must be defined in one of them" in found["spring"].detail

@@ -1,5 +1,6 @@
 """Questions on lesson 02, the mathematics of the loss."""
 
+from tl_course.exercises.lesson_02.fence import QUESTION as FENCE
 from tl_course.exercises.lesson_02.l2_sp import QUESTION as L2_SP
 from tl_course.exercises.lesson_02.meant_loss import QUESTION as MEANT_LOSS
 from tl_course.exercises.lesson_02.reaches_target import QUESTION as REACHES_TARGET
@@ -16,4 +17,5 @@ QUESTIONS = (
     MEANT_LOSS,
     L2_SP,
     SPRING,
+    FENCE,
 )
