@@ -62,7 +62,9 @@ EVERY_PLOT = {
     "image_grid": lambda: figures.image_grid(RNG.integers(0, 255, (5, 3, 8, 8), np.uint8), wrong=[1, 0, 0, 0, 0]),
     "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
     "dots": lambda: figures.dots({"alone": {"none": [0.5, 0.7]}, "tied": {"near": [0.9]}}, xlabel="accuracy (%)"),
-    "recorded_bars": lambda: figures.recorded_bars(toy_record(), {"scratch": "alone"}, ["toy"]),
+    "recorded_bars": lambda: figures.recorded_bars(
+        toy_record(settings=("9",), target="mnist_m"), {"scratch": "alone"}, ["mnist_m"]
+    ),
     "embeddings": lambda: figures.embeddings(RNG.normal(size=(20, 4)), [0, 1] * 10, ["a", "b"]),
     "transfer_matrix": lambda: figures.transfer_matrix({"a": toy_row(0.5, 0.7), "b": toy_row(0.6, 0.4)}, ["a", "c"]),
     "bars": lambda: figures.bars(
