@@ -82,10 +82,10 @@ def test_what_was_saved_shows_on_the_start_page_and_links_lead_back_to_it(page, 
     in_front = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     in_front.get_by_role("link", name="Exercises").first.click()
     wait_for(page, lambda: kinds(page) == ["", "notebooks", "exercises"])
+    lab.wait_until_at_rest(page)
     picture("tabs")
     in_front.get_by_role("link", name="Your course").first.click()
     row.get_by_text("cells run").wait_for()
-    lab.wait_until_at_rest(page)
     assert (learner.workspace / "notebooks" / path.name).is_file()  # a tab's name is no file's name
 
 
@@ -187,7 +187,7 @@ def test_every_control_moves_by_keyboard_and_the_figure_follows(page, learner, p
 
 
 def test_a_saved_dial_shows_its_picture_after_a_restart(page, tmp_path, picture):
-    number, position = dials()[0]
+    number, position = min(dials(), key=lambda dial: dial[0] != "02")  # that lesson trains nothing large
     path = lesson(number)
     with lab.serve(tmp_path) as today:
         notebook = lab.Notebook(page, today, f"notebooks/{path.name}")

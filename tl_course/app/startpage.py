@@ -323,8 +323,9 @@ _ABOUT_FURTHER = """\
 
 _ABOUT = """\
 Minutes are guesses of your own time; every lesson opens with what the machine needs. A lesson counts as done when all
-cells of its core have run and the notebook is saved. This page follows within seconds: come back to its tab, or choose
-*File → Reload Markdown File from Disk*. Nothing here writes over what you changed.
+cells of its core have run and the notebook is saved. While `make lab` or `tl-course start` runs, this page follows
+within seconds: come back to its tab, or choose *File → Reload Markdown File from Disk*. Nothing here writes over what
+you changed.
 """
 
 

@@ -20,7 +20,7 @@
   // The style sheet writes the kind before the file's name. The label itself stays: JupyterLab takes another label for a
   // new name of the file, and renames it.
   function nameTab(widget) {
-    const [, kind] = /^(notebooks|exercises)\/\d\d_[^/]*\.ipynb$/.exec(widget.context?.path ?? "") ?? [];
+    const [, kind] = /(?:^|\/)(notebooks|exercises)\/\d\d_[^/]*\.ipynb$/.exec(widget.context?.path ?? "") ?? [];
     const before = widget.title.dataset;
     if (before["tl-kind"] !== kind) {
       const { "tl-kind": _, ...others } = before;
@@ -38,7 +38,7 @@
 
   function freshen(widget) {
     const context = widget?.context;
-    if (context?.path === START && context.isReady && !context.model.dirty) {
+    if (context?.path.split("/").pop() === START && context.isReady && !context.model.dirty) {
       context.revert(); // reads the file again, which the server side keeps up to date
     }
   }
