@@ -121,6 +121,6 @@ def _cell(cell: NotebookNode, lesson: Lesson, budget: str, target: str) -> Noteb
         return new_markdown_cell(
             claims.with_marks(cell.source.replace(generated.BUDGET, budget), lesson), metadata=metadata
         )
-    if cell_tags & tags.FOLDED:
+    if "hide-input" in cell_tags:
         metadata["jupyter"] = {"source_hidden": True}
     return new_code_cell(cell.source, metadata=metadata)

@@ -2,7 +2,6 @@
 
 The build tags such cells ``nbval-check-output``. They are
 
-* claims: a record that the package ships is all they read;
 * the checks of a solution: what they say to a right answer is fixed;
 * cells that print words and whole numbers (shapes, parameter counts, tokens) and nothing that was measured, trained or
   rounded. Numbers are followed through the notebook's statements: what `fit` or a clock has touched is not compared.
@@ -62,18 +61,14 @@ def mark(notebook: NotebookNode) -> NotebookNode:
         if (
             cell.outputs
             and "raises-exception" not in found
-            and (_is_claim(cell) or _is_check(cell) or (printed and _says_the_same(cell)))
+            and (_is_check(cell) or (printed and _says_the_same(cell)))
         ):
             found |= {COMPARED}
-        if COMPARED in found and (flow.by_target_here or (_is_claim(cell) and "profile=" not in cell.source)):
+        if COMPARED in found and flow.by_target_here:
             found |= {BY_TARGET}
         if found:
             cell.metadata["tags"] = sorted(found)
     return notebook
-
-
-def _is_claim(cell: NotebookNode) -> bool:
-    return "claim" in tags.of(cell)
 
 
 def _is_check(cell: NotebookNode) -> bool:

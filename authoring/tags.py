@@ -16,9 +16,6 @@ KNOWN = {
 GENERATED = {"evidence", "nav"}
 """Tags of cells that the build adds to what an author wrote."""
 
-FOLDED = {"claim", "hide-input"}
-"""Tags whose cells JupyterLab shows with the code folded."""
-
 
 def of(cell) -> set[str]:
     """Return the tags of a notebook cell."""

@@ -34,7 +34,7 @@ def page(content: Content, lesson: Lesson, *, instructor: bool = False) -> Noteb
     """Return a lesson's notebook for the site.
 
     The lines of links are replaced by one below the title: the site has its own way forward and back. Widgets leave
-    their picture. The code of a claim goes, its sentence stays.
+    their picture.
 
     Raises
     ------
@@ -72,8 +72,6 @@ def _still(cell: NotebookNode) -> NotebookNode:
         return cell
     for output in cell.outputs:
         output.get("data", {}).pop(WIDGETS, None)
-    if "claim" in tags.of(cell):
-        cell.metadata["tags"] = [*cell.metadata.tags, "remove-input"]
     return cell
 
 

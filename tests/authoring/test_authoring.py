@@ -105,7 +105,7 @@ def test_the_learners_notebook(tmp_path):
     assert tags.of(notebook.cells[0]) == tags.of(notebook.cells[-1]) == {"nav"}
     assert not any("instructor" in tags.of(cell) for cell in notebook.cells)
     folded = [cell.source for cell in notebook.cells if cell.metadata.get("jupyter") == {"source_hidden": True}]
-    assert folded == ["claim()"]
+    assert folded == ["print('It wins.')"]
     assert notebook.metadata.tl_course == {
         "minutes": 5,
         "profile": "mini",

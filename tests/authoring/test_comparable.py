@@ -89,23 +89,14 @@ def test_pictures_errors_and_warnings_are_not_compared():
     assert marked(warned) == set()
 
 
-def test_claims_and_checks_are_compared_whatever_numbers_they_show():
-    shown = {"text/markdown": "It reaches 93 % (0.93).", "text/plain": "It reaches 93 %"}
-    assert marked(cell('tl.records.claim("a", profile="mini")', "", tags=["claim"], one=shown)) == {COMPARED}
+def test_checks_are_compared_whatever_numbers_they_show():
     assert marked(cell('tl.check("a", answer_a)', "", one={"text/plain": "Right (2 of 2)"})) == {COMPARED}
     assert marked(cell('tl.check("a", answer_a)', "")) == set()  # an exercise has no outputs
 
 
 def test_what_follows_the_target_or_the_profile_is_tagged_so():
-    shown = {"text/markdown": "It reaches 93 %."}
     task = cell("name = tl.data.target()\ntask = tl.data.load(name)", "")
-
-    def claim():
-        return cell('tl.records.claim("a", profile="mini", target=task.name)', "", tags=["claim"], one=shown)
-
-    assert marked(task, claim()) == {COMPARED, BY_TARGET}
-    assert marked(cell("task = tl.data.load('digits')"), claim()) == {COMPARED}
-    assert marked(cell('tl.records.claim("a")', "", tags=["claim"], one=shown)) == {COMPARED, BY_TARGET}
+    assert marked(cell("task = tl.data.load('digits')"), cell("print(task)")) == {COMPARED}
     assert marked(task, cell("print(task)")) == {COMPARED, BY_TARGET}
     assert marked(task, cell("model = create(task.num_classes)"), cell("print(model)")) == {COMPARED, BY_TARGET}
     assert marked(task, cell("task = 1\nprint(task)")) == {COMPARED}
@@ -125,10 +116,10 @@ def test_the_build_tags_and_the_lint_finds_a_tag_that_is_missing(tmp_path):
     write_source(tmp_path, good_cells())
     path = write_notebook(tmp_path)
     notebook = nbformat.read(path, as_version=4)
-    claims = [each for each in code_cells(notebook) if "claim" in tags.of(each)]
-    assert [COMPARED in tags.of(each) for each in claims] == [True]
+    hidden = [each for each in code_cells(notebook) if "hide-input" in tags.of(each)]
+    assert [COMPARED in tags.of(each) for each in hidden] == [True]
     assert lint.check(path, Course(tmp_path)) == []
-    claims[0].metadata["tags"].remove(COMPARED)
+    hidden[0].metadata["tags"].remove(COMPARED)
     nbformat.write(notebook, path)
     assert {problem.rule for problem in lint.check(path, Course(tmp_path))} == {"stale"}
     course = Course(tmp_path)
@@ -140,11 +131,10 @@ def test_an_output_that_changes_its_kind_changes_the_tag(tmp_path):
     write_source(tmp_path, good_cells())
     course = Course(tmp_path)
     notebook = nbformat.read(write_notebook(tmp_path), as_version=4)
-    (claim,) = [each for each in code_cells(notebook) if "claim" in tags.of(each)]
-    claim.outputs = []
+    (hidden,) = [each for each in code_cells(notebook) if "hide-input" in tags.of(each)]
+    hidden.outputs = []
     assert not course.in_step(course.lessons[0], notebook)
-    claim.metadata["tags"].remove(COMPARED)
-    notebook.cells[notebook.cells.index(claim)].metadata["tags"] = sorted({*claim.metadata["tags"]} - {BY_TARGET})
+    hidden.metadata["tags"].remove(COMPARED)
     assert course.in_step(course.lessons[0], notebook)
 
 
@@ -159,9 +149,9 @@ def test_an_author_may_tag_by_hand(tmp_path):
 
 
 @pytest.mark.parametrize("path", lint.find(Course().root), ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_claim_and_every_check_of_the_course_is_compared(path):
+def test_every_check_of_the_course_is_compared(path):
     if path.suffix == ".py" or path.parent.name == "exercises":
         return
     for each in code_cells(nbformat.read(path, as_version=4)):
-        if "claim" in tags.of(each) or each.source.startswith("tl.check("):
+        if each.source.startswith("tl.check("):
             assert COMPARED in tags.of(each), each.source

@@ -52,7 +52,7 @@ def test_what_is_wrong_in_the_source_is_reported_in_the_source_too(tmp_path):
     source, _ = BAD["decimal"].write(tmp_path)
     (problem,) = lint.check(source, Course(tmp_path))
     assert str(problem) == (
-        f"{source}: cell 11 (It reaches 0.93 on the test split.): '0.93' is typed into prose; use claim(…), "
+        f"{source}: cell 13 (It reaches 0.93 on the test split.): '0.93' is typed into prose; use claim(…), "
         "or link a cited number to its source [typed-number]"
     )
 
@@ -205,7 +205,8 @@ def test_a_claim_that_says_what_its_record_says_passes(tmp_path):
         bad_notebooks.code_cells(notebook)[3].outputs = [new_output("display_data", {"text/markdown": said})]
 
     cells = good_cells()
-    cells[7].source = "claim('01.finetune_beats_scratch_10')"
+    cells[8].source = "claim('01.finetune_beats_scratch_10')"
+    cells[8].metadata["tags"] = ["claim"]
     write_source(tmp_path, cells)
     write_notebook(tmp_path, show)
     assert rules_broken(tmp_path) == set()

@@ -165,7 +165,7 @@ def test_a_lesson_as_a_page(content):
     )
     claims = [cell for cell in page.cells if "claim" in cell.metadata.get("tags", [])]
     assert claims
-    assert all(cell.cell_type == "markdown" or "remove-input" in cell.metadata.tags for cell in claims)
+    assert all(cell.cell_type == "markdown" for cell in claims)
     kept = nbformat.read(ROOT / "notebooks" / f"{lesson.stem}.ipynb", as_version=4)
     assert sum(len(cell.outputs) for cell in kept.cells if cell.cell_type == "code") == sum(
         len(cell.outputs) for cell in page.cells if cell.cell_type == "code"
