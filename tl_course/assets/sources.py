@@ -191,7 +191,7 @@ def _pip_error(log: str) -> SourceError:
 NPM = (
     "import os, subprocess, sys, threading\n"
     "npm = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)\n"
-    "threading.Thread(target=lambda: (os.read(0, 1), npm.kill(), os._exit(1)), daemon=True).start()\n"
+    "threading.Thread(target=lambda: (os.read(0, 1), npm.kill(), npm.wait(), os._exit(1)), daemon=True).start()\n"
     "sys.exit(npm.wait())\n"
 )
 NO_CONNECTION = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH", "ERR_SOCKET")
