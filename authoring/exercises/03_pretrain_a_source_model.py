@@ -4,7 +4,11 @@
 # {{budget}}
 #
 # What passes from the first stage to the second is a file. Most of these questions are about that file: what has to be in
-# it, how to open it, and how to go on from it. `tl.hint("safe_load")` gives a hint, `tl.progress()` shows how far you are.
+# it, how to write and open it, and how to go on from it. `tl.hint("safe_load")` gives a hint, `tl.progress()` shows how
+# far you are.
+#
+# For the first five questions the core of the lesson is enough (★). The last two, `rotations` and `split_first`, go with
+# its folded section *Who gives the answers?*.
 
 # %%
 import copy
@@ -39,6 +43,25 @@ answer_crosses_over = "ABE"
 tl.check("crosses_over", answer_crosses_over)
 
 # %% [markdown]
+# {{question save_whole}}
+#
+# Write a checkpoint into `file`, an open binary file. Your reader will make a network of the same architecture, open the
+# file with `torch.load(file, weights_only=True)`, and give what comes out to `load_state_dict`, strictly. She must get
+# your network, number for number. Leave the model as it is: its training goes on.
+
+
+# %%
+def answer_save_whole(model, file):
+    """Write all numbers of the model into an open file, and nothing that runs."""
+    ### BEGIN SOLUTION
+    torch.save(model.state_dict(), file)
+    ### END SOLUTION
+
+
+# %%
+tl.check("save_whole", answer_save_whole)
+
+# %% [markdown]
 # {{question safe_load}}
 #
 # Lines like these stand in much code that you find:
@@ -67,6 +90,65 @@ def answer_safe_load(model, file):
 
 # %%
 tl.check("safe_load", answer_safe_load)
+
+# %% [markdown]
+# {{question resume}}
+#
+# A long pretraining is interrupted. What is left is what was saved. A new process builds model and optimiser anew, with
+# `make()`, and goes on:
+
+
+# %%
+def broken_resume(model, optimizer, make):
+    """Meant: new objects that go on as if nothing had happened."""
+    saved = copy.deepcopy(model.state_dict())
+    model, optimizer = make()
+    model.load_state_dict(saved)
+    return model, optimizer
+
+
+# %% [markdown]
+# It goes on, but not as if nothing had happened: the loss jumps at each restart. Repair it, so that training the new pair
+# gives exactly the weights that training the old one would have given. The optimiser is SGD with momentum, and its learning
+# rate was lowered on the way. (`copy.deepcopy` stands for writing a file and reading it.)
+
+
+# %%
+def answer_resume(model, optimizer, make):
+    """A new model and optimiser from make(), which go on where the old ones stopped."""
+    ### BEGIN SOLUTION
+    saved = copy.deepcopy([model.state_dict(), optimizer.state_dict()])
+    model, optimizer = make()
+    model.load_state_dict(saved[0])
+    optimizer.load_state_dict(saved[1])
+    return model, optimizer
+    ### END SOLUTION
+
+
+# %%
+tl.check("resume", answer_resume)
+
+# %% [markdown]
+# {{question credit}}
+#
+# Three backbones of one architecture, each probed on the target with the same seeds. The first has `random` weights. The
+# second, the `control`, learned by imitating a network with random weights on many pictures. The third learned by
+# imitating an `imagenet` network on the same pictures, for as many steps. You have their test accuracies, one for each
+# seed. How much, on average, did *having seen the pictures* give, and how much did *the teacher's knowledge* add to that?
+
+
+# %%
+def answer_credit(random, control, imagenet):
+    """[what the pictures gave, what the teacher added]; arguments: a number a seed."""
+    ### BEGIN SOLUTION
+    pictures = (control - random).mean()
+    knowledge = (imagenet - control).mean()
+    return [pictures, knowledge]
+    ### END SOLUTION
+
+
+# %%
+tl.check("credit", answer_credit)
 
 # %% [markdown]
 # {{question rotations}}
@@ -121,68 +203,9 @@ def answer_split_first(photographs, held, turn):
 tl.check("split_first", answer_split_first)
 
 # %% [markdown]
-# {{question resume}}
-#
-# A long pretraining is interrupted. What is left is what was saved. A new process builds model and optimiser anew, with
-# `make()`, and goes on:
-
-
-# %%
-def broken_resume(model, optimizer, make):
-    """Meant: new objects that go on as if nothing had happened."""
-    saved = copy.deepcopy(model.state_dict())
-    model, optimizer = make()
-    model.load_state_dict(saved)
-    return model, optimizer
-
-
-# %% [markdown]
-# It goes on, but not as if nothing had happened: the loss jumps at each restart. Repair it, so that training the new pair
-# gives exactly the weights that training the old one would have given. The optimiser is SGD with momentum, and its learning
-# rate was lowered on the way. (`copy.deepcopy` stands for writing a file and reading it.)
-
-
-# %%
-def answer_resume(model, optimizer, make):
-    """A new model and a new optimiser, from make(), that go on where the old ones stopped."""
-    ### BEGIN SOLUTION
-    saved = copy.deepcopy([model.state_dict(), optimizer.state_dict()])
-    model, optimizer = make()
-    model.load_state_dict(saved[0])
-    optimizer.load_state_dict(saved[1])
-    return model, optimizer
-    ### END SOLUTION
-
-
-# %%
-tl.check("resume", answer_resume)
-
-# %% [markdown]
-# {{question credit}}
-#
-# Three backbones of one architecture, each probed on the target with the same seeds. The first has `random` weights. The
-# second, the `control`, learned by imitating a network with random weights on many pictures. The third learned by
-# imitating an `imagenet` network on the same pictures, for as many steps. You have their test accuracies, one for each
-# seed. How much, on average, did *having seen the pictures* give, and how much did *the teacher's knowledge* add to that?
-
-
-# %%
-def answer_credit(random, control, imagenet):
-    """[what the pictures gave, what the teacher's knowledge added], in accuracy; each argument: one number a seed."""
-    ### BEGIN SOLUTION
-    pictures = (control - random).mean()
-    knowledge = (imagenet - control).mean()
-    return [pictures, knowledge]
-    ### END SOLUTION
-
-
-# %%
-tl.check("credit", answer_credit)
-
-# %% [markdown]
 # ## Explain it (not graded)
 #
-# Source text 004 has a loop headed *pretraining* and, below it, the same loop headed *fine-tuning*. "Mine is different," a
+# A program has a loop headed *pretraining* and, below it, the same loop headed *fine-tuning*. "Mine is different," a
 # friend says: "before the second loop I lower the learning rate." Is it two stages now? Say what passes from the first
 # loop to the second, and what would have to differ for you to speak of transfer. Write here:
 #

@@ -15,7 +15,6 @@ MAX_WIDTH = 88
 """Characters of a line of code: JupyterLab on a laptop of 1366 pixels scrolls sideways beyond it."""
 
 NOT_YET_CUT = {
-    "03_pretrain_a_source_model",
     "04_vgg_as_a_feature_extractor",
     "05_fine_tuning_a_resnet",
     "06_judging_a_fine_tuned_model",
