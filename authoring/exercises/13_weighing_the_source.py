@@ -5,7 +5,7 @@
 #
 # Weights, their price, their control, and a bound. No network is trained; a few lines of PyTorch each. The package's verbs
 # would do some of it: write it yourself, and let them check you. `tl.hint("domain_odds")` gives a hint, `tl.progress()`
-# shows how far you are.
+# shows how far you are. Up to `worth_of_aim` the core of the lesson is enough; the others take its folded sections.
 
 # %%
 import math
@@ -25,7 +25,7 @@ env = tl.setup(threads=1, quiet=True)
 
 # %%
 def answer_examples_left(weights):
-    """Effective sample size of N weights, none negative, not all zero; their sum is any number."""
+    """Effective sample size of N weights: none negative, not all 0; any sum."""
     ### BEGIN SOLUTION
     return weights.sum() ** 2 / (weights**2).sum()
     ### END SOLUTION
@@ -39,12 +39,12 @@ tl.check("examples_left", answer_examples_left)
 #
 # A classifier was trained to say where an input comes from, on `n_source` inputs of the source and `n_target` of the
 # target. `chance` is what it says of each *source* example: the probability of the target. Return the raw weights
-# $p_t(x)/p_s(x)$. Do not divide them by anything: their mean tells whether the classifier is to be trusted.
+# $p_t(x)/p_s(x)$. Do not divide them by anything: their mean tells whether you can trust the classifier.
 
 
 # %%
 def answer_domain_odds(chance, n_source, n_target):
-    """A weight for each source example; chance lies between 0 and 1 and is neither."""
+    """A weight for each source example; 0 < chance < 1."""
     ### BEGIN SOLUTION
     return n_source / n_target * chance / (1 - chance)
     ### END SOLUTION
@@ -68,12 +68,12 @@ def broken_loss(theta, x, y, weights):
 
 
 # %% [markdown]
-# Repair it. With equal weights it is to be the mean loss, and a common factor of all weights is to change nothing.
+# Repair it. With equal weights it must be the mean loss, and a common factor of all weights must change nothing.
 
 
 # %%
 def answer_weighed_loss(theta, x, y, weights):
-    """The weighed loss, one number. theta: d; x: N×d; y: N labels 0 or 1; weights: N, none negative."""
+    """The weighed loss. theta: d; x: N×d; y: N labels 0 or 1; weights: N, none < 0."""
     ### BEGIN SOLUTION
     each = F.binary_cross_entropy_with_logits(x @ theta, y, reduction="none")
     return (weights / weights.mean() * each).mean()
@@ -92,7 +92,7 @@ tl.check("weighed_loss", answer_weighed_loss)
 # * **B.** The same inputs occur in both domains, equally often. In the target they have other labels.
 # * **C.** The rule is a curve, and the model is a straight line. The target lies to the right of the source, and both
 #   overlap.
-# * **D.** As C, with the same weights, dealt out to the source's points by lot.
+# * **D.** As C, with the same weights, shuffled among the source's points.
 # * **E.** Opinions depend on age. In a street three times as many young people were asked as there are in town, and one
 #   number is to say what the town thinks on average. Everybody's age is known.
 # * **F.** Reviews and tweets, as hundreds of features each. A classifier tells the two apart without a mistake, on held-out
@@ -123,16 +123,16 @@ def broken_worth(run, weights, orders):
 
 # %% [markdown]
 # But weights also leave fewer effective examples, and that differs here, too. Repair it. Each row of `orders` is a
-# permutation of the source's examples, drawn by lot: `weights[orders[0]]` deals the same weights out to other examples. Use
+# permutation of the source's examples, drawn at random: `weights[orders[0]]` gives the same weights to other examples. Use
 # all of them.
 
 
 # %%
 def answer_worth_of_aim(run, weights, orders):
-    """By how much aimed weights have a lower error than the same ones by lot; above zero where aiming helps."""
+    """Error of shuffled weights minus that of aimed ones; above 0 where aim helps."""
     ### BEGIN SOLUTION
-    by_lot = [run(weights[order]) for order in orders]
-    return sum(by_lot) / len(by_lot) - run(weights)
+    shuffled = [run(weights[order]) for order in orders]
+    return sum(shuffled) / len(shuffled) - run(weights)
     ### END SOLUTION
 
 
@@ -154,14 +154,17 @@ tl.check("worth_of_aim", answer_worth_of_aim)
 
 # %%
 def answer_boosting_round(w_source, wrong_source, w_target, wrong_target, rounds):
-    """[source weights, target weights] after one round; the wrong_… are True where the learner was wrong."""
+    """[source, target] weights after one round; wrong_… hold True or False."""
     ### BEGIN SOLUTION
     error = float((w_target * wrong_target).sum() / w_target.sum())
     if error >= 0.5:
         return [w_source, w_target]
     beta = 1 / (1 + math.sqrt(2 * math.log(len(w_source)) / rounds))
     beta_t = max(error / (1 - error), 1e-10)
-    return [w_source * beta ** wrong_source.double(), w_target / beta_t ** wrong_target.double()]
+    return [
+        w_source * beta ** wrong_source.double(),
+        w_target / beta_t ** wrong_target.double(),
+    ]
     ### END SOLUTION
 
 
@@ -179,7 +182,7 @@ tl.check("boosting_round", answer_boosting_round)
 
 # %%
 def answer_weighed_gap(z_source, weights, z_target):
-    """The largest difference of shares over all intervals; z_source and weights: n_s numbers, z_target: n_t."""
+    """The largest difference. z_source, weights: n_s numbers; z_target: n_t."""
     ### BEGIN SOLUTION
     cuts = torch.cat([torch.tensor([-math.inf]), z_source, z_target])
     below = (weights * (z_source <= cuts[:, None])).sum(dim=1) / weights.sum()
@@ -195,8 +198,14 @@ tl.check("weighed_gap", answer_weighed_gap)
 # Yours at work, if you have written it: the two bells of the lesson, before weighing and after.
 
 # %%
-z_s, z_t = torch.randn(2000, dtype=torch.float64), torch.randn(2000, dtype=torch.float64) + 1
-for name, weights in {"before": torch.ones_like(z_s), "after": (z_s - 1 / 2).exp()}.items():
+z_s, z_t = (
+    torch.randn(2000, dtype=torch.float64),
+    torch.randn(2000, dtype=torch.float64) + 1,
+)
+for name, weights in {
+    "before": torch.ones_like(z_s),
+    "after": (z_s - 1 / 2).exp(),
+}.items():
     gap = answer_weighed_gap(z_s, weights, z_t)
     print(name, "not written yet" if gap is None else round(float(gap), 3))
 
@@ -221,7 +230,7 @@ def broken_joint_error(said_source, y_source, said_target, y_target):
 
 # %%
 def answer_joint_error(said_source, y_source, said_target, y_target):
-    """λ* over K models. said_source: K×n_s, y_source: n_s; said_target: K×n_t, y_target: n_t."""
+    """λ* over K models. said_source: K×n_s; y_source: n_s; target alike."""
     ### BEGIN SOLUTION
     on_source = (said_source != y_source).double().mean(dim=1)
     on_target = (said_target != y_target).double().mean(dim=1)

@@ -6,10 +6,14 @@ texts differ and not the shares of the classes. ``value`` is the balanced accura
 test texts of the target, from documents that nothing is trained on. ``setting`` is a pair of domains, or ``all``: the
 mean over the twelve pairs.
 
-Without target labels: ``source_only``; ``density_ratio`` (domains told apart by logistic regression); ``cautious`` (the
-same, with a regulariser a hundred times as strong); ``kmm`` (Gaussian kernel of median width, no weight above 10);
-``selection`` (the half most like the target). Their controls: ``shuffled``, the weights of ``density_ratio`` dealt out
-by lot, and ``random_half``. ``setting`` "ess": the effective sample size as a part of the 600, mean over the pairs.
+Without target labels: ``source_only``; ``density_ratio`` (domains told apart by logistic regression, and the texts
+weighed that it learned from); ``cross_fitted`` (each weighed by one of five classifiers that did not see it, though
+perhaps other sentences of its document); ``clipped`` and ``tempered`` (the cross-fitted ratio, none above 10, and its
+square root); ``cautious`` and ``cautious_cross_fitted`` (ratios of a classifier with a regulariser a hundred times as
+strong); ``kmm`` (Gaussian kernel of median width, no weight above 10); ``selection`` (the half most like the target).
+Their controls: ``shuffled`` and ``cautious_shuffled``, the weights of ``density_ratio`` and ``cautious_cross_fitted``
+in random order, and ``random_half``. ``setting`` "ess": the effective sample size as a part of the 600, mean over the
+pairs.
 
 With target labels, their number in the setting ("all, 20"): ``target_only``; ``pooled``, source and target labels
 together, all alike; ``tradaboost``, 20 rounds of logistic regression ("share, 20": the part of the weight that lies on
@@ -38,13 +42,14 @@ PROFILES = ("mini", "cpu", "gpu")
 DOMAINS = ("movies", "tweets", "products", "editorials")
 PAIRS = {f"{source} to {target}": (source, target) for source, target in permutations(DOMAINS, 2)}
 POOL, COUNT, TEST = fixed(800), fixed(600), fixed(500)  # what is compared is the same in every profile
+RATIOS = ("density_ratio", "cross_fitted", "clipped", "tempered", "cautious", "cautious_cross_fitted")
 CELLS = [
-    *product(["sentiment"], ["source_only", "density_ratio", "selection", "kmm"], [*PAIRS, "all"], range(5)),
-    *product(["sentiment"], ["cautious", "shuffled", "random_half", "joint"], ["all"], range(5)),
+    *product(["sentiment"], ["source_only", *RATIOS, "selection", "kmm"], [*PAIRS, "all"], range(5)),
+    *product(["sentiment"], ["shuffled", "cautious_shuffled", "random_half", "joint"], ["all"], range(5)),
     *product(["sentiment"], ["target_only", "pooled", "tradaboost"], ["all, 20", "all, 100"], range(5)),
     *product(["sentiment"], ["target_only"], ["all, 600"], range(5)),
     *product(["sentiment"], ["joint"], ["all, source"], range(5)),
-    *product(["sentiment"], ["density_ratio", "cautious", "kmm"], ["ess"], range(5)),
+    *product(["sentiment"], [*RATIOS, "kmm"], ["ess"], range(5)),
     *product(["sentiment"], ["tradaboost"], ["share, 20", "share, 100"], range(5)),
 ]
 CHEAP = False
@@ -80,6 +85,11 @@ def score(model, domain: str) -> float:
     return balanced_accuracy_score(test.labels, model.predict(test.inputs.numpy().astype(float)))
 
 
+def mean_one(w: np.ndarray) -> np.ndarray:
+    """Weights with a mean of one."""
+    return w / w.mean()
+
+
 @cache
 def weights(method: str, source: str, target: str, seed: int) -> np.ndarray:
     """One weight for each of the 600 source texts."""
@@ -88,10 +98,15 @@ def weights(method: str, source: str, target: str, seed: int) -> np.ndarray:
     return {
         "source_only": lambda: np.ones(COUNT),
         "density_ratio": lambda: DensityRatio(classifier()).fit(inputs, others).weights_,
+        "cross_fitted": lambda: DensityRatio(classifier(), folds=5).fit(inputs, others).weights_,
+        "clipped": lambda: DensityRatio(classifier(), folds=5, limit=10.0).fit(inputs, others).weights_,
+        "tempered": lambda: mean_one(np.sqrt(weights("cross_fitted", source, target, seed))),
         "cautious": lambda: DensityRatio(strict).fit(inputs, others).weights_,
+        "cautious_cross_fitted": lambda: DensityRatio(strict, folds=5).fit(inputs, others).weights_,
         "kmm": lambda: KernelMeanMatching(limit=10.0).fit(inputs, others).weights_,
         "selection": lambda: SourceSelection(share=0.5).fit(inputs, others).weights_,
         "shuffled": lambda: rng.permutation(weights("density_ratio", source, target, seed)),
+        "cautious_shuffled": lambda: rng.permutation(weights("cautious_cross_fitted", source, target, seed)),
         "random_half": lambda: rng.permutation(np.repeat([0.0, 2.0], COUNT // 2)),
     }[method]()
 

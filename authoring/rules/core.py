@@ -21,7 +21,6 @@ NOT_YET_CUT = {
     "09_bert_text_classification",
     "10_across_domains_of_text",
     "12_knowledge_distillation",
-    "13_weighing_the_source",
     "14_aligning_features",
 }
 """Lessons that still have to be cut to a core."""

@@ -73,6 +73,21 @@ EVERY_PLOT = {
     "concept_map": lambda: figures.concept_map({"a": (0, 0), "b": (1, 0)}, [("a", "b")], alt="An arrow from a to b."),
 }
 
+WEIGHED = {"edge": np.square, "lines": {"source_only": np.abs}, "alt": "Four points and a line.", "title": "Points"}
+EVERY_PLOT |= {
+    "method_panels": lambda: figures.method_panels(
+        {"near": {"kmm": toy_row(0.5, 0.7), "scratch": toy_row(0.4, 0.3)}, "far": {"kmm": toy_row(0.1, 0.2)}},
+        [1, 2],
+        title="Two panels",
+        xlabel="shift",
+        ylabel="error",
+    ),
+    "method_gains": lambda: figures.method_gains(
+        toy_record(), "scratch", ["fine_tune"], cases=["10", "30"], overall="100", title="A gain", xlabel="points"
+    ),
+    "weighed_points": lambda: figures.weighed_points(np.eye(4, 2), [0, 1] * 2, [1, 2, 3, 0], np.eye(3, 2), **WEIGHED),
+}
+
 
 @pytest.fixture(params=EVERY_PLOT)
 def plot(request):
@@ -370,6 +385,60 @@ def test_bars_are_as_long_as_their_values(seed, monkeypatch):
 def test_bars_of_other_names_are_refused(panels):
     with pytest.raises(ValueError, match="bars of the same names in the same order"):
         figures.bars(panels, title="Counts")
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures and words of the module named, as they are handed to ``show``."""
+    found = []
+    for module in ("comparisons", "points"):
+        monkeypatch.setattr(f"tl_course.figures.{module}.show", lambda fig, **words: found.append((fig, words)))
+    return found
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_panels_show_each_interval_near_its_place(drawn, logarithmic):
+    rows = {"kmm": toy_row(0.5, 0.7, 0.6), "scratch": toy_row(0.4, 0.3, 0.2)}
+    words = {"title": "t", "xlabel": "x", "ylabel": "y", "labels": {"kmm": "matched"}}
+    figures.method_panels({"near": rows, "far": rows, "third": rows}, [1, 10, 20], logarithmic=logarithmic, **words)
+    fig, said = drawn[0]
+    assert [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()] == ["near", "far", "third"]
+    for bars, row in zip(fig.axes[0].containers, rows.values(), strict=True):
+        x, y = bars.lines[0].get_data()
+        np.testing.assert_allclose(np.asarray(y, float), [one.mean for one in row])
+        np.testing.assert_allclose(np.asarray(x, float), [1, 10, 20], atol=0.5)
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["matched", "From scratch"]
+    assert "near: matched 0.50 at 1, 0.70 at 10, 0.60 at 20" in said["alt"]
+
+
+def test_panels_refuse_intervals_that_do_not_fit():
+    words = {"title": "t", "xlabel": "x", "ylabel": "y"}
+    with pytest.raises(ValueError, match="at least one panel, and each of its methods 2 intervals"):
+        figures.method_panels({}, [1, 2], **words)
+    with pytest.raises(ValueError, match="2 intervals, one for each of x"):
+        figures.method_panels({"near": {"kmm": toy_row(0.5)}}, [1, 2], **words)
+
+
+def test_gains_are_differences_in_points_and_no_zero_has_a_minus(drawn):
+    record = toy_record(("scratch", "fine_tune", "lp_ft"), ("a", "b", "all"))
+    words = {"cases": ["a", "b"], "overall": "all", "title": "t", "xlabel": "points"}
+    figures.method_gains(record, "scratch", ["fine_tune", "scratch"], **words)
+    said, ax = drawn[0][1], drawn[0][0].axes[0]
+    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 0], [30, 30])
+    assert "Fine-tuning 30.0, interval 30.0 to 30.0, cases from 30.0 to 30.0" in said["alt"]
+    assert "From scratch 0.0, interval 0.0 to 0.0" in said["alt"]
+    assert "-0.0" not in said["alt"]
+    with pytest.raises(ValueError, match="at least one method and one case"):
+        figures.method_gains(record, "scratch", [], **words)
+
+
+def test_weighed_points_are_as_large_as_their_weights(drawn):
+    figures.weighed_points(np.eye(4, 2), [0, 1, 1, 0], [1, 2, 3, 0], np.eye(3, 2), **WEIGHED)
+    _, first, second = drawn[0][0].axes[0].collections
+    np.testing.assert_allclose(first.get_sizes() / first.get_sizes().max(), [1, 0])
+    np.testing.assert_allclose(second.get_sizes() / second.get_sizes().max(), [2 / 3, 1])
+    with pytest.raises(ValueError, match=r"N×2 points with N classes .* \(4, 3\)"):
+        figures.weighed_points(np.eye(4, 3), [0, 1, 1, 0], [1, 2, 3, 0], np.eye(3, 2), **WEIGHED)
 
 
 def test_wrong_images_are_marked_by_more_than_colour():

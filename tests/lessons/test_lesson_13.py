@@ -122,11 +122,24 @@ def test_recorded_means_are_those_of_the_pairs(sentiment):
     assert 0 < sentiment.measure(Cell("sentiment", "tradaboost", "share, 20", 0)) < 1
 
 
-def test_recorded_controls_are_the_same_weights_by_lot(sentiment):
-    true, lot = (sentiment.weights(name, "movies", "tweets", 0) for name in ("density_ratio", "shuffled"))
+@pytest.mark.parametrize(
+    ("aimed", "control"), [("density_ratio", "shuffled"), ("cautious_cross_fitted", "cautious_shuffled")]
+)
+def test_recorded_controls_are_the_same_weights_shuffled(sentiment, aimed, control):
+    true, lot = (sentiment.weights(name, "movies", "tweets", 0) for name in (aimed, control))
     np.testing.assert_array_equal(np.sort(true), np.sort(lot))
     assert (true != lot).any()
     assert sentiment.weights("random_half", "movies", "tweets", 0).mean() == 1
+
+
+@pytest.mark.parametrize("seed", seeds(2))
+def test_each_recorded_repair_of_the_ratio_leaves_more_examples(sentiment, seed):
+    names = ("cross_fitted", "clipped", "tempered")
+    plain, clipped, tempered = (sentiment.weights(name, "movies", "editorials", seed) for name in names)
+    assert all(w.mean() == pytest.approx(1) and (w >= 0).all() for w in (plain, clipped, tempered))
+    assert effective_sample_size(clipped) >= effective_sample_size(plain) - 1e-9
+    assert effective_sample_size(tempered) > effective_sample_size(plain)
+    np.testing.assert_allclose(tempered**2 / (tempered**2).mean(), plain)
 
 
 # --- TrAdaBoost -------------------------------------------------------------------------------------------------------

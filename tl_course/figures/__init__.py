@@ -7,12 +7,13 @@ Each method keeps one colour, marker and line through the whole course: :data:`M
 
 from tl_course.figures.bars import bars
 from tl_course.figures.calibration import reliability
+from tl_course.figures.comparisons import method_gains, method_panels
 from tl_course.figures.curves import label_budget, learning_curves
 from tl_course.figures.diagrams import concept_map
 from tl_course.figures.dots import dots
 from tl_course.figures.grids import confusion, image_grid, probability_bars
 from tl_course.figures.html import HtmlFigure, show
-from tl_course.figures.points import embeddings
+from tl_course.figures.points import embeddings, weighed_points
 from tl_course.figures.recorded_bars import recorded_bars
 from tl_course.figures.schematics import schematic
 from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
@@ -35,6 +36,8 @@ __all__ = [
     "image_grid",
     "label_budget",
     "learning_curves",
+    "method_gains",
+    "method_panels",
     "method_style",
     "probability_bars",
     "recorded_bars",
@@ -42,4 +45,5 @@ __all__ = [
     "schematic",
     "show",
     "transfer_matrix",
+    "weighed_points",
 ]

@@ -1,6 +1,6 @@
 """Embeddings in two dimensions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.patheffects import withStroke
@@ -8,7 +8,20 @@ from numpy.typing import ArrayLike
 
 from tl_course.figures.grids import _array
 from tl_course.figures.html import HtmlFigure, show
-from tl_course.figures.style import BACKGROUND, CYCLE, INK, MARKERS, axes, headline, in_style, readable
+from tl_course.figures.style import (
+    BACKGROUND,
+    BLUE,
+    CYCLE,
+    GREY,
+    INK,
+    MARKERS,
+    VERMILION,
+    axes,
+    headline,
+    in_style,
+    method_style,
+    readable,
+)
 
 
 def plane(features: ArrayLike) -> tuple[np.ndarray, np.ndarray | None]:
@@ -109,6 +122,71 @@ def embeddings(
     said = f"{len(points)} points of {len(np.unique(labels))} classes in {what}{held}{where}."
     headline(fig, title or "Embeddings by class" + (" and domain" if len(kinds) == 2 else ""))
     return show(fig, alt=alt or said, caption=caption)
+
+
+@in_style()
+def weighed_points(
+    points: ArrayLike,
+    classes: ArrayLike,
+    weights: ArrayLike,
+    target: ArrayLike,
+    *,
+    edge: Callable[[np.ndarray], np.ndarray],
+    lines: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    title: str,
+    alt: str,
+    caption: str = "",
+) -> HtmlFigure:
+    """Draw source points of the plane, each as large as its weight, over a target's inputs, with edges between classes.
+
+    Parameters
+    ----------
+    points, classes, weights
+        N×2 source inputs, N classes 0 or 1, N weights; a weight is the area of its mark.
+    target
+        M×2 inputs without labels.
+    edge
+        The true edge between the classes: x₁ → x₂.
+    lines
+        Method of :data:`METHODS` → its edge, in the same way.
+
+    Raises
+    ------
+    ValueError
+        If the points are not of the plane, or a class or a weight is missing.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> x = draw.normal(size=(20, 2))
+    >>> flat = lambda x1: 0 * x1
+    >>> words = {"title": "Equal weights", "alt": "Twenty points of equal size and a flat line."}
+    >>> weighed_points(x, x[:, 1] > 0, np.ones(20), x + 1, edge=flat, lines={"source_only": flat}, **words)
+    Figure: Twenty points of equal size and a flat line.
+    """
+    points, target = _array(points).astype(float), _array(target).astype(float)
+    classes, weights = _array(classes).astype(int), _array(weights).astype(float)
+    if points.shape[1:] != (2,) or target.shape[1:] != (2,) or not len(points) == len(classes) == len(weights):
+        raise ValueError(
+            f"give N×2 points with N classes and N weights, and M×2 targets; these are {points.shape}, "
+            f"{classes.shape}, {weights.shape} and {target.shape}."
+        )
+    fig, ax = axes(7.4, 4.2)
+    ax.scatter(*target.T, s=24, marker=".", color=GREY, label="target, no labels")
+    for side, mark, color in ((0, "o", BLUE), (1, "^", VERMILION)):
+        looks = {"marker": mark, "facecolors": "none", "edgecolors": color, "label": f"source, class {side}"}
+        ax.scatter(*points[classes == side].T, s=22 * weights[classes == side], **looks)
+    both = np.concatenate([points, target])
+    left, right = both[:, 0].min(), both[:, 0].max()
+    across = np.linspace(left, right, 100)
+    ax.plot(across, edge(across), color=INK, lw=1, label="the rule")
+    for name, line in lines.items():
+        look = method_style(name)
+        ax.plot(across, line(across), color=look.color, ls=look.line, label=look.label)
+    ax.set(xlim=(left, right), ylim=(both[:, 1].min(), both[:, 1].max()), xlabel="$x_1$", ylabel="$x_2$")
+    fig.legend(loc="outside right center")
+    headline(fig, title)
+    return show(fig, alt=alt, caption=caption)
 
 
 def _name_axes(ax, shares: np.ndarray | None) -> None:

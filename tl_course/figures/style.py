@@ -162,9 +162,14 @@ METHODS: dict[str, MethodStyle] = {
     # weighing the source
     "true_weights": MethodStyle("True weights", BLACK, "s", _DASHED),
     "density_ratio": MethodStyle("Density ratio", BLUE, "o", "-"),
+    "cross_fitted": MethodStyle("Ratio, cross-fitted", SKY, "D", _DASHED),
+    "clipped": MethodStyle("Cross-fitted, clipped", SKY, ">", _DASHED),
+    "tempered": MethodStyle("Cross-fitted, tempered", SKY, "*", _DOTTED),
+    "cautious": MethodStyle("Ratio, cautious", VERMILION, "v", _DASHDOT),
+    "cautious_cross_fitted": MethodStyle("Cautious, cross-fitted", VERMILION, "<", _DOTTED),
     "kmm": MethodStyle("Kernel mean matching", GREEN, "^", _LONG),
     "selection": MethodStyle("Selection", OCHRE, "o", _DOTTED),
-    "shuffled": MethodStyle("Weights by lot", PURPLE, "P", _DASHDOT),
+    "shuffled": MethodStyle("Shuffled weights", PURPLE, "P", _DASHDOT),
     # text
     "tfidf": MethodStyle("TF-IDF", OCHRE, "X", "-"),
     "gru": MethodStyle("GRU language model", PURPLE, "v", _LONG),

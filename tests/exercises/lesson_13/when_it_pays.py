@@ -5,7 +5,7 @@ RIGHT = ["C and E", {"E", "C"}, ["c", "e"]]
 WRONG = {
     "straight rule": "ACE",
     "another rule": ["B", "C"],
-    "by lot": "C, D, E",
+    "shuffled": "C, D, E",
     "told apart": "CEF",
     "curve forgotten": "E",
     "mean forgotten": {"C"},

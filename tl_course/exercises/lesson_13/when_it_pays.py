@@ -45,7 +45,7 @@ QUESTION = Question(
             recognise=chose("B"),
         ),
         Wrong(
-            "by lot",
+            "shuffled",
             "In D the same weights sit on the wrong points: all of the cost in effective examples, and no aim. That is "
             "the control experiment: expect nothing of it.",
             "CDE",

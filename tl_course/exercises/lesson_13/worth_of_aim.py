@@ -14,7 +14,7 @@ from tl_course.exercises.values import Data, Unfit, plain, tensors
 
 
 def _weighed_runs(seed: int) -> list[Case]:
-    """A curved rule on a line, a target to the right, true weights, and ways to deal them out by lot."""
+    """A curved rule on a line, a target to the right, true weights, and ways to shuffle them."""
     rng = np.random.default_rng(seed)
     cases = []
     for count, lots in ((20, 4), (30, 6), (25, 3)):
