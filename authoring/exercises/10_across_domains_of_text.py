@@ -4,7 +4,8 @@
 # {{budget}}
 #
 # Scores, splits and pools: what decides whether a matrix of domains means anything. No text is fetched and no network is
-# trained. `tl.hint("sign_f1")` gives a hint, `tl.progress()` shows how far you are.
+# trained. `tl.hint("sign_f1")` gives a hint, `tl.progress()` shows how far you are. The core of the lesson is enough for
+# all but `no_twins` and `proxy_distance`, which take its folded sections.
 
 # %%
 import torch
@@ -106,7 +107,11 @@ def answer_whole_documents(document, order, count):
     test = []
     for place in order:
         if len(test) < count and place not in test:
-            test += [other for other in range(len(document)) if document[other] == document[place]]
+            test += [
+                other
+                for other in range(len(document))
+                if document[other] == document[place]
+            ]
     return test
     ### END SOLUTION
 
@@ -143,7 +148,7 @@ tl.check("no_twins", answer_no_twins)
 # {{question equal_pool}}
 #
 # One source against three is a fair comparison only at equal labels. `sources` is a list of lists, the numbers of the
-# texts of each source in random order. This is to draw `count` of them, equally many from each source:
+# texts of each source in random order. This should draw `count` of them, equally many from each source:
 
 
 # %%

@@ -19,7 +19,6 @@ NOT_YET_CUT = {
     "05_fine_tuning_a_resnet",
     "06_judging_a_fine_tuned_model",
     "09_bert_text_classification",
-    "10_across_domains_of_text",
     "12_knowledge_distillation",
     "14_aligning_features",
 }
