@@ -58,6 +58,10 @@ HISTORY = [{"step": s, "train_loss": 2 / (s + 1), "validation_accuracy": 0.1 + s
 EVERY_PLOT = {
     "learning_curves": lambda: figures.learning_curves(HISTORY),
     "label_budget": lambda: figures.label_budget(toy_record()),
+    "over_settings": lambda: figures.over_settings(
+        toy_record(), {"scratch": "one", "fine_tune": "other"}, setting="rate", title="Two", caption="Toy."
+    ),
+    "thresholds": lambda: figures.thresholds(np.arange(20) / 20, np.arange(20) % 3 > 0, 0.5, caption="Toy."),
     "confusion": lambda: figures.confusion([[8, 2, 0], [1, 9, 0], [0, 0, 0]], ["cat", "dog", "none"]),
     "image_grid": lambda: figures.image_grid(RNG.integers(0, 255, (5, 3, 8, 8), np.uint8), wrong=[1, 0, 0, 0, 0]),
     "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
@@ -299,6 +303,39 @@ def test_label_budget_tells_the_means():
     one = figures.label_budget(toy_record(), methods=["fine_tune"])
     assert "From scratch" not in one.alt
     assert figures.label_budget(toy_record(settings=("10",))).alt.count("%") == 2
+
+
+def test_label_budget_says_what_it_counts():
+    figure = figures.label_budget(toy_record(), labels="labels in all")
+    assert "against labels in all" in figure.alt
+    assert "a class" not in figure.alt
+
+
+def test_over_settings_tells_the_means_of_the_methods_asked_for():
+    record, words = toy_record(settings=("1e-4", "1e-2")), {"setting": "rate", "title": "Found", "caption": "Toy."}
+    figure = figures.over_settings(record, {"scratch": "one"}, **words)
+    assert figure.alt == "Accuracy over the rate. One: 22% at 1e-4, 32% at 1e-2."
+    for methods in ({}, {"magic": "none"}):
+        with pytest.raises(ValueError, match=r"give some of those in the record: scratch, fine_tune\."):
+            figures.over_settings(record, methods, **words)
+
+
+@pytest.mark.parametrize("at", [0.05, 0.5, 0.95])
+def test_thresholds_counts_what_is_called_at_the_threshold(at):
+    scores, truth = RNG.integers(0, 21, 60) / 20, RNG.random(60) < 0.5
+    truth[0] = True
+    called = scores >= at
+    alt = figures.thresholds(scores, truth, at).alt
+    counts = [int(kind.sum()) for kind in (called & truth, ~called & truth, called & ~truth)]
+    assert alt.endswith("{} found, {} missed, {} wrong.".format(*counts))
+    assert f"and {counts[0] / truth.sum():.0%}" in alt
+
+
+def test_thresholds_needs_as_many_scores_as_truths_and_an_example_of_the_class():
+    with pytest.raises(ValueError, match="give as many of both"):
+        figures.thresholds([0.5], [True, False], 0.5)
+    with pytest.raises(ValueError, match="no example is of the class"):
+        figures.thresholds([0.5], [False], 0.5)
 
 
 def test_the_title_names_all_that_the_seeds_cannot_tell_from_the_best():

@@ -16,7 +16,9 @@ from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.points import embeddings, weighed_points
 from tl_course.figures.recorded_bars import recorded_bars
 from tl_course.figures.schematics import schematic
+from tl_course.figures.settings import over_settings
 from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
+from tl_course.figures.thresholds import thresholds
 from tl_course.figures.transfer import transfer_matrix
 from tl_course.figures.widgets import Dial, dial
 
@@ -39,11 +41,13 @@ __all__ = [
     "method_gains",
     "method_panels",
     "method_style",
+    "over_settings",
     "probability_bars",
     "recorded_bars",
     "reliability",
     "schematic",
     "show",
+    "thresholds",
     "transfer_matrix",
     "weighed_points",
 ]

@@ -171,14 +171,14 @@ def learning_curves(
     return show(fig, alt=alt or f"Curves over {x}: {'; '.join(clauses)}.", caption=caption)
 
 
-def _budget_title(record: Record, methods: Sequence[str]) -> str:
+def _budget_title(record: Record, methods: Sequence[str], labels: str = "labels a class") -> str:
     """The finding at the smallest budget: who leads, with all that the seeds cannot tell from the best."""
     least = record.settings[0]
     cells = {name: record.select(method=name).select(setting=least) for name in methods if _holds(record, name, least)}
     best = max(cells, key=lambda name: cells[name].mean)
     leaders = [name for name in cells if name == best or paired_difference(cells[best], cells[name]).low <= 0]
     others = [name for name in cells if name not in leaders]
-    said = f"With {least} labels a class: {_listed([METHODS[name].label for name in leaders])}"
+    said = f"With {least} {labels}: {_listed([METHODS[name].label for name in leaders])}"
     if not others:
         return f"{said} {'not told apart' if len(leaders) > 1 else f'{cells[best].mean:.0%}'}"
     beside = "scratch" if "scratch" in others else min(others, key=lambda name: cells[name].mean)
@@ -199,6 +199,7 @@ def label_budget(
     *,
     methods: Sequence[str] | None = None,
     level: float = 0.95,
+    labels: str = "labels a class",
     title: str = "",
     alt: str = "",
     caption: str = "",
@@ -208,11 +209,13 @@ def label_budget(
     Parameters
     ----------
     record
-        Narrowed to one profile and target; each setting is a number of labels a class, values are fractions.
+        Narrowed to one profile and target; each setting is a number of labels, values are fractions.
     methods
         Which to draw; all in the record unless given.
     level
         Of the t intervals of the mean that the bands show.
+    labels
+        What the settings count, such as "labels in all".
     title, alt, caption
         Made from the record unless given.
 
@@ -256,16 +259,16 @@ def label_budget(
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
     percent_axis(ax)
-    ax.set_xlabel("labels a class (logarithmic)")
+    ax.set_xlabel(f"{labels} (logarithmic)")
     ax.set_ylabel("test accuracy (%)")
     _label_ends(ax, ends)
-    headline(fig, title or _budget_title(record, methods))
+    headline(fig, title or _budget_title(record, methods, labels))
     several = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{max(seeds)}"
     default = (
         f"Recorded on {target_title(record.targets[0])}, {record.profiles[0]} profile, {several} seeds; "
         f"bands are {level:.0%} t intervals of the mean."
     )
-    said = f"Test accuracy against labels a class: {'; '.join(clauses)}."
+    said = f"Test accuracy against {labels}: {'; '.join(clauses)}."
     return show(fig, alt=alt or said, caption=caption or default)
 
 
