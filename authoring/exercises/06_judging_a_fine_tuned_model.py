@@ -6,6 +6,9 @@
 # Nothing is trained here. Your functions get what networks have said, labels, and counts, and make of them what may be
 # reported. The package's verbs would do much of it; write it with PyTorch and plain Python, and let them check you.
 # `tl.hint("paired")` gives a hint, `tl.progress()` shows how far you are.
+#
+# ★ Start with `interval`, `recall_by_class`, `company`, `flatters` and `choose_fairly`: for them the core of the lesson is
+# enough. The others use its further sections.
 
 # %%
 import math
@@ -118,7 +121,9 @@ tl.check("calibration", answer_calibration)
 def answer_temperature(held_logits, held_labels, test_logits, test_labels, candidates):
     """Probabilities N×C of the test pictures, with a temperature well chosen."""
     ### BEGIN SOLUTION
-    best = min(candidates, key=lambda t: F.cross_entropy(held_logits / t, held_labels).item())
+    best = min(
+        candidates, key=lambda t: F.cross_entropy(held_logits / t, held_labels).item()
+    )
     return (test_logits / best).softmax(dim=1)
     ### END SOLUTION
 
@@ -136,12 +141,15 @@ tl.check("temperature", answer_temperature)
 
 # %%
 def answer_paired(labels, said_a, said_b):
-    """[only A right, only B right, p]; labels and both answers: N class numbers each."""
+    """[only A right, only B right, p]; labels and answers: N class numbers each."""
     ### BEGIN SOLUTION
     only_a = int(((said_a == labels) & (said_b != labels)).sum())
     only_b = int(((said_b == labels) & (said_a != labels)).sum())
     tosses = only_a + only_b
-    tail = sum(math.comb(tosses, k) for k in range(max(only_a, only_b), tosses + 1)) / 2**tosses
+    tail = (
+        sum(math.comb(tosses, k) for k in range(max(only_a, only_b), tosses + 1))
+        / 2**tosses
+    )
     return [only_a, only_b, min(1.0, 2 * tail)]
     ### END SOLUTION
 
@@ -155,6 +163,27 @@ tl.check("paired", answer_paired)
 # %%
 picture = torch.arange(65)
 print(answer_paired(torch.zeros(65), (picture >= 45).float(), (picture < 45).float()))
+
+# %% [markdown]
+# {{question company}}
+#
+# A network has BatchNorm and dropout. It is run over test pictures, and no optimiser takes a step. In which passes does the
+# answer to a picture depend on *which other pictures share its batch*?
+#
+# * **A.** Train mode under `torch.no_grad()`, shuffled, fifty at a time.
+# * **B.** Eval mode, sorted by class, fifty at a time.
+# * **C.** Train mode, all parameters frozen by `requires_grad_(False)`, fifty at a time.
+# * **D.** Eval mode, with gradients on, fifty at a time.
+# * **E.** Eval mode, fifty at a time, with only three pictures left for the last batch.
+# * **F.** Train mode, with every dropout set to 0, fifty at a time.
+
+# %%
+### BEGIN SOLUTION
+answer_company = "ACF"
+### END SOLUTION
+
+# %%
+tl.check("company", answer_company)
 
 # %% [markdown]
 # {{question flatters}}
@@ -196,7 +225,7 @@ def broken_choice(validation, test):
 
 # %%
 def answer_choose_fairly(validation, test):
-    """[the number of the epoch, counted from zero; the accuracy to report]; one accuracy an epoch in each tensor."""
+    """[the epoch, counted from zero; the accuracy to report]; one accuracy an epoch."""
     ### BEGIN SOLUTION
     best = int(validation.argmax())
     return [best, float(test[best])]

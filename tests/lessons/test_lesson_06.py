@@ -24,3 +24,15 @@ def test_on_cifar10_it_is_the_sorting_and_on_mnist_m_mostly_the_small_batches():
     }
     assert lost["cifar10", "shuffled_5"] < 0.1 * lost["cifar10", "sorted_5"]
     assert lost["mnist_m", "shuffled_5"] > 0.7 * lost["mnist_m", "sorted_5"]
+
+
+@pytest.mark.parametrize("target", ["cifar10", "mnist_m"])
+def test_the_more_is_tried_the_more_the_score_of_what_the_test_chose_flatters(target):
+    scores = records.read("06_choosing").select(profile="mini", target=target)
+    flattery = [
+        scores.select(method="by_test_score", setting=tries).mean
+        - scores.select(method="by_test_rest", setting=tries).mean
+        for tries in scores.settings
+    ]
+    assert flattery == sorted(flattery)
+    assert list(scores.settings) == ["1", "4", "16", "64"]

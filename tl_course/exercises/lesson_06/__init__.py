@@ -2,6 +2,7 @@
 
 from tl_course.exercises.lesson_06.calibration import QUESTION as CALIBRATION
 from tl_course.exercises.lesson_06.choose_fairly import QUESTION as CHOOSE_FAIRLY
+from tl_course.exercises.lesson_06.company import QUESTION as COMPANY
 from tl_course.exercises.lesson_06.flatters import QUESTION as FLATTERS
 from tl_course.exercises.lesson_06.interval import QUESTION as INTERVAL
 from tl_course.exercises.lesson_06.paired import QUESTION as PAIRED
@@ -14,6 +15,7 @@ QUESTIONS = (
     CALIBRATION,
     TEMPERATURE,
     PAIRED,
+    COMPANY,
     FLATTERS,
     CHOOSE_FAIRLY,
 )
