@@ -3,9 +3,12 @@
 #
 # {{budget}}
 #
-# You build by hand what a text classifier is made of: an attention head, the weight of a rare word, the mean of the
-# tokens, the scores at the end. Nothing is fetched; all tables are small. `tl.hint("mean_pool")` gives a hint,
+# You build by hand what a text classifier is made of: the weight of a rare word, the mean of the tokens, a head and its
+# optimiser, the scores at the end. Nothing is fetched; all tables are small. `tl.hint("mean_pool")` gives a hint,
 # `tl.progress()` shows how far you are.
+#
+# ★ Start with `idf`, `mean_pool`, `far_enough` and `three_scores`: for them the core of the lesson is enough. The others use
+# its further sections.
 
 # %%
 import math
@@ -25,13 +28,13 @@ env = tl.setup(threads=1, quiet=True)
 # $$a_{ij} = \underset{j}{\mathrm{softmax}}\left(\frac{q_i \cdot k_j}{\sqrt{d}}\right), \qquad
 # \text{new}_i = \sum_j a_{ij}\, v_j ,$$
 #
-# and let nobody look at padding: its weight is 0 in every row, and each row's weights add up to one. (Rows of padding
-# are computed like all others; nobody reads them.)
+# and let no token look at padding: its weight is 0 in every row, and each row's weights add up to one. (Rows of padding
+# are computed like all others; nothing uses them.)
 
 
 # %%
 def answer_one_head(q, k, v, mask):
-    """What each token fetches: a table with as many rows as q and as many columns as v."""
+    """What each token fetches: as many rows as q, as many columns as v."""
     ### BEGIN SOLUTION
     scores = q @ k.T / math.sqrt(q.shape[1])
     scores = scores.masked_fill(mask == 0, -math.inf)
@@ -108,6 +111,27 @@ def answer_mean_pool(states, mask):
 tl.check("mean_pool", answer_mean_pool)
 
 # %% [markdown]
+# {{question far_enough}}
+#
+# A new head stands on the frozen vectors of BERT. Its weights are about two hundredths large at the start. It is trained
+# with Adam, at one rate throughout. In which runs can a weight come at least as far as its own size?
+#
+# * **A.** 60 steps at 2e-5
+# * **B.** 60 steps at 1e-3
+# * **C.** 3,000 steps at 2e-5
+# * **D.** 500 steps at 1e-5
+# * **E.** 60 steps at 1e-2
+# * **F.** 60 steps at 1e-4
+
+# %%
+### BEGIN SOLUTION
+answer_far_enough = "BCE"
+### END SOLUTION
+
+# %%
+tl.check("far_enough", answer_far_enough)
+
+# %% [markdown]
 # {{question head_only}}
 #
 # A model with the names of a BERT classifier, `bert` and `classifier`, knows two classes. It gets a new head for three,
@@ -130,11 +154,13 @@ def broken_head_only(model, new_head, rate):
 
 # %%
 def answer_head_only(model, new_head, rate):
-    """Prepare the model, and return an SGD optimiser with this rate, without momentum or weight decay."""
+    """Prepare the model; return plain SGD with this rate, no momentum or decay."""
     ### BEGIN SOLUTION
     model.requires_grad_(False)
     model.classifier = new_head
-    return torch.optim.SGD(model.parameters(), lr=rate)  # what is frozen has no gradient, and stays
+    return torch.optim.SGD(
+        model.parameters(), lr=rate
+    )  # what is frozen has no gradient, and stays
     ### END SOLUTION
 
 
@@ -152,7 +178,9 @@ tl.check("head_only", answer_head_only)
 def answer_three_scores(tp, fp, fn):
     """[precision, recall, F1] of the class."""
     ### BEGIN SOLUTION
-    precision = tp / max(tp + fp, 1)  # where nothing stands below the line, nothing stands above it either
+    precision = tp / max(
+        tp + fp, 1
+    )  # where nothing stands below the line, nothing stands above it either
     recall = tp / max(tp + fn, 1)
     f1 = 2 * tp / max(2 * tp + fp + fn, 1)
     return [precision, recall, f1]
@@ -166,7 +194,7 @@ tl.check("three_scores", answer_three_scores)
 # {{question never_urgent}}
 #
 # Of a thousand texts 950 are *ordinary* and 50 *urgent*. A classifier calls every one of them ordinary. Which of these
-# numbers are above nine tenths, so that whoever reads only them will never know?
+# numbers are above nine tenths, so that a reader of these alone will never know?
 #
 # * **A.** accuracy
 # * **B.** weighted F1

@@ -17,8 +17,6 @@ MAX_WIDTH = 88
 NOT_YET_CUT = {
     "04_vgg_as_a_feature_extractor",
     "05_fine_tuning_a_resnet",
-    "06_judging_a_fine_tuned_model",
-    "09_bert_text_classification",
     "12_knowledge_distillation",
     "14_aligning_features",
 }

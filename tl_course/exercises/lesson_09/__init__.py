@@ -1,5 +1,6 @@
 """Questions on lesson 09, BERT text classification."""
 
+from tl_course.exercises.lesson_09.far_enough import QUESTION as FAR_ENOUGH
 from tl_course.exercises.lesson_09.head_only import QUESTION as HEAD_ONLY
 from tl_course.exercises.lesson_09.idf import QUESTION as IDF
 from tl_course.exercises.lesson_09.mean_pool import QUESTION as MEAN_POOL
@@ -13,6 +14,7 @@ QUESTIONS = (
     IDF,
     PADDING_SHARE,
     MEAN_POOL,
+    FAR_ENOUGH,
     HEAD_ONLY,
     THREE_SCORES,
     NEVER_URGENT,
