@@ -119,7 +119,7 @@ PARTS: dict[str, Callable[[BuiltCourse], str]] = {
     "limit_config": lambda course: f"{limit(course)}M",
     "room": _room,
     "download": lambda course: megabytes(_downloaded(for_profile("mini"))),
-    "cifar10": lambda course: megabytes(registry()["cifar10"].size),
+    "pictures": lambda course: megabytes(registry()["cifar10"].size),
     "cache": lambda course: megabytes(sum(asset.size for asset in for_profile("mini"))),
     "class_download": lambda course: megabytes(LEARNERS[-1] * _downloaded(for_profile("mini"))),
     "class_size": lambda course: str(LEARNERS[-1]),
