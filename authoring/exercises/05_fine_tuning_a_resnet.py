@@ -93,6 +93,52 @@ def answer_thaw_head(model):
 tl.check("thaw_head", answer_thaw_head)
 
 # %% [markdown]
+# {{question choose_rate}}
+#
+# Five rates were tried under three seeds. `validation[i][j]` is the accuracy of rate `rates[i]` under seed `j` on the
+# validation pictures, `test[i][j]` that on the test pictures. Return the rate to use, and the accuracy to report for it:
+# a mean over the seeds.
+
+
+# %%
+def answer_choose_rate(rates, validation, test):
+    """The rate chosen, and its accuracy: two numbers."""
+    ### BEGIN SOLUTION
+    means = [sum(row) / len(row) for row in validation]
+    place = means.index(max(means))
+    return rates[place], sum(test[place]) / len(test[place])
+    ### END SOLUTION
+
+
+# %%
+tl.check("choose_rate", answer_choose_rate)
+
+# %% [markdown]
+# {{question probe_then_tune}}
+#
+# `train(model, n)` takes `n` steps with all that is trainable, each part in the mode in which it is. The model comes in
+# train mode, with all its layers trainable and a new head `fc`. Spend `steps // 3` steps on the head alone: no weight of
+# the backbone and none of BatchNorm's statistics may move. Spend the rest on all layers, in train mode.
+
+
+# %%
+def answer_probe_then_tune(model, train, steps):
+    """Train the head, then everything, in two calls of train."""
+    ### BEGIN SOLUTION
+    backbone = (model.conv1, model.bn1, model.layer1, model.layer2)
+    for part in backbone:
+        part.requires_grad_(False).eval()
+    train(model, steps // 3)
+    for part in backbone:
+        part.requires_grad_(True).train()
+    train(model, steps - steps // 3)
+    ### END SOLUTION
+
+
+# %%
+tl.check("probe_then_tune", answer_probe_then_tune)
+
+# %% [markdown]
 # {{question two_stages}}
 #
 # Source text 004 announces pretraining and fine-tuning. Its two loops are the same text over the same data:
@@ -113,7 +159,7 @@ def broken_stages(model, source, target, new_head, train):
 
 # %%
 def answer_two_stages(model, source, target, new_head, train):
-    """Pretrain on the source, replace the head, fine-tune on the target, and return the model."""
+    """Pretrain on the source, replace the head, fine-tune, return the model."""
     ### BEGIN SOLUTION
     train(model, source)
     model.fc = new_head
@@ -198,11 +244,13 @@ tl.check("report", answer_report)
 
 # %%
 def answer_layer_rates(model, rate, decay):
-    """An SGD optimiser over all parameters of the model, without momentum or weight decay."""
+    """Plain SGD over all parameters: no momentum, no weight decay."""
     ### BEGIN SOLUTION
     groups = []
     for power, parts in enumerate([["fc"], ["layer2"], ["layer1"], ["conv1", "bn1"]]):
-        weights = [weight for name in parts for weight in getattr(model, name).parameters()]
+        weights = [
+            weight for name in parts for weight in getattr(model, name).parameters()
+        ]
         groups.append({"params": weights, "lr": rate * decay**power})
     return torch.optim.SGD(groups)
     ### END SOLUTION

@@ -16,7 +16,6 @@ MAX_WIDTH = 88
 
 NOT_YET_CUT = {
     "04_vgg_as_a_feature_extractor",
-    "05_fine_tuning_a_resnet",
     "12_knowledge_distillation",
     "14_aligning_features",
 }

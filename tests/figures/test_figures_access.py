@@ -36,6 +36,11 @@ MANY = {
     "concept_map with a highlight": lambda: figures.concept_map(
         {"a": (0, 0), "b": (2, 0)}, [("a", "b", "why")], highlight=["a"], alt="An arrow from a, filled, to b: why."
     ),
+    "sweep with one line in question": lambda: figures.sweep(
+        {"near": dict.fromkeys("abc", toy_row(0.5, 0.7)), "far": dict.fromkeys("abc", toy_row(0.6, 0.4))},
+        ["slow", "fast"],
+        emphasis="b",
+    ),
     "schematic of every way": lambda: figures.schematic(
         ["scratch", "linear_probe", "fine_tune", "features", "distilled"], title="Every way there is"
     ),

@@ -18,6 +18,7 @@ from tl_course.figures.recorded_bars import recorded_bars
 from tl_course.figures.schematics import schematic
 from tl_course.figures.settings import over_settings
 from tl_course.figures.style import METHODS, MethodStyle, axes, contrast, method_style
+from tl_course.figures.sweeps import sweep
 from tl_course.figures.thresholds import thresholds
 from tl_course.figures.transfer import transfer_matrix
 from tl_course.figures.widgets import Dial, dial
@@ -47,6 +48,7 @@ __all__ = [
     "reliability",
     "schematic",
     "show",
+    "sweep",
     "thresholds",
     "transfer_matrix",
     "weighed_points",
