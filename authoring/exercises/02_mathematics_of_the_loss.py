@@ -84,8 +84,8 @@ tl.check("reaches_target", answer_reaches_target)
 # {{question transfer_loss}}
 #
 # Write $\alpha\,L_{\text{source}} + (1-\alpha)\,L_{\text{target}}$. Both losses are tensors of one number, and autograd
-# must be able to follow. At α = 0 the source's loss, and at α = 1 the target's, must do no harm, whatever it is: even
-# NaN. Between the ends a NaN must show.
+# must be able to follow. At α = 0 the source's loss must do no harm, even if it is NaN, and at α = 1 the target's.
+# Between the ends a NaN must show.
 
 
 # %%

@@ -122,16 +122,18 @@ def test_the_sources_agree_with_the_target_as_often_as_the_lesson_says(lesson):
 def test_couplings_help_with_a_related_source_and_harm_with_an_unrelated_one(lesson, draw):
     """On draws that the lesson does not show; on draws 0 to 19 the smallest of these gaps is 2 points."""
     data = lesson["problem"](draw)
-    fit, risk, accuracy = (lesson[name] for name in ("fit", "risk", "accuracy"))
-    alone, longer = (
-        accuracy(fit(lesson["network"](draw), lambda net: risk(net, data["target"]), steps), data["test"])
-        for steps in (100, 400)
-    )
+
+    def scores(nets):
+        return {how: lesson["accuracy"](net, data["test"]) for how, net in nets.items()}
+
+    alone, longer, decayed = scores(lesson["without"](data["target"], draw)).values()
     assert longer == pytest.approx(alone, abs=0.03), "more steps do not make good what few examples lack"
     for kind, sign in (("related", 1), ("unrelated", -1)):
-        nets = lesson["transfer"](data[kind], data["target"], draw)
-        assert all(sign * accuracy(nets[how], data["test"]) > sign * alone for how in COUPLINGS), kind
-        assert accuracy(nets["separate networks"], data["test"]) == pytest.approx(alone, abs=0.01)
+        found = scores(lesson["transfer"](data[kind], data["target"], draw))
+        assert all(sign * found[how] > sign * alone for how in COUPLINGS), kind
+        assert found["separate networks"] == pytest.approx(alone, abs=0.01)
+        if kind == "related":  # on average; on draws 6 and 10 weight decay is ahead of source initialisation
+            assert all(found[how] > decayed for how in COUPLINGS[1:]), "a spring to zero does as well"
 
 
 # --- source text 001's program ----------------------------------------------------------------------------------------
