@@ -168,12 +168,9 @@ tl.figures.show(fig, alt=alt, caption="You just ran this.")
 # There is no trace of the source in it. Now train three times from the same start: with the source's labels, with coin
 # flips in their place, and with the source's term crossed out.
 
+
 # %%
-alpha = 0.5
-source, target = data["related"], data["target"]
-
-
-def train_apart(source, steps=100):
+def train_apart(source, target, alpha, steps=100):
     """The recipe. Returns the target network's first gradient and last weights."""
     nets, gradients = nn.ModuleList([network(1), network(2)]), []
     optimizer = torch.optim.SGD(nets.parameters(), lr=0.1)
@@ -192,9 +189,11 @@ def train_apart(source, steps=100):
 # The comparison asks for equality of every bit, not for closeness.
 
 # %%
+alpha, source, target = 0.5, data["related"], data["target"]
 labels = source[1]
 coin_flips = torch.randint(2, labels.shape, generator=dice).float()
-runs = [train_apart(part) for part in (source, (source[0], coin_flips), None)]
+variants = (source, (source[0], coin_flips), None)
+runs = [train_apart(variant, target, alpha) for variant in variants]
 lone = network(2)
 by_definition = torch.autograd.grad(risk(lone, target), lone[0].weight)[0]
 
@@ -333,7 +332,7 @@ def without(target, seed):
     zero = [torch.zeros_like(weight) for weight in network(seed).parameters()]
     lone, longer, decayed = (network(seed) for _ in range(3))
     fit(lone, lambda net: risk(net, target))
-    fit(longer, lambda net: risk(net, target), steps=400)
+    fit(longer, lambda net: risk(net, target), 400)
     fit(decayed, lambda net: tied(net, target, zero))
     return {
         "target alone": lone,
@@ -586,9 +585,7 @@ for (name, theta_s), (color, line, marker) in zip(SOURCES.items(), LOOKS, strict
     right.semilogx(lambdas, distances[name], color=color, linestyle=line, label=name)
 right.set(xlabel="λ (logarithmic)", ylabel="distance from the truth", ylim=(0, None))
 right.legend(loc="lower left", fontsize=9.5)
-headline(
-    fig, "A near source draws the minimum past the truth, a far one in the end away"
-)
+headline(fig, "Each source draws the minimum to itself; the near one lies by the truth")
 alt = "Left: a long valley and three walks from its floor to three sources. Right: "
 alt += "distance from the truth over λ; lowest for the related source, then zero."
 tl.figures.show(fig, alt=alt, caption="You just ran this: one dozen; 300 dozens.")

@@ -36,7 +36,7 @@ def _undisturbed():
 
 @pytest.fixture
 def lesson():
-    return functions_of("02", alpha=0.5)
+    return functions_of("02")
 
 
 def _draw(seed, *shape):
@@ -96,8 +96,8 @@ def test_a_sum_is_a_mean_with_another_learning_rate(seed):
 @pytest.mark.parametrize("seed", seeds(3))
 def test_separate_networks_transfer_nothing_in_any_bit(lesson, seed, alpha):
     data = lesson["problem"](seed)
-    lesson |= {"alpha": alpha, "target": data["target"]}
-    apart = [lesson["train_apart"](source, steps=10) for source in (data["related"], data["unrelated"], None)]
+    sources = (data["related"], data["unrelated"], None)
+    apart = [lesson["train_apart"](source, data["target"], alpha, steps=10) for source in sources]
     net = lesson["network"](2)
     (alone,) = torch.autograd.grad(lesson["risk"](net, data["target"]), net[0].weight)
     for gradient, final in apart:
