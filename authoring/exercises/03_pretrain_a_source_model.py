@@ -94,7 +94,7 @@ tl.check("safe_load", answer_safe_load)
 # %% [markdown]
 # {{question resume}}
 #
-# A long pretraining is interrupted. What is left is what was saved. A new process builds model and optimiser anew, with
+# A long pretraining is interrupted. What is left is what was saved. A new process builds a new model and optimiser, with
 # `make()`, and goes on:
 
 
