@@ -223,4 +223,5 @@ tl.check("fence", answer_fence)
 # **One answer among many.** *Which labels are in that loss?* If there are none, the network may be imitating one that
 # knows nothing; measure accuracy on test labels beside the loss. *Through which weights does the source reach the target
 # network?* Replace the source's labels by coin flips and train again: if the target network is the same in every bit,
-# nothing was transferred. A third: *compared with what?* Train on the target alone, and take the source model as it is.
+# nothing was transferred. A third: *compared with what?* Train on the target alone, with weight decay, too, and take the
+# source model as it is.

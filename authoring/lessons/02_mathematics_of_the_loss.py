@@ -302,7 +302,7 @@ def tied(net, target, at_source, lam=0.03):
 
 
 # %% [markdown]
-# All fresh target networks of one draw start from the same random weights.
+# All fresh target networks of one draw start from the same random weights. `fit` trains the network that it is given.
 
 
 # %%
