@@ -5,12 +5,15 @@ then costs nothing.
 """
 
 import re
+import sys
 
 from nbformat import NotebookNode
 
 from authoring import tags
 
 _PROGRESS_BAR = re.compile(r"\d+%\|.*\| \d+/|\d+it \[")
+ENVIRONMENT = ".venv"
+"""What a built notebook calls the folder of the environment."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PLACEHOLDER = "<p><em>An interactive widget appears here when you run this cell.</em></p>"
 
@@ -20,11 +23,13 @@ def clean(notebook: NotebookNode) -> None:
 
     A widget is a random id without its kernel, so a sentence takes its place; a picture or table that a cell shows
     beside it stays. A progress bar goes: it has nothing more to say. An error keeps its last line: the rest names files
-    of this machine.
+    of this machine. The doctor tells a learner where the environment lies; for all others it is ``.venv``.
     """
     for cell in _code(notebook):
         cell.outputs = [output for output in cell.outputs if not _is_progress_bar(output)]
         for output in cell.outputs:
+            if output.output_type == "stream":
+                output.text = output.text.replace(sys.prefix, ENVIRONMENT)
             if output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]
             data = output.get("data", {})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 
 import nbformat
 import pytest
@@ -13,6 +14,7 @@ from authoring.build import BuildError, Course
 from authoring.sources import SourceError
 from authoring.timings import Timing
 from tl_course import records
+from tl_course.app import startpage
 from tl_course.app.running import Result
 
 
@@ -310,6 +312,13 @@ def test_progress_bars_go(bar):
     cell = new_code_cell("t", outputs=[new_output("display_data", {outputs.WIDGET: {}, "text/plain": bar})])
     outputs.clean(new_notebook(cells=[cell]))
     assert cell.outputs == []
+
+
+def test_the_environments_folder_is_nobodys():
+    said = new_output("stream", text=f"good  command  {startpage.anywhere()}")
+    outputs.clean(new_notebook(cells=[new_code_cell("print(report())", outputs=[said])]))
+    assert sys.prefix not in said.text
+    assert outputs.ENVIRONMENT in said.text
 
 
 def test_widgets_leave_a_sentence_and_pictures_stay():
