@@ -95,7 +95,7 @@ def test_a_line_of_a_lesson_changes_its_size_with_a_fourth_profile(monkeypatch):
         env = environment.setup(name, device="cpu", quiet=True)
         course = SimpleNamespace(models=models, data=SimpleNamespace(target=str, load=lambda *_, **options: options))
         scope = {"tl": course, "env": env}
-        for variable in ("task", "probed"):
+        for variable in ("sizes", "task", "probed"):
             exec(line_of_lesson("06", variable), scope)
         found[name] = scope
     assert {name: scope["task"]["train_per_class"] for name, scope in found.items()} == {"mini": 50, "tiny": 100}

@@ -71,7 +71,7 @@ def test_outputs_and_prose_do_not_count_but_code_does(clone, executed, tmp_path,
     "change",
     [
         lambda monkeypatch, out: monkeypatch.setenv("TL_CIFAR10", "/a/copy"),
-        lambda monkeypatch, out: monkeypatch.setattr("tl_course.assets.status", lambda asset: "cached"),
+        lambda monkeypatch, out: monkeypatch.setattr("tl_course.assets.fetching.status", lambda asset: "cached"),
         lambda monkeypatch, out: monkeypatch.setattr("tl_course.environment.version_of", lambda name: "99"),
         lambda monkeypatch, out: [path.unlink() for path in out.glob("*.ipynb")],
         lambda monkeypatch, out: (out / "results.json").write_text("[1, 2"),

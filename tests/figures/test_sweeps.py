@@ -53,7 +53,7 @@ def test_only_the_line_in_question_has_a_band(drawn):
     [
         ({}, {}, "at least one panel"),
         ({"near": {"kept": line(0.5)}}, {}, "has 1 intervals for 2 positions"),
-        (PANELS, {"at": "2"}, "at='2' is none of the positions; choose among 0, 1"),
+        (PANELS, {"at": "2"}, "at='2' names no position; choose among 0, 1"),
         (PANELS, {"emphasis": "lost"}, "emphasis='lost' names no line; choose among kept, target"),
     ],
 )

@@ -87,7 +87,7 @@ def _checked(panels: Mapping[str, Lines], positions: Sequence[str], names: list[
                     "give one for each."
                 )
     if at is not None and at not in positions:
-        raise ValueError(f"at={at!r} is none of the positions; choose among {', '.join(positions)}.")
+        raise ValueError(f"at={at!r} names no position; choose among {', '.join(positions)}.")
     if emphasis and emphasis not in names:
         raise ValueError(f"emphasis={emphasis!r} names no line; choose among {', '.join(names)}.")
 

@@ -112,7 +112,7 @@ QUESTION = Question(
         ),
         Wrong(
             "never thawed",
-            "The second stage trains the head alone, like the first one: nobody thawed the backbone.",
+            "The second stage trains the head alone, like the first one: the backbone stays frozen.",
             _never_thawed,
         ),
         Wrong(
