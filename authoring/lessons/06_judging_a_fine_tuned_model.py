@@ -49,7 +49,7 @@ env = tl.setup()
 # %% [markdown]
 # ## Two networks
 #
-# A few labels a class, a part of them for validation; and test pictures, which nothing is learned from.
+# We take a few labels a class, and set a part of them aside for validation. From the test pictures nothing is learned.
 
 # %%
 sizes = {"train_per_class": env.labels(50), "test": env.examples(1000)}
@@ -73,8 +73,8 @@ tuned_run = tl.training.fit(tuned, task, steps=env.steps(32), lr=1e-3, **setting
 runs = {"linear_probe": probe_run, "lp_ft": tuned_run}
 
 # %% [markdown]
-# From here on nothing is trained. We keep what each network says about the test pictures, a row of ten **logits** (scores
-# before softmax) for each, and judge that. Is what you ran one of the recorded family?
+# From here on nothing is trained. We keep what each network says about the test pictures, a row of ten **logits**
+# (scores before softmax) for each, and judge that. Does your run lie in the band of the recorded seeds?
 
 # %%
 logits = {method: run.logits("test") for method, run in runs.items()}
@@ -125,7 +125,7 @@ for right, n in ((10, 10), (9, 10), (90, 100), (900, 1000), (9000, 10_000)):
     print(f"{right:>5} of {n:<6}  {textbook}  [{wilson.low:.3f}, {wilson.high:.3f}]")
 
 # %% [markdown]
-# Ten of ten right is no proof of perfection, and nothing is right more often than always. Read down the column, too: a
+# Ten of ten right does not prove that a network is perfect, and no accuracy is above one. Read down the column, too: a
 # hundred times the pictures make the interval a tenth as wide. With a thousand pictures a third decimal means nothing.
 #
 # And what does it leave out? It speaks of *this* trained network. Train again with another **seed** (other labelled
@@ -173,10 +173,12 @@ caption = f"You just ran this: {task.title}, validation; probe, then fine-tune."
 tl.figures.confusion(matrix, names, caption=caption)
 
 # %% [markdown]
-# The pictures are few, so only the darkest cells mean anything. Look for pairs on both sides of the diagonal: two classes
-# that the network mixes up. A column that is dark all the way down is a class that it calls too often.
+# The pictures are few. Even the darkest cell off the diagonal is a handful of them, and the largest of so many
+# numbers is large partly by luck. So take a question from here, not an answer: do two classes change places on *both*
+# sides of the diagonal? Is a column filled all the way down, a class that the network calls too often?
 #
-# No number replaces looking. Here are the mistakes of which the network was surest, from the validation pictures, too.
+# No number replaces looking. Here are the validation mistakes of which the network was surest. Above each picture
+# stands what it is, and then what the network said: *cat, not dog* is a cat that was called a dog.
 
 # %%
 wrong = (said != truth).nonzero().flatten()
@@ -190,13 +192,13 @@ tl.figures.image_grid(
 )
 
 # %% [markdown]
-# Sort what you see into three heaps: pictures that you, too, would get wrong; labels that look doubtful; mistakes that no
-# person would make. Only the third heap tells you about the network.
+# Sort what you see into three heaps: pictures that you, too, would get wrong; labels that look doubtful; mistakes that
+# no person would make. Begin with the third: there the network alone is at fault.
 #
 # ## First way to spoil a score: train mode at test time
 #
-# Such a loop is easily written: gradients are off, and `model.eval()` is forgotten. Here it is, on a part of the test
-# pictures.
+# Such a loop is easily written: gradients are off, and `model.eval()` is forgotten. Here it is, on some of the test
+# pictures, taken evenly from all classes.
 
 # %%
 by_class = labels.argsort(stable=True)[:: max(2, len(labels) // 500)]
@@ -304,8 +306,9 @@ tl.records.claim("06.choosing_on_test_flatters", target=task.name, profile="mini
 
 # %% [markdown]
 # Chosen by validation, the test score stays honest.[^06.validation_stays_honest] And on other pictures, the networks
-# chosen in the two ways differ by little.[^06.choosing_on_test_gains_little] So what cheating buys is a prettier number. The
-# *validation* score of what validation chose flatters as well: that is why there are three splits.
+# chosen in the two ways differ by less than the score flatters.[^06.choosing_on_test_gains_little] So most of what
+# cheating buys is a prettier number. (On MNIST-M it also bought a slightly better network.) By the same reasoning the
+# *validation* score of what validation chose flatters: that is why there are three splits.
 #
 # ## What to remember
 #
@@ -333,22 +336,24 @@ tl.records.claim("06.choosing_on_test_flatters", target=task.name, profile="mini
 # <details><summary>Answers are noisy, and differ from run to run.</summary><b>Right.</b> Features are dropped at random.</details>
 # <details><summary>The weights drift.</summary>Not this. Nothing is trained without gradients and an optimiser.</details>
 #
-# **3. You save the network after every epoch and publish the one with the best test accuracy. What would be honest?**
+# **3. You save the network after every epoch and publish the one with the best test accuracy. What should you do
+# instead?**
 #
 # <details><summary>Report its test accuracy, with Wilson's interval.</summary>Not this. The interval knows nothing of the choice;
 # the number in its middle is too high.</details>
 # <details><summary>Choose the epoch by validation, then test that one network once.</summary><b>Right.</b></details>
-# <details><summary>Report the mean test accuracy of all epochs.</summary>Not this. That is honest, but about a network that
-# will never be used.</details>
+# <details><summary>Report the mean test accuracy of all epochs.</summary>Not this. It is no accuracy of the network that you
+# publish, and the test still chose that one.</details>
 #
-# **Next:** the exercises. Then lesson 07 opens the network: what was transferred, and why does it help? The sections below
-# are further: open those that you need.
+# **Next:** the exercises. Then lesson 09 goes from pictures to texts. (Lessons 07 and 08 are yet to come.) The sections
+# below are further: open those that you need.
 
 # %% [markdown] tags=["further"]
 # ## The other uncertainty
 #
-# The interval speaks of *this* trained network. Here are five seeds, recorded, each with its own interval; with them **from
-# scratch** (从零训练), the same architecture from random weights. (The record's ResNet is the small one.)
+# The interval speaks of *this* trained network. Here are five seeds, recorded, each with its own interval; with them
+# **from scratch** (从零训练), the same architecture from random weights. (The record's ResNet is the small one. From
+# scratch had as few steps as fine-tuning: *What it costs*, below, says what that means.)
 
 # %%
 record = tl.records.read("06_judging").select(profile="mini", target=task.name)
@@ -415,9 +420,9 @@ print(f"by hand {error:.3f}, the verb {before.error:.3f}")
 print(f"mean confidence {sure.mean():.3f}")
 
 # %% [markdown]
-# A cure that costs nothing is **temperature scaling** (温度缩放, [Guo and others 2017](https://arxiv.org/abs/1706.04599)):
-# divide all logits by one number $T$. Above 1 it makes every answer less sure and changes none, since the largest stays
-# the largest. Choose $T$ on the validation pictures.
+# A cure without any training is **temperature scaling** (温度缩放, [Guo and others
+# 2017](https://arxiv.org/abs/1706.04599)): divide all logits by one number $T$. Above 1 it makes every answer less sure
+# and changes none, since the largest stays the largest. Choose $T$ on the validation pictures.
 
 # %%
 held, truth = runs["lp_ft"].logits("validation"), task.validation.labels
@@ -447,9 +452,10 @@ for method in ("lp_ft", "linear_probe"):
 # Where the interval of the difference holds zero, five seeds cannot tell whether it helped: a hundred validation pictures
 # are not much to find a temperature by.
 #
-# Two cautions. The error depends on the number of bins, and with few pictures it is never zero, even for a perfect
-# network: compare only errors made with the same bins on the same pictures. And calibrated is not accurate: a network
-# that answers one in ten for everything is calibrated, and useless.
+# Two cautions. The error depends on the number of bins, and with few pictures it is hardly ever zero, even for a
+# network that is perfectly calibrated: compare only errors made with the same bins on the same pictures. And calibrated
+# is not accurate: a network that gives each of ten equally frequent classes one chance in ten is calibrated, and
+# useless.
 
 # %% [markdown] tags=["further"]
 # ## Which of two networks is better?
@@ -510,7 +516,7 @@ for other in ("linear_probe", "scratch"):
 # <details><summary>you should count the pictures on which only one of them is right.</summary><b>Right.</b> The rest says nothing
 # about which is better.</details>
 # <details><summary>you need five seeds of each before anything can be said.</summary>Not this. For the two <i>methods</i>, yes.
-# Which of these two networks to use, the pairs can tell now.</details>
+# Which of these two networks to use, the pairs may tell now.</details>
 
 # %% [markdown] tags=["further"]
 # ## The measurement changes what it measures
@@ -542,8 +548,8 @@ tl.records.claim("06.testing_damages", target=task.name, profile="mini")
 tl.records.claim("06.one_batch_a_class_harms_little", target=task.name, profile="mini")
 
 # %% [markdown]
-# Batches of one class do harm, and so can small batches. On CIFAR-10 the shuffled pass in fives did next to nothing, so there
-# it is the sorting. On MNIST-M the shuffled pass in fives already did most of the harm.
+# On CIFAR-10 the shuffled pass in fives did next to nothing either: there, many small batches of *one class* did the
+# harm. On MNIST-M the shuffled pass in fives already did most of it.
 
 # %% [markdown] tags=["further"]
 # ## One at a time
@@ -598,9 +604,9 @@ tl.records.claim("06.transfer_beats_scratch", target=task.name, profile="mini")
 # 05 gives from scratch more steps, near the source and far from it.
 
 # %% [markdown]
-# **Does it show that the network generalises?** Source text 000 lists accuracy and generalisation as two things. Accuracy on
-# held-out pictures *is* generalisation, to more pictures of the same kind. Performance on another data set is something
-# else, robustness to a *shift*. It needs test pictures from there, and lesson 08.
+# **Does it show that the network generalises?** Source text 000 lists accuracy and generalisation as two things.
+# Accuracy on held-out pictures *is* generalisation, to more pictures of the same kind. Performance on another data set
+# is something else, robustness to a *shift*. It needs test pictures from there.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Five minutes of predictions, ten for the interval, ten for mistakes and pictures, fifteen for the two
@@ -621,8 +627,8 @@ tl.records.claim("06.transfer_beats_scratch", target=task.name, profile="mini")
 #   of 001, 002 and 004 has none.) But its loop switches gradients off and forgets `model.eval()`: the first mistake above.
 # * Is it so bad to choose by the test? A large test set flatters less, and
 #   [a study of many published networks](https://arxiv.org/abs/1902.10811) found the harm on the big benchmarks smaller than
-#   feared. On MNIST-M the test's choice was a little better on other pictures, too. A likely reason: its test digits stand on
-#   other photographs than its validation digits.
+#   feared. On MNIST-M the test's choice was a little better on other pictures, too. Why, we have not tested; its test digits
+#   stand on other photographs than its validation digits.
 #
 # Sources:
 #

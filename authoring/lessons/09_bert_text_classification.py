@@ -97,8 +97,8 @@ del stock
 # ## Two baselines without a network
 #
 # **TF-IDF** (词频-逆文档频率) counts the words of a text, here pairs of words, too. A rare word counts more: if $n_w$ of $n$
-# texts hold it, $\ln\frac{1+n}{1+n_w} + 1$ times. A logistic regression learns from these counts, and the validation labels
-# choose its strength `C`.
+# texts hold it, $\ln\frac{1+n}{1+n_w} + 1$ times. A logistic regression learns from these counts. `C` says how far its
+# weights may go, and the validation labels choose it.
 
 
 # %%
@@ -119,7 +119,7 @@ tfidf = best(models, task.train.inputs, task.validation.inputs)
 
 # %% [markdown]
 # **VADER** is the lexicon: rated words, and a few rules for *not*, *very* or capital letters. It learns nothing. (Our
-# sentences were published with it, to test it on.)
+# sentences were published with it, to test it on.) Where it has no opinion, we count *negative*.
 
 # %%
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -142,8 +142,9 @@ print(f"VADER has no opinion on {np.mean(rated == 0):.0%} of the texts")
 #
 # ## One vector for a text
 #
-# A BERT learns to guess hidden words in a library of texts: the **source** (源). We copy it without the layer that guessed,
-# and give it a new **head** (分类头): one layer that turns a vector into two scores.
+# A BERT learns to guess hidden words in a library of texts: the **source** (源). The small BERT of the `mini` profile
+# then [learned to compare sentences](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), too. We copy it
+# without the layers of those tasks, and give it a new **head** (分类头): one layer that turns a vector into two scores.
 
 # %%
 tl.figures.schematic(
@@ -177,8 +178,8 @@ assert torch.allclose(by_hand, points.validation.inputs[batch.index.cpu()], atol
 print(points)
 
 # %% [markdown]
-# Here BERT is frozen (冻结): it reads each text once, and never changes. On its vectors a logistic regression learns, as it
-# did on words.
+# Here BERT is frozen (冻结): it reads each text once, and never changes. On its vectors, divided by their spread, a
+# logistic regression learns, as it did on words.
 
 # %%
 scale = points.train.inputs.var(dim=0).mean().sqrt()
@@ -190,16 +191,14 @@ accuracy["linear_probe"] = tl.metrics.accuracy(y_test, probe.predict(test))
 print("linear probe", accuracy["linear_probe"])
 
 # %% [markdown]
-# One draw of labels is one story. Here are three, with a control: the mean of a BERT with *random* weights. The **pooler**
-# (池化层) is what BERT's own head is given: one more layer on the state of `[CLS]`.
+# One draw of labels proves little. Here are three, with a control: the mean of a BERT with *random* weights. The
+# **pooler** (池化层) is what BERT's own head is given: one more layer on the state of `[CLS]`.
 
 # %% tags=["claim"]
 tl.records.claim("09.mean_beats_pooler", profile="mini")
 
 # %% [markdown]
-# (*This* BERT was
-# [taught to compare sentences by their means](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2). With another
-# one, try both.)
+# (*This* BERT learned by comparing the means of sentences. With another one, try both.)
 #
 # ## The head alone, and its rate
 #
@@ -241,10 +240,10 @@ tl.figures.over_settings(
 )
 
 # %% [markdown]
-# The head alone did better at 1e-2 than at 2e-5.[^09.head_wants_a_large_rate] All of BERT did best at 1e-4: at 2e-5 sixty
-# steps are few,[^09.small_rate_falls_behind] and at 1e-3 it only guesses.[^09.bert_breaks_at_a_large_rate]
-# (We saw this on *test* texts, and take 1e-4 below. Lesson 06 says what is wrong with that. Here the next rate is far
-# behind in every seed.)
+# The head alone did better at 1e-2 than at 2e-5.[^09.head_wants_a_large_rate] Of the four rates 1e-4 was best for all
+# of BERT: at 2e-5 it is behind after sixty steps,[^09.small_rate_falls_behind] and at 1e-3 it only
+# guesses.[^09.bert_breaks_at_a_large_rate] (We saw this on *test* texts, and take 1e-4 below. Lesson 06 says what is
+# wrong with that. Here the next rate is far behind in every seed.)
 #
 # ## All of BERT
 #
@@ -288,17 +287,17 @@ tl.figures.label_budget(
 tl.records.claim("09.finetune_200_beats_tfidf_1000", profile="mini")
 
 # %% [markdown]
-# With 2,000 labels TF-IDF is still behind BERT with 200 in each of the three seeds, but by so little that the interval holds
-# zero. So your second answer should be: about two thousand labels, ten times as many. With 2,000 labels for both, fine-tuning
-# is ahead.[^09.finetune_beats_tfidf_2000]
+# With 2,000 labels TF-IDF is still behind BERT with 200 in each of the three seeds, but by so little that the interval
+# holds zero. So your second answer should be: some two thousand labels or more, ten times as many. With 2,000 labels
+# for both, fine-tuning is ahead.[^09.finetune_beats_tfidf_2000]
 #
 # Between the probe and fine-tuning, three seeds cannot decide with 200 labels. With 2,000 they can, for
 # fine-tuning.[^09.finetune_beats_probe_2000]
 #
-# **The control.** From scratch, in as many steps, the same network stays near chance with 200 labels and with
-# 2,000.[^09.finetune_beats_scratch_200] With 200 we tried four rates, from 2e-5 to 1e-2, and none lifted it. How far more
-# steps would carry it is not recorded. So the difference is what the source gives *in this many steps*, and no verdict on
-# the architecture.
+# **The control.** From scratch, in as many steps, the same network is far behind fine-tuning with 200
+# labels.[^09.finetune_beats_scratch_200] In the figure it is near chance, even with 2,000. With 200 we tried four
+# rates, from 2e-5 to 1e-2, and none lifted it. How far more steps would carry it is not recorded. So the difference is
+# what the source gives *in this many steps*, and no verdict on the architecture.
 
 # %% [markdown]
 # ## Precision, recall, F1
@@ -348,8 +347,8 @@ tl.figures.dial(
 )
 
 # %% [markdown]
-# Recall can only fall: a higher threshold finds nothing that was missed before. Precision mostly rises, but it is a quotient.
-# When a sentence leaves that was rightly called, it drops a little.
+# Recall falls or stays: a higher threshold finds nothing that was missed before. Precision can go both ways. It rises
+# when a sentence leaves that was wrongly called, and drops a little when one leaves that was rightly called.
 #
 # ## Read the mistakes aloud
 #
@@ -366,12 +365,12 @@ for i in wrong[sure[wrong].argsort(descending=True)][:4].tolist():
     print(f"   people: {truth}; BERT: {task.class_names[said[i]]}, {sure[i]:.0%} sure")
 
 # %% [markdown]
-# Sort them: praise and blame in one sentence; irony; a word that sounds worse than it is meant; one or two where you side
-# with BERT. Only what no reader would get wrong tells you about the network.
+# Sort them: praise and blame in one sentence; irony; a word that sounds worse than it is meant; one or two where you
+# side with BERT. Begin with what no reader would get wrong: there the network alone is at fault.
 #
 # ## What to remember
 #
-# * With few labels a good source is worth many labels: fine-tuned with 200, BERT was ahead of word counts with
+# * A pretrained network can save you many labels: fine-tuned with 200, BERT was ahead of word counts with
 #   1,000.[^09.finetune_200_beats_tfidf_1000] Run the cheap baselines first: one of them needed no label at all.
 # * A **head** and **all of BERT** want different rates: in sixty steps 1e-2 and 1e-4 did best of four. For a frozen BERT, try
 #   the mean of the tokens.
@@ -477,10 +476,11 @@ caption = f"You just ran this: {title}, before it saw a label of ours."
 tl.figures.show(fig, alt=said, caption=caption)
 
 # %% [markdown]
-# Read aloud, here for [MiniLM](https://arxiv.org/abs/2002.10957), the BERT of the mini profile: on the left, *long* looks at
-# *so*, and *so* at *was*. This head knows the order of words. On the right, *it* looks at *film*, *so* at *long*, *me* at
-# *bored*; a token that finds nothing looks at `[CLS]`. No one taught the network grammar. But we picked two heads of many
-# because they are easy to read, and attention is [no explanation of an answer](https://arxiv.org/abs/1902.10186).
+# Read aloud, here for [MiniLM](https://arxiv.org/abs/2002.10957), the BERT of the mini profile: on the left, *long*
+# looks at *so*, and *so* at *was*. This head knows the order of words. On the right, *it* looks at *film*, *so* at
+# *long*, *me* at *bored*; *film* and *bored* look at `[CLS]`. No one taught the network grammar. But we picked two
+# heads of many because they are easy to read, and attention is [no explanation of an
+# answer](https://arxiv.org/abs/1902.10186).
 
 # %% [markdown] tags=["further"]
 # ## Padding is work for nothing
