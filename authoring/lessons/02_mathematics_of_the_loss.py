@@ -597,7 +597,7 @@ tl.figures.show(fig, alt=alt, caption="You just ran this: one dozen; 300 dozens.
 #
 # The walks bend. A small penalty first corrects what the adverts say least about, the place *along* the valley. On the
 # right, all curves leave together ($\lambda = 0$: no source counts), and each ends at its source's own distance. The
-# unrelated source is the control: beyond small $\lambda$ it does harm. A penalty is a bet on where the truth lies.
+# unrelated source is the control: its curve ends above where it began. A penalty is a bet on where the truth lies.
 
 # %% [markdown] tags=["further"]
 # ## One dial for α and λ
@@ -683,7 +683,7 @@ tl.figures.dial(picture, alphas, label="α, the weight of the source", start=0.2
 
 # %% [markdown]
 # In the left picture, at half of the weight the dot is about half of the way to the source. The valley keeps its shape,
-# because flats of both cities are built alike. In the right picture the dot is far ahead: $R$ pulls alike in all
+# because flats of both cities are built alike. In the right picture the dot has gone much further: $R$ pulls alike in all
 # directions, and along its valley the target hardly resists. The surface grows round. The source's *data* would have told
 # which directions matter, and its weights alone do not. Where the data may not be kept, $R$ is what remains.
 

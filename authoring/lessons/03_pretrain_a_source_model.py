@@ -742,7 +742,7 @@ tl.figures.show(fig, alt=alt, caption="You just ran this, on scikit-learn's digi
 # | **self-supervised** (自监督) | the data: hide a part, or change it, and ask for it | BERT (hidden words), GPT (the next word), [rotation](https://arxiv.org/abs/1803.07728) |
 # | **distilled** (蒸馏) | another network | `imagenet_distilled`; lesson 12 |
 #
-# Self-supervision in one picture: turn a photograph, and ask by how much it was turned. To answer, it helps to know
+# Self-supervision in one picture: turn a photograph, and ask by how much it was turned. To answer, a network has to know
 # that a cat's nose is below its eyes. The labels cost nothing. Lesson 15 pretrains in this way.
 
 # %%

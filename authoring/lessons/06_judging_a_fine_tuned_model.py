@@ -627,7 +627,8 @@ tl.records.claim("06.transfer_beats_scratch", target=task.name, profile="mini")
 #   of 001, 002 and 004 has none.) But its loop switches gradients off and forgets `model.eval()`: the first mistake above.
 # * Is it so bad to choose by the test? A large test set flatters less, and
 #   [a study of many published networks](https://arxiv.org/abs/1902.10811) found the harm on the big benchmarks smaller than
-#   feared. On MNIST-M the test's choice was a little better on other pictures, too. Why, we have not tested; its test digits
+#   feared. On MNIST-M the test's choice was a little better on other pictures,
+#   too.[^06.choosing_on_test_gains_little] Why, we have not tested; its test digits
 #   stand on other photographs than its validation digits.
 #
 # Sources:
