@@ -58,11 +58,7 @@ def mark(notebook: NotebookNode) -> NotebookNode:
             continue
         printed = flow.follow(cell.source)
         found = tags.of(cell)
-        if (
-            cell.outputs
-            and "raises-exception" not in found
-            and (_is_check(cell) or (printed and _says_the_same(cell)))
-        ):
+        if cell.outputs and "raises-exception" not in found and (_is_check(cell) or (printed and _says_the_same(cell))):
             found |= {COMPARED}
         if COMPARED in found and flow.by_target_here:
             found |= {BY_TARGET}
