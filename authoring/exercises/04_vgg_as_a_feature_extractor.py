@@ -51,8 +51,9 @@ tl.check("vgg_head", answer_vgg_head)
 # %% [markdown]
 # {{question head_parameters}}
 #
-# A head is a chain of linear layers, each with a bias. Given its `widths`, inputs first and classes last, return how many
-# parameters it has. `[256, 10]` is a single layer with 256 inputs and 10 outputs.
+# The lesson puts one linear layer where the head was. You may put a chain of linear layers there, each with a bias. Given
+# its `widths`, inputs first and classes last, return how many parameters the chain has. `[256, 10]` is a single layer
+# with 256 inputs and 10 outputs.
 
 
 # %%
@@ -70,7 +71,8 @@ def answer_head_parameters(widths):
 tl.check("head_parameters", answer_head_parameters)
 
 # %% [markdown]
-# How much of VGG16's 138 million parameters is head, then? And how much would a new last layer for ten classes have?
+# How many of VGG16's 138 million parameters lie in its three linear layers, then? And how many has a new last layer for
+# ten classes?
 
 # %%
 for widths in ([25088, 4096, 4096, 1000], [4096, 10]):
@@ -117,7 +119,7 @@ def broken_prepare(images, mean, std):
 
 # %%
 def answer_prepare(images, mean, std):
-    """Pictures uint8 N×3×H×W as the weights expect them; mean and std hold three numbers each."""
+    """Pictures uint8 N×3×H×W as the weights expect them; mean, std: 3 numbers each."""
     ### BEGIN SOLUTION
     scaled = images / 255
     return (scaled - mean[:, None, None]) / std[:, None, None]
@@ -137,10 +139,12 @@ tl.check("prepare", answer_prepare)
 
 # %%
 def answer_grey_layer(conv):
-    """An nn.Conv2d with one input channel that sees a grey picture as conv sees it three times over."""
+    """An nn.Conv2d for one grey channel, equal to conv on that channel three times."""
     ### BEGIN SOLUTION
     geometry = {"stride": conv.stride, "padding": conv.padding}
-    layer = nn.Conv2d(1, conv.out_channels, conv.kernel_size, bias=conv.bias is not None, **geometry)
+    layer = nn.Conv2d(
+        1, conv.out_channels, conv.kernel_size, bias=conv.bias is not None, **geometry
+    )
     with torch.no_grad():
         layer.weight.copy_(conv.weight.sum(dim=1, keepdim=True))
         if conv.bias is not None:
