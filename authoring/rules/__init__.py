@@ -1,6 +1,6 @@
 """The rules of the notebook lint, one small function each, grouped by what they look at."""
 
-from authoring.rules import access, code, core, execution, outputs, prose, sizes, whole
+from authoring.rules import access, code, core, evidence, execution, outputs, prose, sizes, whole
 from authoring.rules.base import RULES, Document, Kind, Problem
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "access",
     "code",
     "core",
+    "evidence",
     "execution",
     "outputs",
     "prose",

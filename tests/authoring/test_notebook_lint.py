@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from authoring import lint, sources
 from authoring.build import Course
-from authoring.rules import RULES, sizes
+from authoring.rules import RULES, evidence, sizes
 from authoring.rules.code import parsed
 from authoring.rules.markdown import prose
 from tl_course import records
@@ -55,6 +55,56 @@ def test_what_is_wrong_in_the_source_is_reported_in_the_source_too(tmp_path):
         f"{source}: cell 13 (It reaches 0.93 on the test split.): '0.93' is typed into prose; use claim(…), "
         "or link a cited number to its source [typed-number]"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The probe does better.",
+        "With few labels, fine-tuning falls behind.",
+        "Averaging helps.",
+        "The probe is far ahead.[^05.near_order] From scratch it does worst.",
+        "* Augmentation helped.\n* See [the paper](https://example.org).",
+        "## Which is better?\n\nThe probe beats the rest.",
+        "| way | what it does |\n|---|---|\n| probe | does best |",
+    ],
+)
+def test_a_comparison_needs_evidence(text):
+    assert len(list(evidence.comparisons(new_markdown_cell(text)))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which is better?",
+        "The probe is ahead.[^05.near_order]",
+        "The probe is ahead,[^05.near_order] and stays so.",
+        "Augmentation [helped others](https://example.org).",
+        'You read: "Our network is better. It beats theirs." What is missing?',
+        "Validation says which of the two is better.",
+        "Keep what is better on validation.",
+        "That is the mark to beat.",
+        "A larger one might do better; we did not try.",
+        "<details><summary>It is better.</summary>Not this. It is worse.</details>",
+        "`better` is a name, and $better$ is another one.",
+    ],
+)
+def test_what_is_no_result_or_has_its_evidence_passes(text):
+    assert list(evidence.comparisons(new_markdown_cell(text))) == []
+
+
+def test_an_assert_above_stands_for_the_text_before_the_next_heading():
+    text = new_markdown_cell("* The probe is ahead.\n* It helps.\n\n## Next\n\nMixing is worse.")
+    assert list(evidence.comparisons(text, shown=True)) == ["Mixing is worse."]
+
+
+def test_few_sentences_are_permitted_and_each_stands_in_its_lesson():
+    lessons = {lesson.number: lesson for lesson in sources.find(sources.ROOT)}
+    for number, permitted in evidence.PERMITTED.items():
+        prose_of = " ".join(" ".join(cell.source.split()) for cell in lessons[number].cells)
+        assert len(permitted) <= evidence.MAX_PERMITTED
+        assert all(start in prose_of for start in permitted)
+        assert all(len(reason) > 10 for reason in permitted.values())
 
 
 @pytest.mark.parametrize(
