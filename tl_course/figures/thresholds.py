@@ -45,7 +45,9 @@ def thresholds(scores: ArrayLike, truth: ArrayLike, at: float, *, caption: str =
     ax.plot(LEVELS, curves[:, 1], color=VERMILION, marker="^", markevery=2, label="recall")
     ax.axvline(at, color=GREY, linestyle="--", label="the threshold")
     ax.set(xlabel="threshold (probability)", ylabel="fraction", ylim=(0, 1.02))
-    ax.legend(loc="lower center", ncols=3, frameon=True, framealpha=1, edgecolor="none")  # the dashed line passes behind
+    ax.legend(
+        loc="lower center", ncols=3, frameon=True, framealpha=1, edgecolor="none"
+    )  # the dashed line passes behind
     precision, recall, counts = _at(scores, truth, at)
     headline(fig, f"From {at:g} up: {counts}")
     said = f"Precision and recall over the threshold; at {at:g} they are {precision:.0%} and {recall:.0%}."

@@ -75,5 +75,13 @@ WRONG = {
     "nothing frozen": _two_calls,
 }
 
-NO_ANSWERS = [lambda model, train, steps: train(model, steps), lambda model, train, steps: None]
+
+def _parts_of_a_step(model, train, steps):
+    _flags(model.eval(), False)
+    train(model, steps / 3)
+    _flags(model.train(), True)
+    train(model, steps - steps / 3)
+
+
+NO_ANSWERS = [lambda model, train, steps: train(model, steps), lambda model, train, steps: None, _parts_of_a_step]
 """Wrong answers that have no name: they must not pass."""

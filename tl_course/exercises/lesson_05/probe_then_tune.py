@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 
 import numpy as np
@@ -26,8 +27,9 @@ def _stages(answer: object, case: Case) -> Data:
     given, model, seen = tensors(case), TinyResNet(4, case["seed"]), []
 
     def counted(network: nn.Module, count: int) -> None:
-        train(network, given["images"], given["labels"], steps=int(count))
-        seen.append({"steps": int(count), **state(network)})
+        whole = operator.index(count)  # half a step cannot be taken: as strict as range
+        train(network, given["images"], given["labels"], steps=whole)
+        seen.append({"steps": whole, **state(network)})
 
     answer(model.train(), counted, case["steps"])
     return {"stages": len(seen), "first": seen[0] if seen else {}, "last": seen[-1] if seen else {}}
