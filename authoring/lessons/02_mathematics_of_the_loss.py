@@ -951,7 +951,10 @@ tl.figures.show(fig, alt=alt, caption="You just ran this: one network, one start
 # This lesson takes apart formulas of the texts that the course grew from.
 #
 # * **001 §3–4**: the recipe with separate networks, and a program whose data hold no labels. We gave it labels.
-# * **002 §3.3**: $\min L_t + \lambda R(\theta_t, \theta_s)$. It passes over weights that the source does not have.
+# * **002 §3.3**: $\min L_t + \lambda R(\theta_t, \theta_s)$, for samples $D_s$ and $D_t$. It leaves out the labels, the mean,
+#   and what to do with weights that the source does not have. Written out over the $n_t$ examples of $D_t$, it is
+#   $\min_{\theta_t} \frac{1}{n_t} \sum_i \ell\big(f_t(x_i; \theta_t),\, y_i\big) + \lambda R(\theta_t, \theta_s)$. No example of
+#   $D_s$ stands in it: the source is heard through $\theta_s$ alone.
 # * **003 §3**: plain empirical risk for fine-tuning, the formula of training from scratch. Only the start differs.
 # * **004 §4**: both stages as sums.
 
