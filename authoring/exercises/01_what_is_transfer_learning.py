@@ -21,11 +21,12 @@ env = tl.setup(threads=1, quiet=True)
 #
 # ★ In which of these do the *domains* differ, and the tasks not?
 #
-# * **A.** Source: adults speak commands to a lamp, and it is to tell which. Target: children speak the same commands.
+# * **A.** Source: adults speak commands to a lamp, which must tell the commands apart. Target: children speak the same
+#   commands.
 # * **B.** Source: is this photograph taken indoors or outdoors? Target: the same photographs, and which room is it?
 # * **C.** Source: leaves from a garden, named from photographs. Target: further leaves of the same garden, same camera,
 #   same names.
-# * **D.** Source: printed Greek letters are to be named. Target: handwritten Arabic letters are to be named.
+# * **D.** Source: name printed Greek letters. Target: name handwritten Arabic letters.
 # * **E.** Source: a camera counts bicycles by day. Target: the same camera counts bicycles by night.
 #
 # Write the letters.
@@ -45,7 +46,7 @@ tl.check("only_domain", answer_only_domain)
 #
 # 1. The source has labels, and so has each of the target's hundred pictures.
 # 2. The source has labels, the target has none. The question is the same for both.
-# 3. Neither source nor target has labels. The target's pictures are to be put into groups.
+# 3. Neither source nor target has labels. The target's pictures must be put into groups.
 # 4. Fifty pictures of the target have labels, and five thousand have none; all of them are used.
 #
 # Write the words *inductive, transductive, unsupervised, semi-supervised* in the order of the situations. Each word is used

@@ -139,7 +139,7 @@ def _of_lesson_01() -> Iterator[Run]:
     for labels in patience.BUDGETS:
         for rate in patience.RATES:
             what = What("resnet_small", "none", "scratch", labels)
-            how = How(patience.STEPS, patience.BATCH, float(rate), True)
+            how = How(patience.STEPS[labels], patience.BATCH[labels], float(rate), True)
             yield Run("01_patience", "scratch", f"{labels}, {rate}", what, how)
     for setting, steps in (("none", shift.STEPS), ("longer", shift.LONGER)):
         what = What("resnet_small", "none", "scratch", shift.BUDGET)
