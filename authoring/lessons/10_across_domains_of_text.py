@@ -75,7 +75,7 @@ for domain in DOMAINS:
 # %% [markdown]
 # ## What exactly is the score?
 #
-# Hutto and Gilbert collected these ratings and made VADER. We use the measure that comes out at their table:
+# Hutto and Gilbert collected these ratings and made VADER. We use the measure that reproduces their table, nearly:
 #
 # * the **true class** is the sign of the mean rating: negative, positive, and neutral only if it is exactly zero;
 # * the F1 of each class is the harmonic mean of its precision and its recall;
@@ -115,8 +115,8 @@ assert abs(weighted_f1(truth, said) - report.weighted.f1) < 1e-6
 print(report)
 
 # %% [markdown]
-# Look at *neutral* and its support. **Macro** F1, in which every class counts the same, would hang a third of the score on
-# those few texts.
+# Look at *neutral* and its support. In **macro** F1 every class counts the same, so those few texts would decide a third of
+# the score.
 #
 # ## The matrix, live and in small
 #
@@ -137,7 +137,7 @@ def drawn(split, count, seed=0):
 
 
 # %% [markdown]
-# The one slow cell of this lesson; it prints a line when a domain is done.
+# This is the one slow cell of the lesson. It prints a line when a domain is done.
 
 # %%
 model = tl.models.create(env.text, weights="pretrained").to(env.device)
@@ -154,7 +154,7 @@ for domain, task in tasks.items():
 
 # %% [markdown]
 # One head for each source, and three **controls**: shuffled labels (the mean of five shuffles), the constant answer
-# *positive*, and VADER. All answer for the same sentences.
+# *positive*, and VADER. All are tested on the same sentences.
 
 
 # %%
@@ -207,8 +207,8 @@ for name, row in rows.items():
     print(f"{name:<24}", *(f"{value:>11.2f}" for value in row))
 
 # %% [markdown]
-# Compare home with the first two controls, column by column. Recorded is the same over five draws of labels, on all test
-# texts: does yours belong to them?
+# Compare home with the first two controls, column by column. The record holds the same for five draws of labels, on all
+# test texts. Does yours belong to them?
 
 # %%
 for k, domain in enumerate(DOMAINS):
@@ -223,8 +223,8 @@ for k, domain in enumerate(DOMAINS):
 # ## The matrix, in earnest
 #
 # One draw, and few sentences a column: differences of a few points mean nothing in what you just ran. Now the **whole
-# network was fine-tuned** on a thousand labels of each domain, or on a third of a thousand of each foreign one. It was
-# tested on all test texts, with three seeds.
+# network was fine-tuned** on a thousand labels of one domain, or on a third of a thousand from each of the three foreign
+# ones. It was tested on all test texts, with three seeds.
 
 # %%
 record = tl.records.read("10_matrix").select(profile="mini", target="sentiment")
@@ -255,7 +255,7 @@ tl.figures.transfer_matrix(
 # ### Down a column, never along a row
 #
 # In a **column** all networks answer for the same texts. The only thing that differs is what they learned from: that is
-# an experiment. Along a **row** one network sits four different exams, and the exams are not equally hard. Two reasons,
+# an experiment. Along a **row** one network takes four different exams, and the exams are not equally hard. Two reasons,
 # in numbers:
 
 # %%
@@ -270,14 +270,14 @@ for constant, domain in zip(rows["always positive"], DOMAINS, strict=True):
 # rating lies near zero, its sign is half an accident: a few raters more, and it might have flipped. So "the film network
 # is worse on editorials than on films" says nothing about transfer.
 #
-# Down a column you may compare. Home is ahead of the nearest foreign source on
+# Down a column you may compare. Home is ahead of the best foreign source on
 # films[^10.home_beats_foreign_movies] and on products.[^10.home_beats_foreign_products] On editorials, tweets do about as
 # well as home.[^10.home_equals_foreign_editorials]
 #
-# That is for your first answer: on product reviews, films come last in the matrix. On films, product reviews beat
-# editorials with two seeds of three and lose by more with the third: three seeds do not tell which is better. For your
-# second answer: on films BERT from home is far ahead of VADER,[^10.bert_beats_vader] and the matrix shows the same on
-# products and editorials. On tweets VADER is ahead.[^10.vader_beats_bert_tweets]
+# Now your first answer. On product reviews, films come last of the foreign sources. On films, product reviews beat
+# editorials with two seeds of three and lose by more with the third: three seeds do not tell which is better. Your second
+# answer: on films BERT from home is far ahead of VADER,[^10.bert_beats_vader] and the matrix shows the same on products and
+# editorials. On tweets VADER is ahead.[^10.vader_beats_bert_tweets]
 #
 # VADER was made with tweets in view (see the folded section), so tweets are *its* home.
 #
@@ -302,7 +302,7 @@ for source in DOMAINS:
 #
 # ## Several sources, and a few labels of your own
 #
-# For the third answer, read the row *three others* in the matrix. In numbers:
+# Your third answer stands in the row *three others* of the matrix. In numbers:
 
 # %%
 for to in DOMAINS:
@@ -318,10 +318,10 @@ for to in DOMAINS:
 
 # %% [markdown]
 # At the same number of labels, the pool stays near the best single source and clear of the worst. You do not know
-# beforehand which source is which, and the pool does not ask. It is an **insurance**.
+# beforehand which source is which, and with a pool you need not. It is an **insurance**.
 #
-# And what if somebody labels a few sentences of the *target*? Frozen features again, since five draws of five budgets then
-# cost seconds. Foreign and own labels go into one pool.
+# And what if somebody labels a few sentences of the *target*? Here are frozen features again, since five draws of five
+# budgets then cost seconds. Foreign and own labels go into one pool.
 
 
 # %%
@@ -348,22 +348,24 @@ LINES = {
 curves = {
     to: {look: curve(name, to) for look, (name, _) in LINES.items()} for to in DOMAINS
 }
-
-# %% [markdown]
-# Find in each panel where the line of the target's own labels crosses that of the three others.
-
-# %%
 for of in curves.values():
     both = zip(of["fine_tune"], of["target_only"], strict=True)
     gaps = [pool.mean - own.mean for pool, own in both]
     assert gaps[1] > 0, "at fifty labels the pool is ahead"
     assert gaps[0] > gaps[-1], "and the gap is smaller at four hundred than at twenty"
+    others, own = of["source_only"][0].mean, of["target_only"]
+    assert own[1].mean < others < own[-1].mean, "the lines cross between 50 and 400"
+
+# %% [markdown]
+# Find in each panel where the line of the target's own labels crosses that of the three others.
+
+# %%
 tl.figures.method_panels(
     curves,
     BUDGETS,
     labels={look: words for look, (_, words) in LINES.items()},
     logarithmic=True,
-    title="Fifty to four hundred labels of your own are worth 1,200 from elsewhere",
+    title="For a probe, 50 to 400 labels of your own are worth 1,200 from elsewhere",
     xlabel="labels of the target domain",
     ylabel="weighted F1",
     caption="Recorded: linear probes of MiniLM, 5 seeds, 95% t intervals.",
@@ -373,9 +375,9 @@ tl.figures.method_panels(
 tl.records.claim("10.pool_helps_few_labels", profile="mini")
 
 # %% [markdown]
-# Beside fifty labels of your own the foreign ones are a gift in every panel, on average over five draws. At four hundred the
-# gap is smaller than at twenty. (A cell asserted both.) Where your own domain stands, only a test on some labels of your
-# own tells.
+# That is your fourth answer: the lines cross between fifty and four hundred. Beside fifty labels of your own the foreign ones
+# are a gift in every panel, on average over five draws. At four hundred the gap is smaller than at twenty. (A cell asserted
+# all three.) Only a test on some labels of your own tells where *your* domain stands.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Ten minutes for the score and VADER, fifteen for the matrix and its reading, ten for pool and
@@ -390,8 +392,8 @@ tl.records.claim("10.pool_helps_few_labels", profile="mini")
 # * Read a matrix of domains **down a column**: same test texts, other training. Along a row the exams differ.
 # * A score needs its definition and its controls: which true classes, which average, the constant answer, shuffled labels,
 #   and what its authors had seen.
-# * A pool of several sources is an insurance, and fifty to four hundred labels of your own were worth twelve hundred from
-#   elsewhere. So **label a few, measure, then decide**.
+# * A pool of several sources is an insurance. For a probe, fifty to four hundred labels of your own were worth twelve
+#   hundred from elsewhere. So **label a few, measure, then decide**.
 
 # %% [markdown]
 # ## Check yourself
@@ -475,10 +477,10 @@ for domain in DOMAINS:
 # | naive Bayes, trained on movies | [0.75](https://doi.org/10.1609/icwsm.v8i1.14550) | [0.56](https://doi.org/10.1609/icwsm.v8i1.14550) | [0.49](https://doi.org/10.1609/icwsm.v8i1.14550) | [0.44](https://doi.org/10.1609/icwsm.v8i1.14550) |
 # | naive Bayes, trained on tweets | [0.53](https://doi.org/10.1609/icwsm.v8i1.14550) | [0.84](https://doi.org/10.1609/icwsm.v8i1.14550) | [0.53](https://doi.org/10.1609/icwsm.v8i1.14550) | [0.42](https://doi.org/10.1609/icwsm.v8i1.14550) |
 #
-# Ours are close and not equal: the package's word list has grown since. And you see where VADER loses. On products and
-# editorials it mostly loses by *silence*: where no word of a text is on its list it answers neutral, which is almost never
-# the true class. On films it takes a side and is wrong: *a thrilling mess* holds a good word and a bad one, and counts as
-# good. And single humans, too, reach only [0.65](https://doi.org/10.1609/icwsm.v8i1.14550) on editorials.
+# Ours are close and not equal: the package's word list has grown since, which may be the reason. And you see where VADER
+# loses. On products and editorials it mostly loses by *silence*: where no word of a text is on its list it answers neutral,
+# which is almost never the true class. On films it mostly takes a side and is wrong: *a thrilling mess* holds a good word and
+# a bad one, and counts as good. And single humans, too, reach only [0.65](https://doi.org/10.1609/icwsm.v8i1.14550) on editorials.
 #
 # > **Check yourself.** Under the paper's measure, why is macro F1 noise on tweets?
 # >
