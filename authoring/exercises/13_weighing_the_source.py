@@ -94,7 +94,7 @@ tl.check("weighed_loss", answer_weighed_loss)
 #   overlap.
 # * **D.** As C, with the same weights, shuffled among the source's points.
 # * **E.** Opinions depend on age. In a street three times as many young people were asked as there are in town, and one
-#   number is to say what the town thinks on average. Everybody's age is known.
+#   number should say what the town thinks on average. Everybody's age is known.
 # * **F.** Reviews and tweets, as hundreds of features each. A classifier tells the two apart without a mistake, on held-out
 #   texts too, and its odds are the weights.
 #

@@ -20,13 +20,13 @@
 # %% [markdown]
 # ## A question to predict
 #
-# Two hundred labelled points lie around the origin, in a round bell of width one. This is the source. The target's points
-# lie in the same bell, **moved one unit to the right**, and have no labels. One rule gives the labels on both sides. Your
-# model may draw one straight line.
+# Two hundred labelled points lie around the origin, in a round bell of width one (a normal distribution 正态分布). This is the
+# source. The target's points lie in the same bell, **moved one unit to the right**, and have no labels. One rule gives the
+# labels on both sides. Your model may draw one straight line.
 #
-# > **Predict.** You count each source point as often as it *ought* to occur among the target's.
+# > **Predict.** You give each source point a weight: how much more often such a point occurs in the target than in the source.
 # >
-# > 1. How many of the two hundred are left in effect? And if the target moves **two** units away?
+# > 1. As much as how many equally weighed points do the two hundred then tell? And if the target moves **two** units away?
 # > 2. The rule is a *curve*, so that no straight line follows it. Does weighing lower the error on the target?
 # > 3. Now the rule *is* a straight line. Does weighing lower the error?
 # > 4. Texts from four places, as features of a frozen BERT: how many points of accuracy does weighing bring?
@@ -139,14 +139,14 @@ for shift in (0.5, 1, 1.5, 2):
     )
 
 # %% [markdown]
-# That was the first question. In the last row the formula says *fewer* than the sample: the points that would weigh most
-# are so rare in the source that they were not drawn. **A sample cannot see the weights that it lacks**, so here its
+# That was the first question. In the last row the formula says *far fewer* than the sample: the points that would weigh
+# most are so rare in the source that they were not drawn. **A sample cannot see the weights that it lacks**, so here its
 # effective size flatters.
 #
 # ## The densities are unknown: ask a classifier of the domains
 #
-# Put all inputs into one heap, $n_s$ from the source and $n_t$ from the target. Train a classifier to say where each
-# comes from. By Bayes' rule
+# Join all inputs, $n_s$ from the source and $n_t$ from the target. Train a classifier to say where each comes from. By
+# Bayes' rule
 #
 # $$\frac{P(\text{target} \mid x)}{P(\text{source} \mid x)} = \frac{n_t\, p_t(x)}{n_s\, p_s(x)}
 # \qquad\Longrightarrow\qquad
@@ -219,7 +219,8 @@ tl.records.claim("13.weighing_shakes_a_right_model", profile="mini")
 # %% [markdown]
 # This is **bias against variance** (偏差与方差). A straight line cannot follow a curve, so it must be told *where* to be
 # right: weights remove that bias.[^13.weighing_repairs_a_wrong_model] A model that can be right everywhere has no such
-# bias. Weighing it only throws away effective examples, even with the *true* weights.[^13.weighing_shakes_a_right_model]
+# bias. Weighing it only throws away effective examples: at a shift of two even the *true* weights
+# cost.[^13.weighing_shakes_a_right_model]
 #
 # ## Real texts, hundreds of features
 #
@@ -284,7 +285,7 @@ weights |= {name: one.fit(reviews, tweets).weights_ for name, one in weighers.it
 
 # %%
 texts = tl.records.read("13_sentiment").select(profile="mini")
-print(f"{'':<22}{'now':<8}{'recorded':<14}left of {len(reviews)} reviews")
+print(f"{'':<22}{'now':<8}{'recorded':<14}left of {len(reviews)} texts")
 for name, w in weights.items():
     said = learner.fit(reviews, reviews_y, sample_weight=w).predict(test[0])
     now = balanced_accuracy_score(test[1], said)
@@ -293,10 +294,12 @@ for name, w in weights.items():
     print(f"{name:<22}{now:<8.1%}{band:<14}{effective_sample_size(w):.1f}")
 
 # %% [markdown]
-# *Now* is one draw of fewer texts: read how the ways differ, not its level, and where it disagrees with *recorded*, believe
-# the record. All twelve pairs of the four domains are recorded, and further ways. *Clipped* and *tempered* are cross-fitted, too: no ratio above ten, or the square
-# root of each ratio. *Kernel mean matching* needs no classifier. *Selection* keeps the half of the source that looks most
-# like the target. Each hollow mark is a pair, each thick stroke the mean of all. Look for a stroke to the right of zero.
+# *Now* is one draw of fewer texts. Where it disagrees with *recorded*, believe the record.
+#
+# All twelve pairs of the four domains are recorded, and further ways. *Clipped* and *tempered* are cross-fitted, too: no
+# ratio above ten, or the square root of each ratio. *Kernel mean matching* needs no classifier. *Selection* keeps the half
+# of the source that looks most like the target. Each hollow mark is a pair, each thick stroke the mean of all. Look for a
+# stroke to the right of zero.
 
 # %%
 ways = [*weighers, "clipped", "tempered", "kmm", "selection"]
@@ -334,7 +337,7 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 # Did you predict a gain? Three measured facts speak against it here.
 #
 # * **The domains hardly overlap.** The classifier above seldom errs, so the second assumption is all but broken. Odds
-#   that are sure of themselves leave few texts.[^13.cross_fitting_alone_costs]
+#   that are sure of themselves leave few texts, and that costs accuracy.[^13.cross_fitting_alone_costs]
 # * **The aim is worth little.** Shuffled weights do about as well, for the plain ratio[^13.aim_is_worth_nothing_on_texts]
 #   and for the cautious one.[^13.cautious_aim_is_worth_nothing]
 # * **There is little bias to remove.** One straight rule serves both domains about as well as the target's own rule
@@ -355,7 +358,8 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 #
 # * Under covariate shift a source example deserves the weight $p_t(x)/p_s(x)$. A classifier of the domains estimates it.
 # * Weighing **removes bias and adds variance**. It paid where the model cannot be right
-#   everywhere.[^13.weighing_repairs_a_wrong_model] It cost where the model can.[^13.weighing_shakes_a_right_model]
+#   everywhere.[^13.weighing_repairs_a_wrong_model] Where the model can, it cost at the largest
+#   shift.[^13.weighing_shakes_a_right_model]
 # * Report the **effective sample size**, and compare with two controls: no weights, and the same weights shuffled.
 
 # %% [markdown]
