@@ -192,8 +192,8 @@ tl.figures.learning_curves(
 )
 
 # %% [markdown]
-# From scratch, too, the loss falls and the training digits come out right. New digits mostly do not. Transfer does not fit
-# the training pictures better. It fits them *in a way that holds for others*.
+# From scratch, too, the loss falls and the training digits come out right. New digits mostly do not. All three fit the
+# training pictures. Transfer fits them *in a way that holds for others*.
 #
 # One seed is one story. Is yours like the recorded ones? The **band** tells where the run of one more seed should fall, with
 # a little room for other machines.
@@ -272,7 +272,7 @@ tl.figures.label_budget(
 )
 
 # %% [markdown]
-# The gain is a difference to the *better* baseline. We take it within each seed, so that a lucky draw of labels counts for
+# The gain is a difference to the *second* baseline. We take it within each seed, so that a lucky draw of labels counts for
 # both sides.
 
 

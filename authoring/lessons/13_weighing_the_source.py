@@ -657,7 +657,7 @@ tl.records.claim("13.boosting_runs_away", profile="mini")
 # |---|---|---|
 # | $\varepsilon_S(h)$ | the error on the source | no |
 # | $\tfrac12 d_{\mathcal{H}\Delta\mathcal{H}} = \sup_{h, h' \in \mathcal{H}} \lvert P_S(h \ne h') - P_T(h \ne h') \rvert$ | how much more often two models can disagree in one domain than in the other | no |
-# | $\lambda^* = \min_{h \in \mathcal{H}} \big(\varepsilon_S(h) + \varepsilon_T(h)\big)$ | what is left when *one* model does its best for both, $h^*$ | **yes** |
+# | $\lambda^* = \min_{h \in \mathcal{H}} \big(\varepsilon_S(h) + \varepsilon_T(h)\big)$ | the smallest sum of both errors that *one* model can reach, $h^*$ | **yes** |
 #
 # Three steps prove it. Let $\varepsilon(h, h')$ be how often two models disagree.
 #
