@@ -408,7 +408,7 @@ assert longer[30].mean > max(probe.mean, tuned.mean)
 # may say that transfer helped?**
 #
 # <details><summary>A larger network.</summary>Not this. It would change the number, not its meaning.</details>
-# <details><summary>The same network from scratch, with the same labels and steps enough, over several seeds.</summary>
+# <details><summary>The same network from scratch, with the same labels, and a rate and steps of its own, over several seeds.</summary>
 # <b>Right.</b> A gain is a difference; without the other side there is none.</details>
 # <details><summary>The training accuracy.</summary>Not this. You saw that the training loss falls from scratch, too.</details>
 #
@@ -531,8 +531,8 @@ for way, side in (("linear_probe", 2), *(("fine_tune", side) for side in sides))
 # So *when* to transfer has two answers here, depending on *how*. A probe sees nothing but its frozen features.
 #
 # Tiles of 2 and 4 pixels keep textures and pieces of strokes together; these controls do not part the two. The further
-# sources are also harder, so their networks learned less in the same steps: distance and quality fall together. Lesson 08
-# takes this up.
+# sources are also harder, so their networks learned less in the same steps: distance and quality fall together. (Lesson
+# 08, yet to come, takes this up.)
 
 # %% [markdown] tags=["further"]
 # ## Three numbers for the gain

@@ -708,4 +708,5 @@ tl.figures.show(
 # * W. Wang and others: [*MiniLM*](https://arxiv.org/abs/2002.10957), NeurIPS 2020, and
 #   [*all-MiniLM-L6-v2*](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2).
 #
-# **Next:** lesson 11 fine-tunes such a network by moving hardly any of its weights.
+# **Next:** lesson 12 has a small network learn from a large one. (Lesson 11, about moving hardly any weights of such a
+# network, is yet to come.)
