@@ -41,7 +41,8 @@ tl.check("freeze_bn", answer_freeze_bn)
 # {{question loud_or_silent}}
 #
 # Four programs prepare a pretrained model with a new head, each followed by an ordinary training loop over all trainable
-# parameters. Meant is always: the head learns (in B the last stage too), and everything else stays frozen.
+# parameters. Meant is always: the parameters of the head learn (in B those of the last stage too), and no others. (Here
+# we ask about parameters alone, and leave BatchNorm's statistics aside.)
 #
 # * **A.** `model.requires_grad_(False)`, then `model.fc.requires_grad = True`
 # * **B.** `model.requires_grad_(False)`, then `model.layer2.requires_grad_(True)` and `model.fc.requires_grad = True`
@@ -186,7 +187,8 @@ def broken_test(model, images):
 
 # %% [markdown]
 # Repair it. A picture's logits must not depend on who shares its batch. The test must change nothing in the model, keep
-# no graph, and give the model back in the mode in which it came, be it train or eval.
+# no graph, and give the model back in the mode in which it came, be it train or eval. Here all its parts are in one mode.
+# (With a frozen part in eval, you would have to remember the mode of each part.)
 
 
 # %%

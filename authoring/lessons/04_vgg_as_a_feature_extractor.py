@@ -20,14 +20,14 @@
 # ## A question to predict
 #
 # You want to sort pictures into ten classes, and you do not want to train a large network. So you take a
-# [VGG](https://arxiv.org/abs/1409.1556) that knows ImageNet, use it as it is, and train a single new layer behind it: a
-# **linear probe** (线性探针).
+# [VGG](https://arxiv.org/abs/1409.1556) that knows ImageNet, and take off its last layer. The rest, its **backbone**
+# (骨干网络), stays as it is. You train a single new layer behind it: a **linear probe** (线性探针).
 #
 # > **Predict.**
 # >
 # > 1. The test accuracy of the probe; and of the same probe on a VGG with *random* weights.
-# > 2. The pictures go through the frozen network in each of four epochs, or once, before. Which of the two is more
-# >    accurate? How many times faster is the second?
+# > 2. The pictures can go through the backbone in each of four epochs, or only once, before the first. Which of the two
+# >    is more accurate? How many times faster is the second?
 # > 3. Somebody forgets to normalise the pictures. How many points does it cost?
 
 # %%
@@ -51,12 +51,14 @@ print(task)
 # The last line says what the target is: CIFAR-10 where a copy is at hand, else MNIST-M, rebuilt as in lesson 01.
 #
 # ## What is copied, what is new, what is trained
+#
+# Both rows train the same head. The second computes once what the backbone gives, and keeps it.
 
 # %%
 tl.figures.schematic(
     ["linear_probe", "features"],
     backbone="VGG backbone",
-    title="The backbone is frozen. Then its features can be stored",
+    title="The features of a frozen backbone can be stored",
 )
 
 # %% [markdown]
@@ -64,7 +66,8 @@ tl.figures.schematic(
 #
 # torchvision's `vgg16` has three parts: `features` (convolutions, 卷积), `avgpool`, and `classifier`. The **head** (分类头)
 # is the last layer of `classifier`; in a ResNet it is called `fc`. Look, do not guess. In your own program write
-# `vgg16(weights="IMAGENET1K_V1")`. Here the device *meta* gives shapes without numbers.
+# `vgg16(weights="IMAGENET1K_V1")`. Here the network is on the device *meta*: it has shapes and no numbers, and nothing
+# is downloaded.
 
 # %%
 with torch.device("meta"):
@@ -96,17 +99,18 @@ tl.models.replace_head(model, task.num_classes, seed=0)
 print("after: ", tl.models.head_of(model))
 
 # %% [markdown]
-# Its weights were **distilled** from an ImageNet network (lesson 03): it learned to answer as that one does, on the training
-# pictures of CIFAR-10, without their labels. Is CIFAR-10 your target? Then the backbone has seen its training pictures,
-# and none of the test pictures. Say so when you report a result.
+# The weights of `vgg_small` were **distilled** from an ImageNet network (lesson 03): it learned to give that network's
+# answers to the training pictures of CIFAR-10, without their labels. Is CIFAR-10 your target? Then the backbone has seen
+# these training pictures before, and none of the test pictures. Say so when you report a result.
 #
 # ## Features, by hand and with the verb
 #
-# With the backbone (骨干网络) $\varphi$ frozen, a probe minimises over $W$ and $b$ alone
+# Write $\varphi$ for the frozen backbone, $\ell$ for the loss. A probe minimises over $W$ and $b$ alone
 #
 # $$\frac{1}{N}\sum_{i=1}^{N} \ell\big(W\varphi(x_i) + b,\; y_i\big).$$
 #
-# $\varphi(x_i)$ contains neither $W$ nor $b$: it is the same in every epoch. In plain PyTorch:
+# $\varphi(x_i)$ contains neither $W$ nor $b$: it is the same in every epoch. First in plain PyTorch, then with the
+# package's verb, `tl.data.features`:
 
 
 # %%
@@ -157,10 +161,12 @@ runs = {
 }
 for name, run in runs.items():
     print(f"{name:<16}{run.evaluate('test')}, {run.seconds:.1f} s of steps")
+better = runs["random_features"].evaluate("test").low > 1 / task.num_classes
+tl.expect(better, "random weights must do better than guessing")
 
 # %% [markdown]
-# Compare with your first prediction. Random weights do better than guessing: without this control, ImageNet would have
-# been credited with it. One seed is one story; is it like the recorded ones?
+# Compare with your first prediction. Random weights, too, do better than guessing one class in ten. Without this control
+# you would have credited ImageNet with all of it. One seed is one story; is it like the recorded ones?
 
 # %%
 live = runs["linear_probe"].evaluate("test").value
@@ -174,10 +180,11 @@ assert band, "the probe is outside what the recorded seeds lead us to expect"
 #
 # Let a forward pass cost $C$; a backward pass costs about $2C$. For $E$ epochs over $N$ pictures,
 #
-# $$\underbrace{3\,E\,N\,C}_{\text{train everything}} \;>\; \underbrace{E\,N\,C}_{\text{frozen, recomputed}} \;\gg\;
+# $$\underbrace{3\,E\,N\,C}_{\text{train everything}} \;>\; \underbrace{E\,N\,C}_{\text{frozen, recomputed}} \;>\;
 # \underbrace{N\,C}_{\text{frozen, computed once}}.$$
 #
-# Four epochs, two heads with the same weights at the start, the same batches in the same order. First in every step:
+# Four epochs; two heads that start with the same weights and see the same batches in the same order. First in every
+# step:
 
 
 # %%
@@ -193,7 +200,7 @@ slow = tl.training.fit(slow_network, task, **longer)
 print(f"{slow.seconds:.1f} s;", report)
 
 # %% [markdown]
-# Then once. The time of the features counts, that of the test pictures aside, which no training needs.
+# Then once. The clock counts the computing of features, too, but not for the test pictures: no training needs those.
 
 # %%
 start = time.perf_counter()
@@ -201,19 +208,24 @@ fast_network, _ = frozen()
 cached = tl.data.features(fast_network, replace(task, test=task.test[:0]))
 tl.training.fit(tl.models.head_of(fast_network)[1], cached, **longer)
 seconds = time.perf_counter() - start
+print(f"in every step {slow.seconds:.1f} s, once {seconds:.1f} s,", end=" ")
+print(f"{slow.seconds / seconds:.1f} times as fast")
 
+# %% [markdown]
+# Compare with your second prediction. And are the two heads equally good? Here are their logits for the same pictures:
+
+# %%
 shown = slow_network.preprocess(task.test.inputs[:100].to(env.device))
 with torch.no_grad():
     one, other = (tl.models.logits(net, shown) for net in (slow_network, fast_network))
 apart, largest = (one - other).abs().max(), one.abs().max()
 print(f"largest difference between logits {apart:.0e}, of {largest:.1f}")
-print(f"in every step {slow.seconds:.1f} s, once {seconds:.1f} s")
 if env.precision == "fp32":
     assert apart < 1e-2 * max(largest, 1), "the two heads must be the same"
 
 # %% [markdown]
-# The same head, to rounding. So computing features once is no approximation, as long as the pictures stay the same from
-# epoch to epoch. With augmentation (数据增强) they do not, and `tl.data.features` refuses.
+# They are the same head, to rounding. Computing features once is no approximation, as long as the pictures stay the same
+# from epoch to epoch. With augmentation (数据增强) they do not, and `tl.data.features` refuses.
 #
 # ## What freezing takes
 #
@@ -229,10 +241,10 @@ optimizer.step()
 print("eval() stops the first layer:", torch.equal(network.features[0].weight, before))
 
 # %% [markdown]
-# It is not. `eval()` tells BatchNorm (批归一化) and dropout that nobody is training. What stops a weight is
+# It is not. `eval()` makes BatchNorm (批归一化) and dropout work as they do in a test. What stops a weight is
 # `requires_grad_(False)`. But that is half of it. BatchNorm keeps running statistics (滑动统计量),
-# $m \leftarrow (1-\rho)\,m + \rho\,m_{\text{batch}}$. They are no parameters, get no gradient, and move with every picture
-# that passes in train mode:
+# $m \leftarrow (1-\rho)\,m + \rho\,m_{\text{batch}}$ with a small $\rho$. They are not parameters and get no gradient. They
+# move with every batch that passes in train mode. (VGG16 has no BatchNorm; so this cell takes `vgg_small`.)
 
 # %%
 careless = tl.models.create("vgg_small", weights="imagenet_distilled").to(env.device)
@@ -246,8 +258,8 @@ print(f"the 'frozen' features of the test pictures moved by {change:.0%}")
 tl.expect(change > 0.01, "the running statistics must have moved the features")
 
 # %% [markdown]
-# `tl.models.freeze` takes the gradients *and* keeps frozen parts in eval, even when someone calls `train()`. Its report
-# holds a hash of every frozen number. Has anything moved while we trained a head behind it?
+# `tl.models.freeze` turns the gradients off *and* keeps frozen parts in eval, even when someone calls `train()`. Its
+# report holds a hash of every frozen tensor. Did anything move while we trained a head behind it?
 
 # %%
 print("nothing moved:", report.check(slow_network))
@@ -257,9 +269,9 @@ print("BatchNorm in train mode after train():", careless.train().features[1].tra
 # %% [markdown]
 # ## What the weights expect
 #
-# A network learned from pictures scaled in one way, and reads others as other pictures. Mean and standard deviation
-# (均值与标准差) belong to the **weights**, never to your data. Here they are forgotten everywhere, and forgotten for the test
-# pictures alone, as happens when a model goes from one program to another.
+# A network learned from pixels on one scale. On another scale the same picture is another picture to it. Mean and
+# standard deviation (均值与标准差) belong to the **weights**, not to your data. Here somebody forgets them everywhere; and
+# then for the test pictures alone, as happens when a model goes from one program to another.
 
 # %%
 print("these weights:", model.preprocess)
@@ -272,21 +284,22 @@ tested = probe(replace(points, test=unscaled.test))
 print("forgotten when testing  ", tested.evaluate("test"))
 
 # %% [markdown]
-# Compare with your third number. Nothing raised, nothing warned. On CIFAR-10 the slip cost accuracy in every recorded
-# seed:
+# Compare with your third prediction. Nothing raised, nothing warned. On CIFAR-10 both slips cost accuracy in every
+# recorded seed:
 
 # %% tags=["claim"]
 tl.records.claim("04.statistics_vgg", target="cifar10", profile="mini")
 
 # %% [markdown]
-# On MNIST-M, the record's probe scored *higher* with the slip, in each of its three seeds. So accuracy alone does not
-# tell you that something is wrong.
+# On MNIST-M the second slip cost accuracy in each seed, too. But with the first, the probe scored *higher* in each seed.
+# So accuracy alone does not tell you that something is wrong.
 #
 # ## Near and far
 #
-# The second control is the same network, all of it trained in as many steps: **from scratch** (从零训练), and
-# **fine-tuned** (微调) from ImageNet's weights. Lesson 05 does that; here it comes from a record. First the target near
-# ImageNet:
+# The second control is the same network, trained **from scratch** (从零训练): all of it learns, from random weights, in as
+# many steps. Beside it stands **fine-tuning** (微调): all of it learns, from ImageNet's weights. Both see augmented
+# pictures, which a probe on stored features cannot. Lesson 05 does this; here it comes from a record. First the target
+# near ImageNet:
 
 # %%
 record = tl.records.read("04_vgg_features").select(profile="mini", setting=[10, 100])
@@ -298,8 +311,9 @@ tl.figures.label_budget(record.select(target="cifar10"), methods=order, title=ti
 tl.records.claim("04.probe_beats_random_100", target="cifar10", profile="mini")
 
 # %% [markdown]
-# With ten labels a class, the probe is ahead of fine-tuning.[^04.probe_beats_finetune_10] (How much these weights owe to
-# ImageNet, and how much to the pictures they were distilled on, is a third control: lesson 03 has it.) Now the far one:
+# With ten labels a class, in as many steps, the probe is ahead of fine-tuning.[^04.probe_beats_finetune_10] (How much do
+# these weights owe to ImageNet, and how much to the pictures they were distilled on? That is a third control, in lesson
+# 03.) Now the far target:
 
 # %%
 title = "MNIST-M: with many labels, the frozen backbone is left behind"
@@ -309,16 +323,16 @@ tl.figures.label_budget(record.select(target="mnist_m"), methods=order, title=ti
 tl.records.claim("04.frozen_hurts_far", target="mnist_m", profile="mini")
 
 # %% [markdown]
-# A probe sees nothing but its features, and these were made to tell dogs from trucks. When a probe disappoints, hold it
-# against a network that may move: that is lesson 05.
+# A probe has nothing but its features, and these come from a network that named photographs. When a probe disappoints,
+# hold it against a network that may move: that is lesson 05.
 #
 # ## What to remember
 #
 # * Cut a network before its **head**, look at what the layer before gives, and put a new one there. The name differs
 #   from family to family: look, do not guess.
-# * Freezing takes two things: no gradients, **and** eval for BatchNorm and dropout. What is frozen is computed **once**.
+# * Freezing takes two things: no gradients, **and** eval for BatchNorm and dropout. What is frozen can be computed **once**.
 # * Size and statistics follow the **weights**. A mistake here raises nothing. Hold a probe against random weights and
-#   against from scratch.
+#   against training from scratch.
 #
 # ## Check yourself
 #
@@ -329,10 +343,10 @@ tl.records.claim("04.frozen_hurts_far", target="mnist_m", profile="mini")
 #
 # <details><summary>With those of the X-rays.</summary>Not this, for a probe. The frozen layers expect pixels on the scale
 # that they learned from. (Statistics of your own are for networks trained from scratch.)</details>
-# <details><summary>With those of the weights.</summary><b>Right.</b> The same grey must mean the same number as it
-# did when the weights were made.</details>
-# <details><summary>With none; the new head will adapt.</summary>Not this. On CIFAR-10 you saw what it could not make up
-# for.</details>
+# <details><summary>With those of the weights.</summary><b>Right.</b> The same grey is then the same number as when the
+# weights were made. If another scale does better, as on MNIST-M, only validation can tell you.</details>
+# <details><summary>With none; the new head will adapt.</summary>Not this. On CIFAR-10 the head could not make up for
+# it.</details>
 #
 # **2. All gradients of a ResNet's backbone are off, and you call `model.train()` to train the head. What moves?**
 #
@@ -404,7 +418,7 @@ except AttributeError as error:
     print("AttributeError:", error)
 
 # %% [markdown]
-# Nor does it help to put one there. `features` is a `Sequential`: whatever you assign becomes its *last layer*, right
+# Nor does it help to put one there. `features` is a `Sequential`: a layer that you assign becomes its *last*, right
 # behind the last pooling, and a linear layer looks at the last axis. Three guesses at its width:
 
 # %%
@@ -446,7 +460,7 @@ print(f"{step:.2g} s a step, {an_epoch:,} steps: {hours:.1f} h an epoch")
 # as fast? `MODELS` knows their multiplications.
 
 # %%
-rate = 3 * 2 * sum(row[2] for row in rows if row[0] == "conv") / step
+rate = 3 * len(large) * sum(row[2] for row in rows if row[0] == "conv") / step
 print(f"{rate / 1e9:.0f} billion multiplications a second; for 50,000 pictures, hours:")
 print(f"{'':<22}{'one epoch, all layers':>22}{'features, once':>18}")
 for name in ("vgg16", "resnet50", "resnet18", "vgg_small"):
@@ -522,8 +536,8 @@ print("ResNet-18, sides of the maps:", ", ".join(sides))
 # %% [markdown]
 # VGG16's classifier gets one place copied 49 times, and a ResNet's last stage (source texts 003 and 004 feed it this way)
 # sees a map of a single pixel. Either the stem changes, as in our small networks, or the pictures are enlarged: with
-# `model.preprocess = replace(model.preprocess, size=96)`. No detail is added. But the filters meet edges as wide as those
-# they learned from.
+# `model.preprocess = replace(model.preprocess, size=96)`. That adds no detail. But the maps get larger, and the filters
+# meet edges as wide as those they learned from.
 #
 # > **Predict.** The pictures stay as they are, 32 pixels wide. EfficientNet-Lite0 gets them as they are, or enlarged
 # > to 64 or 96. What happens to its probe?
@@ -539,7 +553,7 @@ tl.figures.sweep(
     sides,
     xlabel="side of the enlarged picture (pixels)",
     ylabel="test accuracy",
-    title="Enlarged pictures suit a backbone that learned from large ones",
+    title="Enlarged pictures raise the probe of EfficientNet-Lite0",
     caption="Recorded: Lite0, 100 labels a class, 3 seeds; 95% t intervals.",
 )
 
@@ -558,11 +572,11 @@ hidden = [nn.Linear(inputs, 256), nn.ReLU(), nn.Dropout(0.2)]
 deeper.classifier = nn.Sequential(*hidden, nn.Linear(256, task.num_classes))
 groups = [name for name, _ in tl.models.layer_groups(deeper)]
 print(groups)
-# the third group from the end is the last convolution, before the two new layers
+# frozen: all before the two new layers, which are the last two groups
 print(tl.models.freeze(deeper, until=groups[-3]))
 
 # %% [markdown]
-# The record has two new layers on the last convolution, which can do more than a probe:
+# The record has two new layers on the last convolution, with a ReLU between them:
 
 # %% tags=["claim"]
 tl.records.claim("04.deeper_cut_far", target="mnist_m", profile="mini")
@@ -632,6 +646,7 @@ for name, run in both_runs.items():
 # pictures that were kept apart.
 #
 # **`pretrained=True` is deprecated.** It still works, with a warning, and does not say *which* weights you get.
+# (`False` downloads nothing, and warns alike.)
 
 # %%
 import warnings
@@ -649,7 +664,7 @@ print(heard[0].category.__name__, "-", str(heard[0].message).split(",")[0])
 # %% [markdown] tags=["further"]
 # ## The big ones
 #
-# Today's way is an *enum*. It names the weights and brings along what they expect, so nobody has to remember statistics.
+# Today's way is an *enum*. It names the weights and brings along what they expect, so you need not remember statistics.
 
 # %%
 weights = torchvision.models.VGG16_Weights.IMAGENET1K_V1

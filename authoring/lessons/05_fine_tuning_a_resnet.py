@@ -60,7 +60,7 @@ print(task)
 tl.figures.schematic(
     ["scratch", "linear_probe", "fine_tune"],
     backbone="ResNet without its head",
-    title="The head is new in every way; the backbone is not",
+    title="The ways differ in how the backbone starts and moves",
 )
 
 # %% [markdown]
@@ -153,7 +153,8 @@ for way, (network, data, rate) in ways.items():
     print(f"{way:<13}{accuracy[way]}, {moved:>9,} trained, {cost:.0f} s")
 
 # %% [markdown]
-# Compare with your prediction. What do they say of single pictures? Crossed out is what is wrong.
+# Compare with your prediction. What do two of the networks say of single pictures? A cross marks a mistake. So few
+# pictures cannot tell which network is better: look at *what* each of them takes for what.
 
 # %%
 shown = slice(0, 480, 60)  # the test pictures are in the order of their classes
@@ -214,8 +215,9 @@ tl.figures.label_budget(
 )
 
 # %% [markdown]
-# Far, with a hundred labels a class, the probe ends below from scratch: **negative transfer** (负迁移) by a frozen
-# backbone.[^05.far_probe_hurts_100] With ten, it does not.[^05.probe_beats_scratch_10]
+# Far, with a hundred labels a class, the probe ends below training from scratch: **negative transfer** (负迁移) by a
+# frozen backbone.[^05.far_probe_hurts_100] With ten, it does not.[^05.probe_beats_scratch_10] But there training from
+# scratch stands just above guessing: in so few steps that baseline has hardly begun, and to beat it proves little.
 #
 # ### The control
 #
@@ -230,8 +232,9 @@ tl.records.claim(
 tl.records.claim("05.far_longer_scratch_catches_up", target="mnist_m", profile="mini")
 
 # %% [markdown]
-# Far, so many steps bring from scratch, on average, to where fine-tuning stood: the pretrained start bought **time**. Near,
-# it bought what so many steps did not bring. Which of the two a published gain is, only a control like this one tells.
+# Far, three times the steps bring training from scratch, on average, to where fine-tuning stood: the pretrained start
+# bought **time**. Near, it bought accuracy that three times the steps did not bring. Only a control like this one tells
+# which of the two a published gain is.
 #
 # ## How fast is too fast?
 #
@@ -250,7 +253,8 @@ for rate in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0):
     print(f"{rate:<8g}{tried[rate].evaluate('validation')}")
 
 # %% [markdown]
-# Write down your rate. Then the test opens, once, for the rate that was best on validation:
+# Compare with your prediction: at the smallest rates the head hardly leaves guessing. Write down your rate. Then the test
+# opens, once, for the rate that was best on validation:
 
 # %%
 best = max(tried, key=lambda rate: tried[rate].evaluate("validation").value)
@@ -260,7 +264,8 @@ print(f"at {best:g}:", tried[best].evaluate("test"))
 # A rate belongs to the *pair* of source and target. In the record, with the backbone free to move, the small rate `1e-4`
 # beats `1e-2` near the source.[^05.near_wants_small_rates] Far from it, `1e-2` beats
 # `1e-4`.[^05.far_wants_large_rates] So "fine-tune with a small rate" is advice for a near target. A rate that is too large
-# also makes a network **forget** (灾难性遗忘); a further section below lets you turn that dial.
+# also makes a network **forget** (灾难性遗忘) its source.[^05.large_rates_forget_imagenet] A further section below lets you
+# turn that dial.
 #
 # ## What is trained, really?
 #
@@ -355,7 +360,7 @@ assert all("running" in key or "tracked" in key for key in moved), "no weight mo
 #
 # <details><summary>The best of the five on the test.</summary>Not this. The test would have chosen, and part of what it
 # chose is luck.</details>
-# <details><summary>The best of the five on validation.</summary>Not this. That number has been chosen by, so it
+# <details><summary>The best of the five on validation.</summary>Not this. That number did the choosing, so it
 # flatters.</details>
 # <details><summary>The test accuracy at the rate that was best on validation.</summary><b>Right.</b> The pictures that
 # chose are not those that judge.</details>
@@ -486,7 +491,7 @@ for method in costs.methods:
 # [since 1989](https://doi.org/10.1016/S0079-7421%2808%2960536-8). To *see* it, ask the source's question again. So keep the
 # old head, fine-tune backbone and new head, and afterwards put the old head back on:
 #
-# * the **letters** network of lesson 01 is asked about letters that nobody has trained on, and their names are known;
+# * the **letters** network of lesson 01 is asked about letters that no training has seen, and their names are known;
 # * for the **ImageNet** network we hold no ImageNet pictures. We count on how many held-out photographs its old head
 #   still names *the same* class as before.
 #
@@ -540,14 +545,14 @@ tl.records.claim("05.large_rates_forget_imagenet", target=task.name, profile="mi
 tl.records.claim("05.too_fast_for_the_target", target=task.name, profile="mini")
 
 # %% [markdown]
-# Forgetting is not wrong in itself, if the old question is never asked again. Where one network must answer both, lesson
-# 02's L2-SP was made for it.
+# Forgetting is not wrong in itself, if the old question is never asked again. Lesson 02's penalty L2-SP holds the weights
+# near the source.
 #
 # ### Two dials: how much is frozen, and how fast the rest moves
 #
-# A rate of nothing at all is **freezing** (冻结). So there are two choices: down to which group of layers everything
-# stands still, and at which rate the layers between there and the head move. The record took every combination, from the
-# ImageNet network, on both targets.
+# A rate of zero, with BatchNorm in eval, is **freezing** (冻结). So there are two choices: up to which group of layers
+# everything stands still, and at which rate the layers between there and the head move. The record took every
+# combination, from the ImageNet network, on both targets.
 
 # %%
 depth_record = tl.records.read("05_frozen_layers").select(profile="mini")
@@ -648,11 +653,11 @@ print(f"letters named rightly: {before:.0%} before, {letters_right():.0%} after"
 
 # %%
 def head_alone(seed=0, std=None, **how):
-    """Test accuracy of a new head on the cached features."""
+    """Validation accuracy of a new head on the cached features."""
     head = tl.models.replace_head(pretrained(), task.num_classes, seed=seed, std=std)
     quick = {"steps": steps, "batch_size": 64, "schedule": "one_cycle", "seed": seed}
     quick |= {"evaluate_every": steps, "progress": False}
-    return tl.training.fit(head, points, **quick | how).evaluate("test").value
+    return tl.training.fit(head, points, **quick | how).evaluate("validation").value
 
 
 # %% [markdown]
@@ -680,9 +685,7 @@ tl.expect(max(apart) < 0.05, "the start of the head must make nearly no differen
 for optimizer in ("adamw", "sgd"):
     for rate in (1e-4, 1e-3, 1e-2, 1e-1):
         values = [head_alone(seed, optimizer=optimizer, lr=rate) for seed in range(3)]
-        print(
-            f"{optimizer:<6} at {rate:<7g}{sum(values) / 3:6.0%} of the test pictures"
-        )
+        print(f"{optimizer:<6} at {rate:<7g}{sum(values) / 3:6.0%} on validation")
 
 # %% [markdown]
 # Do not carry a rate from one to the other. AdamW divides each step by the size of recent gradients, so its rate is about

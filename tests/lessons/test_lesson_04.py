@@ -3,8 +3,17 @@
 from tl_course import records
 
 
-def test_on_mnist_m_unnormalised_pictures_raised_the_probe_in_each_seed():
-    probes = records.read("04_vgg_features").select(profile="mini", target="mnist_m", method="linear_probe")
-    rightly, plain = probes.select(setting="100").values, probes.select(setting="plain").values
-    assert len(plain) == 3
-    assert all(plain[seed] > rightly[seed] for seed in plain)
+def probes(target):
+    """Accuracy by seed of the probe that was fed rightly, unscaled everywhere, and unscaled when it was tested."""
+    found = records.read("04_vgg_features").select(profile="mini", target=target, method="linear_probe")
+    rightly, everywhere, tested = (found.select(setting=setting).values for setting in ("100", "plain", "test"))
+    assert len(rightly) == len(everywhere) == len(tested) == 3
+    return [(rightly[seed], everywhere[seed], tested[seed]) for seed in rightly]
+
+
+def test_on_cifar10_both_slips_cost_accuracy_in_each_seed():
+    assert all(everywhere < rightly and tested < rightly for rightly, everywhere, tested in probes("cifar10"))
+
+
+def test_on_mnist_m_forgetting_everywhere_raised_the_probe_and_forgetting_in_the_test_lowered_it_in_each_seed():
+    assert all(tested < rightly < everywhere for rightly, everywhere, tested in probes("mnist_m"))

@@ -112,4 +112,4 @@ def _in_words(panels: Mapping[str, Lines], positions: list[str], at: str | None)
         f"{panel}{': ' if panel else ''}" + ", ".join(f"{name} {means(line)}" for name, line in lines.items())
         for panel, lines in panels.items()
     ]
-    return (f"At {at}, " if at is not None else "Over the dial, ") + "; ".join(said) + "."
+    return (f"At {at}, " if at is not None else "From left to right, ") + "; ".join(said) + "."
