@@ -75,6 +75,16 @@ EVERY_PLOT = {
         {"accuracy": {"a": toy_row(0.5)[0], "b": toy_row(0.98)[0]}}, looks={"b": "fine_tune"}, title="b is ahead"
     ),
     "concept_map": lambda: figures.concept_map({"a": (0, 0), "b": (1, 0)}, [("a", "b")], alt="An arrow from a to b."),
+    "share_table": lambda: figures.share_table(
+        np.where(np.eye(3), np.nan, np.arange(9).reshape(3, 3) / 10), "abc", xlabel="to", ylabel="from", title="Shares"
+    ),
+    "intervals": lambda: figures.intervals(
+        dict(zip("ab", toy_row(0.5, 0.7), strict=True)),
+        looks={"a": "student", "b": "distilled"},
+        xlabel="accuracy",
+        chance=0.5,
+        title="b is ahead",
+    ),
 }
 
 WEIGHED = {"edge": np.square, "lines": {"source_only": np.abs}, "alt": "Four points and a line.", "title": "Points"}
@@ -543,6 +553,25 @@ def test_recorded_bars_name_every_mean_and_refuse_a_target_without_rows():
     assert drawn.alt == "Test accuracy. CIFAR-10: tuned 52%, alone 22%; MNIST-M (rebuilt): alone 22%."
     with pytest.raises(ValueError, match="none of fine_tune"):
         figures.recorded_bars(both, {"fine_tune": "tuned"}, ["cifar10", "mnist_m"])
+
+
+def test_a_table_of_shares_names_the_largest_of_each_row_and_draws_only_numbers():
+    nan, words = float("nan"), {"xlabel": "to", "ylabel": "from", "title": "Shares"}
+    figure = figures.share_table(torch.tensor([[nan, 0.2, 0.1], [0.0, nan, 0.4], [0.0, 0.0, nan]]), "abc", **words)
+    assert figure.alt == "The largest share of each row: a, b 20%; b, c 40%; c, a 0%."
+    for table in ([[0.1, 0.2]], [[nan, nan], [0.1, 0.2]]):
+        with pytest.raises(ValueError, match="must be 2×2, with a number in every row"):
+            figures.share_table(table, "ab", **words)
+
+
+def test_intervals_read_their_means_and_want_a_look_for_each_row():
+    rows = dict(zip("ab", toy_row(0.063, 0.051), strict=True))
+    words = {"xlabel": "errors", "title": "Fewer"}
+    figure = figures.intervals(rows, looks={"a": "student", "b": "distilled"}, **words)
+    assert figure.alt == "Means, errors: a 6.3%; b 5.1%."
+    for given, looks in (({}, {}), (rows, {"a": "student"})):
+        with pytest.raises(ValueError, match="in looks a method for each row"):
+            figures.intervals(given, looks=looks, **words)
 
 
 def test_embeddings_say_what_is_drawn_and_refuse_what_does_not_fit():

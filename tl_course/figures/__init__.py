@@ -11,8 +11,9 @@ from tl_course.figures.comparisons import method_gains, method_panels
 from tl_course.figures.curves import label_budget, learning_curves
 from tl_course.figures.diagrams import concept_map
 from tl_course.figures.dots import dots
-from tl_course.figures.grids import confusion, image_grid, probability_bars
+from tl_course.figures.grids import confusion, image_grid, probability_bars, share_table
 from tl_course.figures.html import HtmlFigure, show
+from tl_course.figures.intervals import intervals
 from tl_course.figures.points import embeddings, weighed_points
 from tl_course.figures.recorded_bars import recorded_bars
 from tl_course.figures.schematics import schematic
@@ -37,6 +38,7 @@ __all__ = [
     "dots",
     "embeddings",
     "image_grid",
+    "intervals",
     "label_budget",
     "learning_curves",
     "method_gains",
@@ -47,6 +49,7 @@ __all__ = [
     "recorded_bars",
     "reliability",
     "schematic",
+    "share_table",
     "show",
     "sweep",
     "thresholds",

@@ -1,4 +1,4 @@
-"""Pictures in rows: confusion matrices, image grids, and a photograph beside its most likely classes."""
+"""Pictures in rows: confusion matrices, tables of shares, image grids, a photograph beside its likely classes."""
 
 import textwrap
 from collections.abc import Sequence
@@ -102,6 +102,65 @@ def _pixels(images) -> np.ndarray:
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3):
         raise ValueError(f"images must be uint8 N×3×H×W (or N×1×H×W) and are {array.dtype} {array.shape}.")
     return np.repeat(array, 3 // array.shape[1], axis=1).transpose(0, 2, 3, 1)
+
+
+@in_style()
+def share_table(
+    shares: ArrayLike,
+    names: Sequence[str],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    alt: str = "",
+    caption: str = "",
+) -> HtmlFigure:
+    """Draw a K×K table of shares as per cent, the larger the darker; a cell without a number stays white.
+
+    Parameters
+    ----------
+    shares
+        K×K fractions; NaN where there is none.
+    names
+        The K names of rows and columns.
+    xlabel, ylabel
+        What columns and rows are.
+    alt
+        Names the largest share of each row unless given.
+
+    Raises
+    ------
+    ValueError
+        When the table is not K×K for K names, or a row has no number.
+
+    Examples
+    --------
+    >>> nan = float("nan")
+    >>> words = {"xlabel": "is thought of", "ylabel": "the label", "title": "Cats look like dogs"}
+    >>> share_table([[nan, 0.3], [0.2, nan]], ["cat", "dog"], **words)
+    Figure: The largest share of each row: cat, dog 30%; dog, cat 20%.
+    """
+    table, k = _array(shares).astype(float), len(names)
+    if table.shape != (k, k) or np.isnan(table).all(axis=1).any():
+        raise ValueError(f"the table has shape {table.shape} and must be {k}×{k}, with a number in every row.")
+    darkest = float(np.nanmax(table)) or 1.0
+    side = 1.6 + 0.4 * k
+    fig, ax = axes(max(side, 4.6), max(side - 0.6, 3.4))
+    ax.imshow(table, cmap=_BLUES, vmin=0, vmax=darkest)
+    for row, column in zip(*np.nonzero(~np.isnan(table)), strict=True):
+        share = table[row, column]
+        color = ink_on(to_hex(_BLUES(share / darkest)))
+        ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=9)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_xticks(range(k), names)
+    ax.set_yticks(range(k), names)
+    ax.grid(False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    headline(fig, title)
+    largest = [(name, int(np.nanargmax(line)), float(np.nanmax(line))) for name, line in zip(names, table, strict=True)]
+    said = "; ".join(f"{name}, {names[column]} {share:.0%}" for name, column, share in largest)
+    return show(fig, alt=alt or f"The largest share of each row: {said}.", caption=caption)
 
 
 @in_style()
