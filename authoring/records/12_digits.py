@@ -11,8 +11,8 @@ steps. ``setting`` begins with the pictures that a network is trained on: ``plai
 * ``teacher`` and ``student`` learn from labels;
 * ``distilled`` learns from soft targets alone and no label, a = 1; after the comma the temperature;
 * ``smoothed``: labels with a tenth of the probability spread evenly over all classes (PyTorch's ``label_smoothing``);
-* ``dealt``: as distilled, but in each of the teacher's answers the nine logits below the highest are dealt out to the
-  nine other classes by lot, once and for all. The teacher's answer and its confidence stay; what it thinks of each of
+* ``dealt``: as distilled, but in each of the teacher's answers the nine logits below the highest are shuffled among the
+  nine other classes, once and for all. The teacher's answer and its confidence stay; what it thinks of each of
   the *other* classes is gone.
 
 Seconds are processor seconds of training on one thread of a machine that had other work: upper bounds.
@@ -113,7 +113,7 @@ def student(task: Task, seed: int, **options) -> tl.training.Run:
 
 
 def dealt(answers: Tensor, seed: int) -> Tensor:
-    """N×C logits whose highest stays in its place; the others are dealt out to the other classes by lot."""
+    """N×C logits whose highest stays in its place; the others are shuffled among the other classes."""
     order = answers.argsort(dim=1, descending=True)
     lot = torch.rand(answers.shape, generator=tl.environment.generator(seed))
     lot[:, 0] = -1.0  # the highest stays the first
@@ -121,8 +121,8 @@ def dealt(answers: Tensor, seed: int) -> Tensor:
     return torch.empty_like(answers).scatter(1, order, answers.gather(1, shuffled))
 
 
-def by_lot(task: Task, seed: int, temperature: float) -> Loss:
-    """Imitate the teacher's answers with their lower logits dealt out."""
+def shuffled_answers(task: Task, seed: int, temperature: float) -> Loss:
+    """Imitate the teacher's answers with their lower logits shuffled."""
     taught, _ = teacher(seed)
     answers = dealt(taught.model(task.train.inputs).detach(), seed)
 
@@ -142,7 +142,7 @@ def loss_of(method: str, task: Task, seed: int, temperature: float) -> Loss:
     if method == "distilled":
         return Distillation(teacher(seed)[0].model, temperature=temperature, weight=1.0, cache=task)
     if method == "dealt":
-        return by_lot(task, seed, temperature)
+        return shuffled_answers(task, seed, temperature)
     return {"student": cross_entropy, "smoothed": smoothed}[method]
 
 

@@ -170,14 +170,14 @@ def test_an_offset_makes_up_for_a_bias_and_for_nothing_else(lesson, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_answers_by_lot_keep_the_answer_and_its_confidence_only(seed):
+def test_shuffled_answers_keep_the_answer_and_its_confidence_only(seed):
     v = torch.randn(3000, 10, generator=generator(seed)).sort(dim=1).values  # ascending: place tells rank
-    lot = digits.dealt(v, seed)
-    assert torch.equal(lot.argmax(1), v.argmax(1))
-    torch.testing.assert_close(lot.sort(dim=1).values, v)
-    assert torch.equal(lot, digits.dealt(v, seed))
+    shuffled = digits.dealt(v, seed)
+    assert torch.equal(shuffled.argmax(1), v.argmax(1))
+    torch.testing.assert_close(shuffled.sort(dim=1).values, v)
+    assert torch.equal(shuffled, digits.dealt(v, seed))
     for place in range(9):  # wherever a lower logit ends, it came from all nine places equally often
-        assert lot[:, place].mean().item() == pytest.approx(v[:, :9].mean().item(), abs=0.08)
+        assert shuffled[:, place].mean().item() == pytest.approx(v[:, :9].mean().item(), abs=0.08)
 
 
 @pytest.mark.integration
@@ -237,7 +237,7 @@ def test_the_missing_digit_is_gone_from_training_alone(missing):
     assert rest.validation is task.validation
 
 
-@pytest.mark.parametrize("target", ["distilled", "labels"])
+@pytest.mark.parametrize("target", ["distilled", "labels", "shuffled"])
 def test_measures_of_the_unseen_digit_agree(small, target):
     run = unseen.student(target, 0)
     found = {

@@ -149,7 +149,7 @@ METHODS: dict[str, MethodStyle] = {
     "student": MethodStyle("Student alone", SKY, "o", _DASHDOT),
     "distilled": MethodStyle("Distilled student", VERMILION, "P", _LONG),
     "smoothed": MethodStyle("Smoothed labels", GREEN, "s", _DASHDOT),
-    "dealt": MethodStyle("Answers by lot", PURPLE, "X", _DASHED),
+    "dealt": MethodStyle("Shuffled answers", PURPLE, "X", _DASHED),
     "hints": MethodStyle("Hints", BLUE, "^", _DOTTED),
     "attention": MethodStyle("Attention", GREEN, "X", _DASHDOT),
     "relations": MethodStyle("Relations", OCHRE, "s", _DOTTED),
