@@ -6,6 +6,9 @@
 # A distillation runs whether it is right or not: the loss falls, the student learns something, and a factor, a mode or a
 # layer is missing. Here you write the parts by hand, on tables and networks so small that every number can be checked.
 # `tl.hint("distil_loss")` gives a hint, `tl.progress()` shows how far you are. Predictions earn no points.
+#
+# ★ Start with `forgotten_square`, `distil_loss`, `asked_teacher` and `unseen_digit`: for them the core of the lesson is
+# enough. The others use its further sections.
 
 # %%
 import torch
@@ -40,8 +43,10 @@ generator = torch.Generator().manual_seed(env.seed)
 student_logits, teacher_logits = torch.randn(2, 64, 10, generator=generator).unbind()
 student_logits.requires_grad_()
 for temperature in (1, 20, 40):
-    inputs = (student_logits / temperature).log_softmax(dim=1), (teacher_logits / temperature).softmax(dim=1)
-    (gradient,) = torch.autograd.grad(F.kl_div(*inputs, reduction="batchmean"), student_logits)
+    student = (student_logits / temperature).log_softmax(dim=1)
+    teacher = (teacher_logits / temperature).softmax(dim=1)
+    divergence = F.kl_div(student, teacher, reduction="batchmean")
+    (gradient,) = torch.autograd.grad(divergence, student_logits)
     print(f"T = {temperature:2}: length of the gradient {gradient.norm().item():.6f}")
 
 # %% [markdown]
@@ -87,8 +92,8 @@ def broken_step(student, teacher, images, divergence, optimizer):
 
 
 # %% [markdown]
-# Repair it. The student, which is in train mode, takes the step as before. The teacher may come in any mode. It is to
-# answer each picture by itself, whoever is in the batch with it; and after the step it has the weights and statistics
+# Repair it. The student, which is in train mode, takes the step as before. The teacher may come in any mode. It must
+# answer each picture by itself, whichever others are in the batch. After the step it must have the weights and statistics
 # that it had before, and no gradients.
 
 
@@ -163,7 +168,9 @@ def broken_hints(student, teacher, regressor, images, rate):
 def answer_learned_regressor(student, teacher, regressor, images, rate):
     """Take three steps of torch.optim.SGD with this rate; return nothing."""
     ### BEGIN SOLUTION
-    optimizer = torch.optim.SGD([*student.parameters(), *regressor.parameters()], lr=rate)
+    optimizer = torch.optim.SGD(
+        [*student.parameters(), *regressor.parameters()], lr=rate
+    )
     with torch.no_grad():
         wanted = teacher(images)
     for _ in range(3):
@@ -220,7 +227,7 @@ broken_distances(rows)[0, 1].backward()
 print(rows.grad)
 
 # %% [markdown]
-# Repair it. Two equal rows have the distance 0, which pulls at nobody: it adds nothing to any gradient. All other
+# Repair it. Two equal rows have the distance 0, which must add nothing to any gradient. All other
 # distances keep theirs. The mean is taken over the distances that are not 0. Where all rows are equal, all of the table
 # is 0, and so is the gradient.
 
@@ -282,10 +289,11 @@ tl.check("student_layers", answer_student_layers)
 # *your words*
 
 # %% [markdown] tags=["solution"]
-# **One answer among many.** *For the first half*, the control: the same student, from the same start, with the same steps
-# and the same labels, without a teacher. Only the difference between the two, over several seeds, is the teacher's
-# doing; a small network may be good enough on its own. *For the second half*, look at the answers and not at their
+# **One answer among many.** *For the first half*, two controls: the same student, from the same start, with the same steps
+# and labels, without a teacher; and once more with smoothed labels. A small network may be good enough on its own, and
+# softness alone may do what the teacher did. Only what is left over both, over several seeds, is the teacher's doing.
+# *For the second half*, look at the answers and not at their
 # score: how often do the two agree, above all where the teacher is wrong? Equal accuracy can come from different
 # mistakes. A student inherits a teacher's errors and prejudices as willingly as its knowledge, agrees with it only on
 # inputs like those it was asked about, and may be far worse on rare classes, on other data, or in how sure it is. And
-# what the teacher could do besides, on tasks that nobody asked it about, is not handed on at all.
+# what the teacher could do besides, on tasks that it was never asked about, is not handed on at all.

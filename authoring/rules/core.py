@@ -15,7 +15,6 @@ MAX_WIDTH = 88
 """Characters of a line of code: JupyterLab on a laptop of 1366 pixels scrolls sideways beyond it."""
 
 NOT_YET_CUT = {
-    "12_knowledge_distillation",
     "14_aligning_features",
 }
 """Lessons that still have to be cut to a core."""
