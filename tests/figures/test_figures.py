@@ -99,6 +99,9 @@ EVERY_PLOT |= {
     "method_gains": lambda: figures.method_gains(
         toy_record(), "scratch", ["fine_tune"], cases=["10", "30"], overall="100", title="A gain", xlabel="points"
     ),
+    "ladder": lambda: figures.ladder(
+        toy_record(settings=("9",)), {"one": "scratch", "two": "fine_tune"}, baseline="scratch", title="Two"
+    ),
     "weighed_points": lambda: figures.weighed_points(np.eye(4, 2), [0, 1] * 2, [1, 2, 3, 0], np.eye(3, 2), **WEIGHED),
 }
 
@@ -754,3 +757,43 @@ def test_a_quantity_beyond_100_percent_is_no_share_and_is_shown_whole():
     ax.plot([0, 1], [0.5, 3.0])
     figures.curves.percent_axis(ax)
     assert ax.get_ylim()[1] > 3
+
+
+# --- ladders ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_ladder_reads_each_row_from_its_cell_of_the_record(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures.ladders, "show", lambda fig, **words: drawn.append((fig, words)))
+    record = toy_record()
+    rows = {way: tuple({"method": way, "setting": n} for n in ("10", "100")) for way in ("scratch", "fine_tune")}
+    figures.ladder(record, rows, baseline=rows["scratch"][0], kinds=("few", "many"), xlabel="share")
+    fig, words = drawn[0]
+    means = {(way, n): record.select(method=way, setting=n).mean for way in rows for n in ("10", "100")}
+    dotted, *marks = [line for line in fig.axes[0].get_lines() if line.get_label().startswith("_")]
+    assert set(dotted.get_xdata()) == {means["scratch", "10"]}
+    filled = [line for line in marks if line.get_marker() in ("o", "^")]
+    found = [(float(line.get_xdata()[0]), line.get_markerfacecolor() == style.BACKGROUND) for line in filled]
+    assert found == [(means[way, n], n == "100") for way in rows for n in ("10", "100")]
+    said = ", ".join(f"{way} {means[way, '10']:.0%} and {means[way, '100']:.0%}" for way in rows)
+    assert words["alt"] == f"Share, few and many. {said}."
+
+
+@pytest.mark.parametrize(
+    ("rows", "kinds"),
+    [
+        ({}, ()),
+        ({"a": "scratch"}, ("one",)),
+        ({"a": "scratch"}, ("one", "other")),
+        ({"a": ("scratch", "fine_tune")}, ()),
+        ({"a": "scratch", "b": ("scratch", "fine_tune")}, ("one", "other")),
+    ],
+)
+def test_a_ladder_of_no_rows_or_of_half_a_pair_is_refused(rows, kinds):
+    with pytest.raises(ValueError, match="at least one row"):
+        figures.ladder(toy_record(settings=("9",)), rows, kinds=kinds)
+
+
+def test_a_ladder_has_no_cell_that_was_not_recorded():
+    with pytest.raises(RecordError):
+        figures.ladder(toy_record(settings=("9",)), {"a": "dann"})

@@ -14,6 +14,7 @@ from tl_course.figures.dots import dots
 from tl_course.figures.grids import confusion, image_grid, probability_bars, share_table
 from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.intervals import intervals
+from tl_course.figures.ladders import ladder
 from tl_course.figures.points import embeddings, weighed_points
 from tl_course.figures.recorded_bars import recorded_bars
 from tl_course.figures.schematics import schematic
@@ -40,6 +41,7 @@ __all__ = [
     "image_grid",
     "intervals",
     "label_budget",
+    "ladder",
     "learning_curves",
     "method_gains",
     "method_panels",
