@@ -14,9 +14,7 @@ MAX_CELLS, MAX_WORDS, MAX_WORDS_BEFORE_A_RESULT = 45, 1800, 600
 MAX_WIDTH = 88
 """Characters of a line of code: JupyterLab on a laptop of 1366 pixels scrolls sideways beyond it."""
 
-NOT_YET_CUT = {
-    "14_aligning_features",
-}
+NOT_YET_CUT: set[str] = set()
 """Lessons that still have to be cut to a core."""
 
 _HEADING = re.compile(r"(#+) ")

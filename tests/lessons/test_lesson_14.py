@@ -163,8 +163,36 @@ def test_the_control_of_label_shift_differs_from_it_in_the_classes_alone(digits,
     assert {tuple(row) for row in control.train.inputs.tolist()} <= half
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_centred_inputs_differ_from_the_others_by_one_picture_of_their_own_domain(lesson, digits, seed):
+    for one in (task(seed), task(seed + 50, 30)):
+        ours, theirs = lesson["centred"](one), digits.centred(one)
+        for part in ("train", "validation", "test"):
+            moved = getattr(ours, part)
+            assert torch.equal(moved.inputs, getattr(theirs, part).inputs)
+            assert torch.equal(moved.labels, getattr(one, part).labels)
+            gap = getattr(one, part).inputs - moved.inputs
+            torch.testing.assert_close(gap, one.train.inputs.mean(0).expand_as(gap))
+        torch.testing.assert_close(ours.train.inputs.mean(0), torch.zeros(64), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_few_labels_are_a_draw_from_the_targets_training_split(digits, seed):
+    whole = task(seed, 200)
+    few = digits.labelled(whole, 50, seed)
+    rows = {(tuple(x.tolist()), int(y)) for x, y in zip(whole.train.inputs, whole.train.labels, strict=True)}
+    drawn = {(tuple(x.tolist()), int(y)) for x, y in zip(few.train.inputs, few.train.labels, strict=True)}
+    assert len(few.train) == len(drawn) == 50
+    assert drawn < rows
+    assert few.test is whole.test
+    other = digits.labelled(whole, 50, seed + 1)
+    assert not torch.equal(other.train.inputs, few.train.inputs)
+
+
 @pytest.mark.daily(2)
-@pytest.mark.parametrize("method", ["source_only", "coral", "mmd", "dann", "dann 3", "separate"])
+@pytest.mark.parametrize(
+    "method", ["source_only", "centred mmd", "coral", "mmd", "dann", "dann 3", "separate", "norm", "centred"]
+)
 def test_training_for_the_record_reads_no_target_label(digits, monkeypatch, method):
     monkeypatch.setattr(digits, "STEPS", 3)
     source, target = task(0, 200), task(1, 200)

@@ -10,12 +10,12 @@ from tl_course.exercises.lesson_14.mmd import QUESTION as MMD
 from tl_course.exercises.lesson_14.reverse import QUESTION as REVERSE
 
 QUESTIONS = (
-    CORAL,
-    EQUAL_SAMPLES,
     MMD,
     REVERSE,
     DANN,
-    JOINT_NORM,
     CHOOSE_BLIND,
     ALIGNED_WRONG,
+    CORAL,
+    EQUAL_SAMPLES,
+    JOINT_NORM,
 )
