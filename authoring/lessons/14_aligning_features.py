@@ -28,8 +28,8 @@
 # > 1. How often is this network right on the target? (Chance is one in ten.)
 # > 2. Now make its features look alike in both domains, without a target label. Which part of the way to a network
 # >    trained *with* the target's labels does that bring: none, a fifth, half, all?
-# > 3. A cheap rival: subtract from each picture the mean picture of its own domain, and align nothing. How far does
-# >    that come?
+# > 3. A cheap rival: subtract from each picture the mean picture of its own domain, and learn the source alone. How far
+# >    does that come?
 # > 4. Another target holds only zeros, ones and twos, drawn just like the source. Does aligning help there?
 #
 # Write down four answers.
@@ -150,8 +150,9 @@ for name, x in {"source and source": more, "source and target": x_t}.items():
 #
 # $$\min_{\varphi, h}\ \max_{D}\quad L_y(h \circ \varphi) \;-\; \lambda\, L_d(D \circ \varphi) .$$
 #
-# One step does both, by a trick. Between features and discriminator stands a layer that does nothing forward. Backward,
-# it turns the gradient round: **gradient reversal** (梯度反转). In the code, `ctx` carries λ from the one to the other.
+# One step does both, by a trick. Between features and discriminator stands a layer that does nothing forward.
+# Backward, it turns the gradient round: **gradient reversal** (梯度反转). In the code, `ctx` carries λ from the forward to
+# the backward pass.
 
 
 # %%
@@ -217,7 +218,7 @@ for name, one, other in zip(
 # All take the same steps. *Source only* is the floor. *Target labels* is the ceiling: the same network trained on the
 # labels that you would not have. Two **controls** stand between. The first is **DANN with λ = 0**: the same code, but
 # nothing flows back into the features. The second is a cheap rival, **centred**: source only, on pictures from which the
-# mean picture of their own domain was subtracted. It aligns no features, and takes one mean picture from the target.
+# mean picture of their own domain was subtracted. It has no second loss, and takes one mean picture from the target.
 
 
 # %%
@@ -286,7 +287,7 @@ for name, side in (("mmd", "better"), ("source_only", "worse")):
     assert band, band
 
 # %% [markdown]
-# One run of each is an anecdote. Recorded are five seeds of each, and two further rivals: CORAL, and MMD on centred
+# One run of each is an anecdote. The record holds five seeds of each, and two further rivals: CORAL, and MMD on centred
 # inputs.
 
 # %%
@@ -314,7 +315,7 @@ tl.records.claim("14.centring_helps_digits", target="mnist", profile="mini")
 # The controls answer two questions.
 #
 # * **Is it the turned gradient?** Yes. With λ = 0 the gain is gone.[^14.without_reversal_nothing]
-# * **Does it take aligned features?** Not here. *Centred* does as well as MMD,[^14.aligning_equals_centring] and about as
+# * **Does it take a loss of alignment?** Not here. *Centred* does as well as MMD,[^14.aligning_equals_centring] and about as
 #   well as DANN.[^14.dann_equals_centring] MMD after centring adds next to nothing.[^14.little_left_after_centring]
 #
 # Without the second control you would have written that MMD closes part of the gap, and that would have been true.
@@ -425,7 +426,7 @@ for name, (run, away) in strong.items():
     print(f"{name:<19} source {right(run, home):.0%}   target {right(run, away):.0%}")
 
 # %% [markdown]
-# Recorded, and for every way:
+# The same for every way, recorded:
 
 # %%
 hurt = record.select(target="mnist_few", setting="target")
@@ -516,8 +517,8 @@ tl.records.claim("14.aligned_and_wrong", target="mnist_few", profile="mini")
 # <details><summary>fine, if you also report source only.</summary>Not this. The choice would still have seen the test
 # labels.</details>
 #
-# The [exercises](../exercises/14_aligning_features.ipynb) practise this. Those with a ★ need nothing of what is folded
-# below. **Next:** lesson 15 goes on with few, no, or other labels.
+# The [exercises](../exercises/14_aligning_features.ipynb) practise this. Up to `aligned_wrong` the core is enough; the
+# others take the folded sections. **Next:** lesson 15 goes on with few, no, or other labels.
 
 # %% [markdown] tags=["further"]
 # ## Why MMD² may be negative: two estimates
@@ -686,8 +687,8 @@ def dead(model):
 
 
 # %% [markdown]
-# The way to know is a **fresh** classifier of the domains, trained on the finished features. Its error, as the proxy
-# A-distance of lesson 10, is 0 where it can only guess and 2 where it never errs.
+# The way to know is a **fresh** classifier of the domains, trained on the finished features. The proxy A-distance of
+# lesson 10 is 0 where it can only guess, and 2 where it never errs.
 
 
 # %%
@@ -806,10 +807,11 @@ tl.figures.image_grid(
 # | `"separate"` | each domain by its own statistics | the mean of the two, which neither was trained with |
 # | `"source"` | the target by the source's running statistics | the source's |
 #
-# Before the network meets the target, you may give it the target's own statistics
-# ([Li and others 2016](https://arxiv.org/abs/1603.04779)). Put BatchNorm in train mode, reset it, and pass the target's
-# *unlabelled* training inputs through once. A **control** belongs to it: the same for *source only*. It is *centred* again,
-# layer by layer. How much does the choice matter? On the 8×8 digits, with BatchNorm in the small network:
+# Before the network meets the target, you may give it the target's own statistics ([Li and others
+# 2016](https://arxiv.org/abs/1603.04779)). Put BatchNorm in train mode, reset it, and pass the target's *unlabelled*
+# training inputs through once. A **control** belongs to it: the same for *source only*. It does to each layer about
+# what *centred* does to the pictures. How much does the choice matter? On the 8×8 digits, with BatchNorm in the small
+# network:
 
 # %% tags=["claim"]
 tl.records.claim("14.statistics_matter", target="mnist", profile="mini")
