@@ -51,11 +51,12 @@ import tl_course as tl
 from tl_course.data import Split
 from tl_course.losses import Distillation
 
-env = tl.setup()
+env = tl.setup(threads=1)  # enough for networks as small as these
 
 # %% [markdown]
 # [The paper of 2015](https://arxiv.org/abs/1503.02531) that named the method begins with MNIST. So do we, with five thousand
-# of its digits. A digit becomes a row of 784 numbers. Four hundred digits are set aside for validation.
+# of its digits. A digit becomes a row of 784 numbers, one for each pixel: its features. Four hundred digits are set aside
+# for validation.
 
 
 # %%
@@ -84,8 +85,8 @@ tl.figures.schematic(
 )
 
 # %% [markdown]
-# As in the paper, the teacher has two advantages. **Dropout** (随机失活) switches off a part of its units at random in every step.
-# And it sees each digit many times, every time moved by up to two pixels. The students get neither.
+# As in the paper, the teacher has two advantages. **Dropout** (随机失活) switches off a part of its units at random in every
+# step. And it sees each digit many times, every time moved by up to two pixels. The students get neither.
 
 
 # %%
@@ -119,7 +120,7 @@ def errors(run):
 
 
 # %% [markdown]
-# Half a minute of patience, or less:
+# The longest cell of the lesson:
 
 # %%
 shared = {"batch_size": 64, "lr": 1e-3, "seed": 0, "progress": False}
@@ -180,7 +181,7 @@ tl.figures.share_table(
 )
 
 # %% [markdown]
-# Keep the column of the **3** in mind. Twos, fives and eights say something about threes, and no 3 is there.
+# Look down the column of the **3**: some digits give more to the 3 than others, and none of them is a 3.
 #
 # ## The loss, by hand
 #
@@ -190,7 +191,7 @@ tl.figures.share_table(
 # $$L = (1-a)\,\mathrm{CE}(z, y) + a\,T^2\,\mathrm{KL}(q \,\Vert\, p), \qquad
 # \mathrm{KL}(q \,\Vert\, p) = \sum_i q_i \ln \frac{q_i}{p_i} .$$
 #
-# At $a = 1$ **no label is used**. That is what we do in this lesson. By hand, and with the package's loss:
+# At $a = 1$ **no label is used**. So our third student learns. By hand, and with the package's loss:
 
 
 # %%
@@ -258,7 +259,7 @@ def students(task):
 
 
 # %% [markdown]
-# Is your order theirs? Each result is held against its **band**, where the recorded seeds let one more be expected.
+# Is your order theirs? Each result is held against its **band**: where one more seed is expected, by the recorded ones.
 
 # %%
 LEARNED = {"student": "labels", "smoothed": "smoothed labels", "distilled": "answers"}
@@ -275,7 +276,7 @@ for name, (id, side) in CLAIMS.items():
     tl.expect(band, f"{LEARNED[name]}: {band}")
 
 # %% [markdown]
-# One run is one story, and here five are recorded:
+# One run is one story. The record holds five:
 
 # %% tags=["claim"]
 tl.records.claim("12.answers_beat_labels", profile="mini")
@@ -332,7 +333,7 @@ tl.expect(found > 0.4, "taught by answers, a student calls many 3s a 3 at once")
 #
 # ### One number
 #
-# An **offset** (偏移量) added to that one logit can mend this. How do we choose it? Hinton, Vinyals and Dean chose theirs on
+# An **offset** (偏移量) added to that one logit can mend this. How do we choose it? The authors of the paper chose theirs on
 # the *test set*, and say so. That flatters a little. We choose on the **validation** digits, **by share**: with the offset,
 # a tenth of them must be called 3. That takes no label. It takes the knowledge that one digit in ten is a 3.
 #
@@ -363,15 +364,16 @@ def by_share(logits, share):
 # tenth of the 3s.
 
 # %%
-finds = {}
+found = {}
 for name, run in unseen.items():
     offset = by_share(run.logits("validation"), 0.1)
     logits = raised(run.logits(), offset)
     print(f"{LEARNED[name]:<16} {offset:+6.2f} {counted(logits)}")
-    finds[name] = float((logits.argmax(dim=1) == MISSING)[threes].float().mean())
-tl.expect(finds["distilled"] > max(finds["smoothed"], finds["student"]), "answers")
+    found[name] = float((logits.argmax(dim=1) == MISSING)[threes].float().mean())
+rivals = max(found["smoothed"], found["student"])
+tl.expect(found["distilled"] > rivals, "answers must find more 3s than labels do")
 band = tl.records.within_band(
-    "12.unseen_digit_is_known", finds["distilled"], target="distilled", profile="mini"
+    "12.unseen_digit_is_known", found["distilled"], target="distilled", profile="mini"
 )
 tl.expect(band, f"{band}")
 
@@ -393,16 +395,15 @@ def recorded(way):
 after = recorded("by_share")
 answered = after.pop("answers").values
 for control in after.values():
-    assert all(answered[k] > control.values[k] for k in record.seeds)
+    assert all(answered[k] > control.values[k] > 0.1 for k in record.seeds)
 
 # %% [markdown]
-# So in every seed the true answers find more 3s than each of the three controls. How many more?
+# So in every seed the true answers find more 3s than each of the three controls, and each control more than a tenth. How
+# many more?
 
 # %%
-before, after = (
-    {name: runs_of.interval() for name, runs_of in recorded(way).items()}
-    for way in ("before", "by_share")
-)
+before = {name: cell.interval() for name, cell in recorded("before").items()}
+after = {name: cell.interval() for name, cell in recorded("by_share").items()}
 tl.figures.bars(
     {"3s found, no offset (%)": before, "3s found, offset by share (%)": after},
     looks=dict(zip(TAUGHT, ("student", "smoothed", "dealt", "distilled"), strict=True)),
@@ -414,12 +415,13 @@ tl.figures.bars(
 tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distilled")
 
 # %% [markdown]
-# That was the third question. With the offset, softness alone finds some of the 3s: more than a tenth, and no run here says
-# why. The teacher's true answers find most of them. So the student heard about a digit that it was never shown. For
-# instance, the teacher gives more of the 3 to a five that is almost a three.
+# That was the third question. With the offset, smoothed labels[^12.smoothing_finds_some_of_the_unseen] and shuffled
+# answers[^12.shuffled_answers_find_some_of_the_unseen] find some of the 3s, and no run here says why. The teacher's true
+# answers find most of them.[^12.unseen_digit_is_known] What they have beyond the shuffled ones is likeness. So that told the
+# student of a digit that it was never shown: a five that is almost a three, for instance, gets more of the 3.
 #
 # In the paper, with sixty thousand digits, the student called [98.6 %](https://arxiv.org/abs/1503.02531) of the 3s right
-# after an offset chosen on the test.
+# after an offset chosen on the test, with [109](https://arxiv.org/abs/1503.02531) errors of ten thousand in all.
 
 # %% [markdown]
 # ## What to remember
@@ -478,7 +480,7 @@ tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distille
 # name is by [Hinton, Vinyals and Dean](https://arxiv.org/abs/1503.02531), of **2015**. And in Chinese it is 知识蒸馏,
 # distilling as one distils spirits; 知识蒐集 would mean *collecting* knowledge.
 #
-# In the paper, [soft targets](https://arxiv.org/abs/1503.02531) carry what Hinton called *dark knowledge* in his talks.
+# What soft targets carry beyond the label, Hinton called *dark knowledge*.
 
 # %% [markdown] tags=["further"]
 # ## Where $T^2$ comes from
@@ -594,8 +596,8 @@ for ax, (name, run) in zip(panels, unseen.items(), strict=True):
     ax.set(title=LEARNED[name], xlabel="wanting for a 3 (logits)")
 
 # %% [markdown]
-# In the right panel most 3s stand apart from the other digits, only too far to the right. In the left panel the two are
-# mixed, and no line can part them.
+# In the right panel most 3s stand apart from the other digits, and some of them a little too far to the right. In the left
+# panel the two are mixed, and no line can part them. In the middle a line parts them badly.
 
 # %%
 panels[0].set_ylabel("share of the digits (%)")
@@ -659,8 +661,8 @@ tl.records.claim("12.moved_pictures_help", profile="mini")
 tl.records.claim("12.moved_and_smoothed", profile="mini")
 
 # %% [markdown]
-# And four differences that no claim makes, since some of them are small. Each is taken within a seed; above zero, the first
-# makes more errors.
+# And differences for which there is no claim, since some of them are small. Each is taken within a seed. Above zero, the
+# first of the two makes more errors.
 
 # %%
 PAIRS = [("answers, T = 4", "smoothed labels"), ("answers, T = 4", "answers, T = 20")]
@@ -934,7 +936,7 @@ tl.records.claim("12.copied_before_any_step", profile="mini")
 tl.records.claim("12.teacher_or_labels_alike", profile="mini")
 
 # %% [markdown]
-# In these few steps the random student does not leave guessing, and the copied one knows much before its first step. From
+# In these few steps the random student does not leave guessing, and the copied one is above it before its first step. From
 # the copied start, teacher and labels do equally well. The record has no random student that learns from labels, and none
 # with more steps. So it says what a copied start is worth here, and not that the loss never matters.
 
@@ -977,7 +979,7 @@ for name, run in runs.items():
 # ## Questions of the source texts
 #
 # * *How can a large model's knowledge be moved into a small one?* (000, §8) By its answers, its features, or its
-#   layers. Where there is a choice, begin with the layers.
+#   layers. Where the student can begin with layers of the teacher, try that.
 # * *Where does distillation stand in the history of transfer?* (004, §1) It is younger, and another thing; see *History*
 #   above.
 
