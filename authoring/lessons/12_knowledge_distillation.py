@@ -682,10 +682,11 @@ assert all(first[seed] >= second[seed] for seed in digits.seeds)
 # neither the temperature nor the strength of smoothing was tuned on others. The 2015 paper, too, has a section on
 # [soft targets as regularisers](https://arxiv.org/abs/1503.02531).
 #
-# With the *moved pictures* alone, labels close more than half of the gap to the teacher,[^12.moved_pictures_help] and smoothed
-# labels make fewer errors still.[^12.moved_and_smoothed] Answers do not add to that. On moved digits the student taught by
-# answers made *more* errors on average than the one taught by labels, and fewer in no seed; the interval just touches zero.
-# So before you distil, **give the student the teacher's pictures and smoothed labels, and see what gap is left**.
+# With the *moved pictures* alone, labels close more than half of the gap to the teacher.[^12.moved_pictures_help] Smoothed
+# labels on them make fewer errors still.[^12.moved_and_smoothed] Answers on them did not: that student made *more* errors on
+# average than the one taught by labels, and fewer in no seed. The interval just touches zero. All students take the same
+# steps; what more patience would bring is not recorded. So before you distil, **give the student the teacher's pictures and
+# smoothed labels, and see what gap is left**.
 #
 # > **Beside ours, the paper's numbers.** Of *ten* thousand test digits its teacher got [67
 # > wrong](https://arxiv.org/abs/1503.02531), the student [146](https://arxiv.org/abs/1503.02531) with labels and
@@ -708,7 +709,7 @@ assert all(first[seed] >= second[seed] for seed in digits.seeds)
 # transfer** (基于关系的迁移). They have a word in common and nothing else. Relational distillation compares examples *within a
 # batch*, and both networks read the same pictures. Relation-based transfer carries *rules* about things and how they
 # stand to each other from one domain to another: who advises whom at a university, who directs whom in a film. That is
-# lesson 15.
+# for lesson 15, which is yet to come.
 #
 # ### Hints and relations on the digits
 #
@@ -936,7 +937,7 @@ tl.records.claim("12.copied_before_any_step", profile="mini")
 tl.records.claim("12.teacher_or_labels_alike", profile="mini")
 
 # %% [markdown]
-# In these few steps the random student does not leave guessing, and the copied one is above it before its first step. From
+# In these few steps the random student does not leave guessing, and the copied one is above guessing before any. From
 # the copied start, teacher and labels do equally well. The record has no random student that learns from labels, and none
 # with more steps. So it says what a copied start is worth here, and not that the loss never matters.
 
@@ -971,7 +972,7 @@ for name, run in runs.items():
 # * it carries over **mistakes and prejudice** along with the rest, since it copies answers and not truth;
 # * it teaches **only what was asked**: the student of lesson 03 had a word for the cup and did not know cups;
 # * it **keeps no secrets and washes no licence**: what a teacher learned from private data can show in its answers
-#   (lesson 17), and some providers forbid to train on their models' answers;
+#   (lesson 17, yet to come), and some providers forbid to train on their models' answers;
 # * it is **not the only way to be small**: leaving out weights (pruning, 剪枝) and coarser numbers (quantisation, 量化)
 #   shrink the network you have, and go well with it.
 
