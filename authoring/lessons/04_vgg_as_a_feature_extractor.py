@@ -675,6 +675,26 @@ print(weights.meta["_metrics"])
 # %% [markdown]
 # `tl.models.create("vgg16", weights="imagenet")` sets its `preprocess` from this enum. All verbs stay as they are: after
 # `tl-course fetch --profile cpu`, `TL_PROFILE=cpu` runs this whole lesson with VGG16.
+#
+# **Inception**, which source text 003 names, differs twice. It is made for pictures of 299 pixels. And while it trains it
+# has two heads: the usual one, and an *auxiliary* one in the middle, with a loss of its own. Its authors found that this
+# head [acts as a regulariser](https://arxiv.org/abs/1512.00567). On the meta device we see the shapes, and compute nothing.
+
+# %%
+with torch.device("meta"):
+    inception = torchvision.models.inception_v3(weights=None, init_weights=False)
+    large, usual = torch.empty(2, 3, 299, 299), torch.empty(2, 3, 224, 224)
+    print("eval mode, 224 px: ", tuple(inception.eval()(usual).shape))
+    both_answers = inception.train()(large)
+    print("train mode, 299 px:", type(both_answers).__name__, both_answers._fields)
+    try:
+        inception(usual)
+    except RuntimeError as error:
+        print("train mode, 224 px:", error)
+
+# %% [markdown]
+# So a loop for one answer stops, since the network gives back two. Add their losses, the second with a small weight; and
+# replace two heads, `fc` and `AuxLogits.fc`. `tl.models.create("inception_v3")` goes without the second one.
 
 # %% [markdown] tags=["further"]
 # ## Source text 000's program, whole
