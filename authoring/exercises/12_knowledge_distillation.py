@@ -3,9 +3,9 @@
 #
 # {{budget}}
 #
-# A distillation runs whether it is right or not: the loss falls, the student learns something, and a factor, a mode or a
-# layer is missing. Here you write the parts by hand, on tables and networks so small that every number can be checked.
-# `tl.hint("distil_loss")` gives a hint, `tl.progress()` shows how far you are. Predictions earn no points.
+# A distillation runs whether it is right or not: the loss falls, the student learns something, and a factor, a mode
+# or a layer is missing. Here you write the parts by hand, on tables and networks so small that every number can be
+# checked. `tl.hint("distil_loss")` gives a hint, `tl.progress()` shows how far you are. Predictions earn no points.
 #
 # ★ Start with `forgotten_square`, `distil_loss`, `asked_teacher` and `unseen_digit`: for them the core of the lesson is
 # enough. The others use its further sections.
@@ -23,9 +23,9 @@ env = tl.setup(threads=1, quiet=True)
 # {{question forgotten_square}}
 #
 # Somebody distils with $\mathrm{KL}\big(\mathrm{softmax}(z_t/T)\,\Vert\,\mathrm{softmax}(z_s/T)\big)$ and forgets the
-# factor $T^2$. At $T=20$ the student's logits $z_s$ get some gradient. Then the temperature is raised to $T=40$; logits,
-# teacher and all else stay the same. How many times as long is the gradient now, roughly? Answer with a number: 1 for
-# equally long, 2 for twice as long, and so on.
+# factor $T^2$. At $T=20$ the student's logits $z_s$ get some gradient. Then the temperature is raised to $T=40$;
+# logits, teacher and all else stay the same. How many times as long is the gradient now, roughly? Answer with a
+# number: 1 for equally long, 2 for twice as long, and so on.
 
 # %%
 ### BEGIN SOLUTION
@@ -58,7 +58,7 @@ for temperature in (1, 20, 40):
 #
 # with $a$ for `weight`. Both terms are means over the N examples; the divergence sums over the classes. The student
 # gets the gradient, the teacher none. The definition that every implementation has to agree with is
-# $\mathrm{KL}(p\,\Vert\,q)=\sum_c p_c \ln (p_c/q_c)$.
+# $\mathrm{KL}(q\,\Vert\,p)=\sum_c q_c \ln (q_c/p_c)$, here with $q$ for the teacher and $p$ for the student.
 
 
 # %%
@@ -93,8 +93,8 @@ def broken_step(student, teacher, images, divergence, optimizer):
 
 # %% [markdown]
 # Repair it. The student, which is in train mode, takes the step as before. The teacher may come in any mode. It must
-# answer each picture by itself, whichever others are in the batch. After the step it must have the weights and statistics
-# that it had before, and no gradients.
+# answer each picture by itself, whichever others are in the batch. After the step it must have the weights and
+# statistics that it had before, and no gradients.
 
 
 # %%
@@ -118,11 +118,11 @@ tl.check("asked_teacher", answer_asked_teacher)
 # {{question unseen_digit}}
 #
 # A student has learned from its teacher without ever seeing a picture of one class. Its logit for that class,
-# `logits[:, unseen]`, is too low, and it never calls a picture so. One number, added to that logit in every row, can
-# mend much of it. You have no labels; but you know that of these N pictures `count` belong to that class. Return a
-# number with which exactly `count` pictures are called so, that is, have their largest logit there. (Where two are
-# equally large, the unseen class wins.) `count` is at least 1 and smaller than N. No two pictures are alike. And if a
-# class is called too often already, the number is negative.
+# `logits[:, unseen]`, is mostly too low, so it calls too few pictures so. One number, added to that logit in every
+# row, can mend much of it. You have no labels; but you know that of these N pictures `count` belong to that class.
+# Return a number with which exactly `count` pictures are called so, that is, have their largest logit there. (Where
+# two are equally large, the unseen class wins.) `count` is at least 1 and smaller than N. No two pictures are alike.
+# And if a class is called too often already, the number is negative.
 
 
 # %%
@@ -188,8 +188,8 @@ tl.check("learned_regressor", answer_learned_regressor)
 # {{question attention_map}}
 #
 # Attention transfer compares *where* two networks are active. From feature maps $A$, N×C×H×W, it makes one row of H·W
-# numbers for each picture: the sum over channels of $A_c^2$, flattened, and divided by its Euclidean length. Where every
-# activation of a picture is zero, its row is zero.
+# numbers for each picture: the sum over channels of $A_c^2$, flattened, and divided by its Euclidean length. Where
+# every activation of a picture is zero, its row is zero.
 
 
 # %%
@@ -258,8 +258,8 @@ print(TinyEncoder(depth=6, classes=3, seed=0))
 
 # %% [markdown]
 # Fill a student with fewer layers. It takes the embeddings, the head `classifier`, and of each group of `step` layers
-# the first: the teacher's layers 0, `step`, 2·`step` and so on, with `step` the teacher's number of layers over the
-# student's, a whole number. Then the student is trained, and the teacher must not change.
+# the first (the lesson took the last): the teacher's layers 0, `step`, 2·`step` and so on, with `step` the teacher's
+# number of layers over the student's, a whole number. Then the student is trained, and the teacher must not change.
 
 
 # %%
@@ -289,11 +289,11 @@ tl.check("student_layers", answer_student_layers)
 # *your words*
 
 # %% [markdown] tags=["solution"]
-# **One answer among many.** *For the first half*, two controls: the same student, from the same start, with the same steps
-# and labels, without a teacher; and once more with smoothed labels. A small network may be good enough on its own, and
-# softness alone may do what the teacher did. Only what is left over both, over several seeds, is the teacher's doing.
-# *For the second half*, look at the answers and not at their
-# score: how often do the two agree, above all where the teacher is wrong? Equal accuracy can come from different
-# mistakes. A student inherits a teacher's errors and prejudices as willingly as its knowledge, agrees with it only on
-# inputs like those it was asked about, and may be far worse on rare classes, on other data, or in how sure it is. And
-# what the teacher could do besides, on tasks that it was never asked about, is not handed on at all.
+# **One answer among many.** *For the first half*, two controls: the same student, from the same start, with the same
+# steps and labels, without a teacher; and once more with smoothed labels. A small network may be good enough on its
+# own, and softness alone may do what the teacher did. Only what is left over both, over several seeds, is the
+# teacher's doing. *For the second half*, look at the answers and not at their score: how often do the two agree,
+# above all where the teacher is wrong? Equal accuracy can come from different mistakes. A student inherits a
+# teacher's errors and prejudices as willingly as its knowledge, agrees with it only on inputs like those it was asked
+# about, and may be far worse on rare classes, on other data, or in how sure it is. And what the teacher could do
+# besides, on tasks that it was never asked about, is not handed on at all.

@@ -3,8 +3,8 @@
 #
 # {{budget}}
 #
-# Losses that may look at the target's inputs and never at its labels, and what they cannot know. Nothing is fetched, and
-# no network of any size is trained. `tl.hint("mmd")` gives a hint, `tl.progress()` shows how far you are. Up to
+# Losses that may look at the target's inputs and never at its labels, and what they cannot know. Nothing is fetched,
+# and no network of any size is trained. `tl.hint("mmd")` gives a hint, `tl.progress()` shows how far you are. Up to
 # `aligned_wrong` the core of the lesson is enough (★); the others go with its folded sections.
 
 # %%
@@ -19,8 +19,8 @@ env = tl.setup(threads=1, quiet=True)
 # {{question mmd}}
 #
 # Write the *unbiased* estimate of MMD², in plain PyTorch. The kernel is
-# $k(x, y) = \exp\!\left(-\lVert x-y\rVert^2 / (2\sigma^2)\right)$; within a batch each example's kernel with itself is left
-# out, and the mean is over the others:
+# $k(x, y) = \exp\!\left(-\lVert x-y\rVert^2 / (2\sigma^2)\right)$; within a batch each example's kernel with itself
+# is left out, and the mean is over the others:
 #
 # $$\operatorname*{mean}_{i\neq j}\,k(x_i, x_j) + \operatorname*{mean}_{i\neq j}\,k(y_i, y_j) - 2\operatorname*{mean}_{i,j}\,k(x_i, y_j).$$
 #
@@ -50,8 +50,9 @@ tl.check("mmd", answer_mmd)
 # %% [markdown]
 # {{question reverse}}
 #
-# Write the gradient reversal yourself. Forward, the features pass unchanged. Backward, what comes from behind is multiplied
-# by −λ. The same features also go into the head, past the reversal: what flows back from there must stay as it is.
+# Write the gradient reversal yourself. Forward, the features pass unchanged. Backward, what comes from behind is
+# multiplied by −λ. The same features also go into the head, past the reversal: what flows back from there must stay
+# as it is.
 
 
 # %%
@@ -80,14 +81,14 @@ tl.check("reverse", answer_reverse)
 # {{question dann}}
 #
 # Write the loss of one step of domain-adversarial training, as one number whose `backward()` moves all three networks.
-# `backbone` turns inputs into features, `head` features into logits of the classes, `discriminator` features into one logit
-# (n×1): above zero it says *target*.
+# `backbone` turns inputs into features, `head` features into logits of the classes, `discriminator` features into one
+# logit (n×1): above zero it says *target*.
 #
 # * The label loss is the mean cross-entropy where labels may be known.
-# * The domain loss is the mean binary cross-entropy of each domain, and each counts a half, whatever its size. **The source
-#   has the domain label 0, the target 1.**
-# * The discriminator learns at rate 1, the backbone against it at rate λ. `tl.losses.reverse_gradient(features, strength)`
-#   is there for you, or your own.
+# * The domain loss is the mean binary cross-entropy of each domain, and each counts a half, whatever its size. **The
+#   source has the domain label 0, the target 1.**
+# * The discriminator learns at rate 1, the backbone against it at rate λ. `tl.losses.reverse_gradient(features,
+#   strength)` is there for you, or your own.
 #
 # `source` and `target` are pairs, inputs and labels, as their loaders deliver them.
 
@@ -117,8 +118,8 @@ tl.check("dann", answer_dann)
 # {{question choose_blind}}
 #
 # Seven runs of DANN with seven values of λ. Of each there is a dict: `source_accuracy`, on held-out source examples;
-# `target_probabilities`, a tensor N×C of what it says to N target examples without labels; and `target_test_accuracy`. The
-# published code of more than one method chooses so:
+# `target_probabilities`, a tensor N×C of what it says to N target examples without labels; and `target_test_accuracy`.
+# This choice looks at what you do not have:
 
 
 # %%
@@ -128,10 +129,10 @@ def broken_choice(runs, slack):
 
 
 # %% [markdown]
-# Repair it by the usual rule for the case without any target label. (Entropy chose well on one pair of the lesson. On the
-# other it kept the network that never adapted.) Keep only runs whose source accuracy is *at most* `slack` below the best
-# one. Of those, choose the run that is surest on the target: the one with the lowest mean entropy
-# $-\sum_c p_c \log p_c$. (No probability is exactly zero.)
+# Repair it by a rule that needs no target label. (Entropy chose well on one pair of the lesson. On the
+# other it kept the network that never adapted.) Keep only runs whose source accuracy is *at most* `slack` below the
+# best one. Of those, choose the run that is surest on the target: the one with the lowest mean entropy $-\sum_c p_c
+# \log p_c$. (No probability is exactly zero.)
 
 
 # %%
@@ -159,9 +160,9 @@ tl.check("choose_blind", answer_choose_blind)
 # %% [markdown]
 # {{question aligned_wrong}}
 #
-# A backbone has been aligned perfectly: its features have *exactly* the same distribution in both domains. A head on these
-# features tells cats from dogs, and makes no mistake on the source. There, half of the pictures are cats. On the target
-# nine tenths are cats.
+# A backbone has been aligned perfectly: its features have *exactly* the same distribution in both domains. A head on
+# these features tells cats from dogs, and makes no mistake on the source. There, half of the pictures are cats. On
+# the target nine tenths are cats.
 #
 # What share of the target does it get wrong *at least*, however lucky it is? A number between 0 and 1.
 
@@ -180,8 +181,8 @@ tl.check("aligned_wrong", answer_aligned_wrong)
 #
 # $$\frac{1}{4d^2}\,\lVert C_s - C_t\rVert_F^2,$$
 #
-# where $C$ is the d×d covariance matrix of a batch, with $n-1$, and the squared Frobenius norm is the sum of all squared
-# entries. The batches differ in size. `torch.cov` is allowed; mind what it takes for an example.
+# where $C$ is the d×d covariance matrix of a batch, with $n-1$, and the squared Frobenius norm is the sum of all
+# squared entries. The batches differ in size. `torch.cov` is allowed; mind what it takes for an example.
 
 
 # %%
@@ -204,9 +205,9 @@ tl.check("coral", answer_coral)
 # %% [markdown]
 # {{question equal_samples}}
 #
-# MMD² with a Gaussian kernel of fixed width compares two batches of thirty-two examples. The *biased* estimate takes the
-# mean of all kernels within a batch. The *unbiased* one leaves out each example's kernel with itself. Which of these
-# sentences hold, but for rounding?
+# MMD² with a Gaussian kernel of fixed width compares two batches of thirty-two examples. The *biased* estimate takes
+# the mean of all kernels within a batch. The *unbiased* one leaves out each example's kernel with itself. Which of
+# these sentences hold, but for rounding?
 #
 # * **A.** Both batches come from one domain. Over many draws, the unbiased estimate is zero on average.
 # * **B.** Both batches come from one domain. The unbiased estimate is never below zero, for it estimates a square.
@@ -241,7 +242,8 @@ for count in (16, 32):
 # %% [markdown]
 # {{question joint_norm}}
 #
-# A step of alignment needs the model's answers for a batch of each domain. The model has BatchNorm and is in train mode:
+# A step of alignment needs the model's answers for a batch of each domain. The model has BatchNorm and is in train
+# mode:
 
 
 # %%
@@ -251,12 +253,14 @@ def separate_answers(model, source, target):
 
 
 # %% [markdown]
-# Each domain is normalised by its own statistics. In a test all pictures are normalised by *one* set. Change it so that this
-# holds in training, too, the lesson's `"joint"`: both batches are normalised by the mean and variance of the mixture, and so
-# are the running statistics moved. Both domains must go on getting gradients, and the model stays in train mode.
+# Each domain is normalised by its own statistics. In a test all pictures are normalised by *one* set. Change it so
+# that this holds in training, too, the lesson's `"joint"`: both batches are normalised by the mean and variance of
+# the mixture, and so are the running statistics moved. Both domains must go on getting gradients, and the model stays
+# in train mode.
 #
-# (Which of the two is *better* is a question for a measurement. On the lesson's digits DANN with "separate" is ahead of DANN
-# with "joint". And source only, with the target's own statistics, does about as well as "separate" with them.)
+# (Which of the two is *better* is a question for a measurement. On the lesson's digits DANN with "separate" is ahead
+# of DANN with "joint", by the statistics that training left. And source only with the target's own statistics is not
+# clearly behind "separate" with them.)
 
 
 # %%
@@ -274,18 +278,18 @@ tl.check("joint_norm", answer_joint_norm)
 # %% [markdown]
 # ## Explain it (not graded)
 #
-# After training with DANN a colleague shows you a curve: the discriminator is right half of the time, in the last thousand
-# steps. "At chance," she says, "so the features are aligned, and the target will do as well as the source." Her sentence
-# has two steps. What would you check for each of them, without a target label if you can? Write here:
+# After training with DANN a colleague shows you a curve: the discriminator is right half of the time, in the last
+# thousand steps. "At chance," she says, "so the features are aligned, and the target will do as well as the source."
+# Her sentence has two steps. What would you check for each of them, without a target label if you can? Write here:
 #
 # *your words*
 
 # %% [markdown] tags=["solution"]
-# **One answer.** *At chance, so aligned?* A discriminator that is dead, too small, too slow, or trained with the minus on
-# the wrong side is at chance as well. Hold the features fixed, train a fresh discriminator on them, and look at it on
-# held-out examples of both domains. *Aligned, so as good as the source?* Alignment compares the two crowds of features and
-# not who stands where: it is content with cats on dogs. If the classes are not equally frequent in both domains, it even
-# has to put some of them in the wrong place. Look at the shares of classes that the model predicts in both domains, and at
-# its accuracy on the source before and after. But whether classes were swapped no number without labels will tell. So have
-# a few dozen target examples labelled, for a test. And try what a model learns from so few labels alone: on the lesson's
-# digits that was far ahead of every aligned network.
+# **One answer.** *At chance, so aligned?* A discriminator that is dead, too small, too slow, or trained with the
+# minus on the wrong side is at chance as well. Hold the features fixed, train a fresh discriminator on them, and look
+# at it on held-out examples of both domains. *Aligned, so as good as the source?* Alignment compares the two crowds
+# of features and not who stands where: it is content with cats on dogs. If the classes are not equally frequent in
+# both domains, it even has to put some of them in the wrong place. Look at the shares of classes that the model
+# predicts in both domains, and at its accuracy on the source before and after. But whether classes were swapped no
+# number without labels will tell. So have a few dozen target examples labelled, for a test. And try what a model
+# learns from so few labels alone: on the lesson's digits that was far ahead of every aligned network.

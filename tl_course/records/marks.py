@@ -15,7 +15,7 @@ from tl_course.records.table import FOLDER, Record, RecordError, read
 
 HEAD = (
     "Each row holds the difference on average, in brackets its 95% interval over seeds, and how many seeds. "
-    "Positive means: as the row says. Of several rivals it is the difference to the nearest."
+    "Positive means: as the row says. Of several rivals it is the difference whose interval reaches lowest."
 )
 
 

@@ -94,9 +94,9 @@ QUESTION = Question(
     inputs=_without_one,
     reference=lambda logits, unseen, count: _between(_gaps(logits, unseen), count),
     why=(
-        "One number, found without a single label of that digit. That it can mend so much says where the knowledge "
-        "was: the soft targets of other digits had taught the student what such a picture looks like, and only how "
-        "often it comes was wrong. How often it comes *you* had to know: that is information, too."
+        "One number, found without a single label of that digit. By itself it does not show what the student knew: in "
+        "the lesson it helps students on smoothed labels, too. Only what answers find beyond such controls is the "
+        "teacher's doing. How often it comes *you* had to know: that is information, too."
     ),
     wrong=(
         Wrong(

@@ -118,7 +118,7 @@ QUESTION = Question(
         "Both domains are normalised by the statistics of the mixture, in training and, by the running statistics, in "
         "the test as well. With two passes each domain is centred by itself, and the test has one set of statistics "
         "for both. Which way reaches more is not settled by that. On the lesson's digits DANN with separate passes was "
-        "ahead, and the source alone with the target's own statistics did about as well."
+        "ahead, and the source alone with the target's own statistics was not clearly behind it."
     ),
     wrong=(
         Wrong(
