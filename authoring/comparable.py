@@ -29,6 +29,9 @@ MEASURED = {
 }
 """Calls whose results training, rounding, time or the machine decides."""
 
+SHOWS_A_BAR = {"features"}
+"""Calls that show their progress, on the page too, where a slow machine makes them last."""
+
 ROLES = {"extractor", "backbone", "text", "weights", "pixels", "reviews", "labels", "examples", "steps"}
 """What a lesson reads from ``env`` and the profile alone decides."""
 
@@ -93,6 +96,7 @@ class _Flow:
         self.by_target_here = False
         self._modules: set[str] = set()
         self._fixed: set[str] = set()
+        self._shows_a_bar = set(SHOWS_A_BAR)
 
     def follow(self, source: str) -> bool:
         """Take in a cell; return whether what it prints or shows is free of what was measured."""
@@ -105,7 +109,19 @@ class _Flow:
         if body and isinstance(body[-1], ast.Expr):
             shows[-1] = True
         clean = [self._take(statement) for statement in body]
-        return any(shows) and all(free for free, shown in zip(clean, shows, strict=True) if shown)
+        bar = self._bar(body)
+        return any(shows) and not bar and all(free for free, shown in zip(clean, shows, strict=True) if shown)
+
+    def _bar(self, body: list[ast.stmt]) -> bool:
+        """Whether a progress bar may appear; a function that shows one is remembered by its name."""
+        appears = False
+        for statement in body:
+            if self._shows_a_bar & set(_calls(statement)):
+                if isinstance(statement, ast.FunctionDef):
+                    self._shows_a_bar.add(statement.name)
+                else:
+                    appears = True
+        return appears
 
     def _take(self, statement: ast.stmt) -> bool:
         """Take in one statement; return whether nothing in it was measured."""

@@ -56,16 +56,17 @@ def _places(folder):
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(request, monkeypatch, _caches):
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("npm_config_offline", "true")  # no test fetches CIFAR-10
-    monkeypatch.setenv("TL_LEDGER", "off")
-    monkeypatch.setenv("TL_PRECISION", "fp32")  # what a timing on a busy machine says must decide no test
-    if request.node.get_closest_marker("assets") is None:
-        monkeypatch.setenv("TL_CACHE", str(next(_caches)))
-    monkeypatch.setattr(environment, "_current", None)
-    yield
+def _own_settings(request, _caches):
+    with pytest.MonkeyPatch.context() as settings:  # its own: a test's monkeypatch.undo() leaves these
+        for name in SETTINGS:
+            settings.delenv(name, raising=False)
+        settings.setenv("npm_config_offline", "true")  # no test fetches CIFAR-10
+        settings.setenv("TL_LEDGER", "off")
+        settings.setenv("TL_PRECISION", "fp32")  # what a timing on a busy machine says must decide no test
+        if request.node.get_closest_marker("assets") is None:
+            settings.setenv("TL_CACHE", str(next(_caches)))
+        settings.setattr(environment, "_current", None)
+        yield
     if (torch := sys.modules.get("torch")) and not torch.is_grad_enabled():
         torch.set_grad_enabled(True)
         pytest.fail("This test left gradients switched off, which spoils those after it in its process.")

@@ -58,6 +58,8 @@ def test_words_and_whole_numbers_are_compared(source):
         "%time x",
         "x = 1",
         "verb()  # prints by itself\nx = 1",
+        "points = tl.data.features(model, task)\nprint(shape)",
+        "def seen(model):\n    return tl.data.features(model, task)\n\n\npoints = seen(model)\nprint(shape)",
     ],
 )
 def test_what_was_measured_trained_or_rounded_is_not(source):

@@ -96,7 +96,7 @@ def test_a_divergence_is_never_below_zero_and_its_gradient_is_that_of_float64(dt
     value.backward()
     expected.backward()
     error = (student.grad.double() - exact.grad).norm()
-    assert error <= {torch.float32: 1e-6, torch.bfloat16: 1e-2}[dtype] * exact.grad.norm() + 1e-8
+    assert error <= {torch.float32: 1e-6, torch.bfloat16: 1e-2}[dtype] * exact.grad.norm() + 2e-8
 
 
 def test_l2_sp_of_many_small_weights_loses_none():
