@@ -540,6 +540,8 @@ def test_a_tier_is_what_its_markers_say(suite, monkeypatch):
     assert all("no:logging" in command for command in (daily, usual, full))
     for command in (usual, full):
         assert {"--nbval-lax", "--nbval-current-env", "notebooks/a.ipynb"} <= set(command)
+    # pytest takes settings from above all paths that stand alone, and the memory lies in the user's home
+    assert not any(os.path.isabs(word) for command in (daily, usual, full) for word in command)
     for command, limit in ((daily, 2), (usual, 2 * testing.LENIENT), (full, 2 * testing.LENIENT)):
         assert command[command.index("-n") + 1] == "3"
         assert command[command.index("--tiers-limit") + 1] == f"{limit:.2f}"

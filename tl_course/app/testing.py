@@ -311,7 +311,8 @@ class Run:
         suite += ["-n", str(self.processes), "--dist", "loadgroup", "--no-loadscope-reorder"]
         # a long run among kernels is no place to judge by tenths of a second: only what is far over fails there
         limit = limit_seconds() * (1 if self.tier == "check" else LENIENT)
-        suite += ["--tiers-limit", f"{limit:.2f}", "--tiers-memory", str(self._memory.folder)]
+        # in one word with its option: pytest looks for settings above each path that stands alone
+        suite += ["--tiers-limit", f"{limit:.2f}", f"--tiers-memory={self._memory.folder}"]
         # it hangs itself on thirty loggers of PyTorch in each phase of each test, and these then begin to work
         suite += ["-p", "no:logging"]
         suite += ["-m", TIERS[self.tier]] if TIERS[self.tier] else []
