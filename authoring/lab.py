@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import secrets
 import signal
@@ -122,10 +123,16 @@ def serve(folder: Path) -> Iterator[Lab]:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that nothing listens on.
+
+    It lies below those that the system gives to whoever asks for any: a kernel that starts beside would be given it
+    before it is used.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise LabError("a hundred ports between 20000 and 30000 are taken: end what listens there.")
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Losses that look at a whole batch give in two processes what they give in one, although each sees its part only."""
 
 import os
-import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +9,7 @@ import tasks
 import torch
 from torch import multiprocessing, nn
 
+from authoring import lab
 from tl_course import losses
 from tl_course.data import batches
 from tl_course.models.heads import seeded
@@ -120,10 +120,7 @@ def two(request, tmp_path_factory):
     asking = [item for item in request.session.items if request.fixturename in getattr(item, "fixturenames", ())]
     cases = [item.callspec.params["case"] for item in asking if hasattr(item, "callspec")]
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    multiprocessing.spawn(work, (port, str(folder), cases), nprocs=2)
+    multiprocessing.spawn(work, (lab.free_port(), str(folder), cases), nprocs=2)
     return Path(folder)
 
 

@@ -1,7 +1,6 @@
 """Two processes that train together end where one does."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import tasks
 import torch
 from torch import multiprocessing, nn
 
+from authoring import lab
 from tl_course import losses, models
 from tl_course.training import fit
 from tl_course.training.workers import Workers
@@ -90,19 +90,13 @@ def work(rank: int, port: int, folder: str, cases: list[str]) -> None:
     torch.distributed.destroy_process_group()
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def ranks(request, tmp_path_factory):
     """What each of two processes has after the cases this run asks for; to start two takes longer than to train."""
     asking = [item for item in request.session.items if request.fixturename in getattr(item, "fixturenames", ())]
     asked = [item.callspec.params["case"] if hasattr(item, "callspec") else "a BERT with dropout" for item in asking]
     folder = tmp_path_factory.mktemp("ranks")
-    multiprocessing.spawn(work, (free_port(), str(folder), list(dict.fromkeys(asked))), nprocs=2)
+    multiprocessing.spawn(work, (lab.free_port(), str(folder), list(dict.fromkeys(asked))), nprocs=2)
     return [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
 
 
@@ -156,7 +150,7 @@ def test_a_launcher_starts_two_that_train_together(tmp_path):
         encoding="utf-8",
     )
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--master-port", str(free_port())]
+    launch += ["--master-port", str(lab.free_port())]
     done = subprocess.run([*launch, str(script)], capture_output=True, text=True, env=os.environ | {"TL_DEVICE": "cpu"})
     assert done.returncode == 0, done.stderr
     one = fit(tasks.mlp(), tasks.points(), steps=5, batch_size=7, progress=False)
