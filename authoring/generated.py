@@ -102,11 +102,8 @@ WORDS_A_MINUTE, LINES_A_MINUTE = 120, 12
 def further_minutes(lesson: Lesson) -> int:
     """Return how long a reader needs for the folded further sections, rounded up to five minutes; 0 without any.
 
-    A guess from their words and lines of code; the header's ``minutes`` are those of the core. Where a lesson has not
-    been cut to a core yet, they are those of the whole.
+    A guess from their words and lines of code; the header's ``minutes`` are those of the core.
     """
-    if lesson.stem in core.NOT_YET_CUT:
-        return 0
     learners = [cell for cell in lesson.cells if "instructor" not in tags.of(cell)]
     folded = [cell for cell, more in zip(learners, course.further(learners), strict=True) if more]
     words = sum(core.words(cell.source) for cell in folded if cell.cell_type == "markdown")

@@ -14,9 +14,6 @@ MAX_CELLS, MAX_WORDS, MAX_WORDS_BEFORE_A_RESULT = 45, 1800, 600
 MAX_WIDTH = 88
 """Characters of a line of code: JupyterLab on a laptop of 1366 pixels scrolls sideways beyond it."""
 
-NOT_YET_CUT: set[str] = set()
-"""Lessons that still have to be cut to a core."""
-
 _HEADING = re.compile(r"(#+) ")
 _NO_WORDS = re.compile(r"(?s)```.*?```|<details>.*?</details>|<!--.*?-->|<[^>]+>|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)")
 _WORD = re.compile(r"\S*[^\W\d_]\S*")
@@ -55,8 +52,6 @@ def core(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
 @rule(*LESSONS, Kind.EXERCISE_SOURCE, Kind.EXERCISE)
 def wide_code(document: Document) -> Findings:
     """A line that must be scrolled sideways is not read."""
-    if document.path.stem in NOT_YET_CUT:
-        return
     for position, cell in document.cells("code"):
         for line in cell.source.splitlines():
             if len(line) > MAX_WIDTH:
@@ -66,8 +61,6 @@ def wide_code(document: Document) -> Findings:
 @rule(Kind.LESSON)
 def long_core(document: Document) -> Findings:
     """A core is walked in 35 minutes, and its first result comes early."""
-    if document.path.stem in NOT_YET_CUT:
-        return
     cells = list(core(document.notebook))
     if len(cells) > MAX_CELLS:
         yield None, f"{len(cells)} cells in the core, {MAX_CELLS} at most; fold a section as further, or cut it"
@@ -87,8 +80,6 @@ def long_core(document: Document) -> Findings:
 @rule(*LESSONS)
 def core_needs_further(document: Document) -> Findings:
     """Whoever leaves the folded sections out must be able to run the rest."""
-    if document.path.stem in NOT_YET_CUT:
-        return
     safe, folded_away = set(vars(builtins)), {}
     for position, (cell, folded) in enumerate(zip(document.notebook.cells, further(document.notebook), strict=True)):
         if cell.cell_type != "code":
