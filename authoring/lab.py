@@ -125,8 +125,8 @@ def serve(folder: Path) -> Iterator[Lab]:
 def free_port() -> int:
     """Return a port that nothing listens on.
 
-    It lies below those that the system gives to whoever asks for any: a kernel that starts beside would be given it
-    before it is used.
+    It lies below those that the system hands out. Of these, a kernel that starts at the same time could be given the
+    one that was just found free.
     """
     for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -85,7 +85,7 @@ tl.check("reverse", answer_reverse)
 # logit (n×1): above zero it says *target*.
 #
 # * The label loss is the mean cross-entropy where labels may be known.
-# * The domain loss is the mean binary cross-entropy of each domain, and each counts a half, whatever its size. **The
+# * The domain loss is the mean binary cross-entropy of each domain, and each counts a half, however large it is. **The
 #   source has the domain label 0, the target 1.**
 # * The discriminator learns at rate 1, the backbone against it at rate λ. `tl.losses.reverse_gradient(features,
 #   strength)` is there for you, or your own.

@@ -611,7 +611,7 @@ tl.records.claim("05.far_freezing_hurts", target="mnist_m", profile="mini")
 # ### Forgotten without a single step
 #
 # At rate 0 no weight of the backbone moves, and something can be lost all the same: BatchNorm's (批归一化) running
-# statistics follow whatever passes in train mode. Ask the letters network, before and after:
+# statistics follow the inputs that pass in train mode. Ask the letters network, before and after:
 
 # %%
 letters = tl.data.load("letters", count=100, test_count=300).test

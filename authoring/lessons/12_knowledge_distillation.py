@@ -602,7 +602,7 @@ for ax, (name, run) in zip(panels, unseen.items(), strict=True):
     ax.axvline(0, color=INK, lw=1)
     offset = by_share(run.logits("validation"), 0.1)
     ax.axvline(offset, color=BLUE, ls="--", label="offset, by share")
-    ax.set(title=LEARNED[name], xlabel="wanting for a 3 (logits)")
+    ax.set(title=LEARNED[name], xlabel="short of a 3 by (logits)")
 
 # %% [markdown]
 # In the right panel most 3s stand apart from the other digits, and some of them a little too far to the right. In the
@@ -612,7 +612,7 @@ for ax, (name, run) in zip(panels, unseen.items(), strict=True):
 panels[0].set_ylabel("share of the digits (%)")
 fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 headline(fig, "Taught by answers, a student tells 3s and sets the bar too high")
-alt = "Three histograms of what is wanting for a 3. By labels, 3s and others overlap; "
+alt = "Three histograms: how far short of a 3. By labels, 3s and others overlap; "
 alt += "by smoothed labels, less so; by answers, most 3s lie left of the others."
 caption = "You just ran this: students that never saw a 3, test digits."
 tl.figures.show(fig, alt=alt, caption=caption)

@@ -298,14 +298,13 @@ found = record.select(target="mnist", setting="target")
 ways = {"Source only": "source_only", "DANN, λ = 0": "dann 0", "Centred": "centred"}
 ways |= {"CORAL": "coral", "DANN": "dann", "MMD": "mmd"}
 ways |= {"MMD on centred": "centred mmd", "Target labels": "target_only"}
-tl.figures.ladder(
-    found,
-    ways,
-    baseline="source_only",
-    title="MMD and DANN bring a part of the way, and the mean picture as much",
-    caption="Recorded: 8×8 digits to MNIST, five seeds, 95% t intervals. "
+looks = {
+    "baseline": "source_only",
+    "caption": "Recorded: 8×8 digits to MNIST, five seeds, 95% t intervals. "
     "Dotted: source only.",
-)
+}
+title = "MMD and DANN bring a part of the way, and the mean picture as much"
+tl.figures.ladder(found, ways, title=title, **looks)
 
 # %% tags=["claim"]
 tl.records.claim("14.mmd_helps_digits", target="mnist", profile="mini")
@@ -367,14 +366,8 @@ choices |= {
     "An adapted one at random": "by_lot",
 }
 choices |= {"Chosen by 50 labels": "by_50_labels", "Trained on 50 labels": "50 labels"}
-tl.figures.ladder(
-    found,
-    choices,
-    baseline="source_only",
-    title="Two validators choose worse than a draw among the adapted; 50 labels win",
-    caption="Recorded: 8×8 digits to MNIST, five seeds, 95% t intervals. "
-    "Dotted: source only.",
-)
+title = "Two validators choose worse than a draw among the adapted; 50 labels win"
+tl.figures.ladder(found, choices, title=title, **looks)
 
 # %% tags=["claim"]
 tl.records.claim("14.fifty_labels_beat_aligning", target="mnist", profile="mini")

@@ -7,7 +7,7 @@ source_only, dann, coral, mmd, or target_only (the same training with the target
 ``value`` is, of one trained network:
 
 * "target": accuracy on the target's 1,000 test digits, with the statistics that training left in BatchNorm;
-* "own statistics": the same after BatchNorm's statistics were taken anew from the target's training inputs. For
+* "own statistics": the same after BatchNorm's statistics were computed again from the target's training inputs. For
   source_only that is all that the target's inputs did, and so the control of the others;
 * "source": accuracy on the source's 1,000 test digits, with the source's own statistics;
 * "distance": the proxy A-distance of the aligned features of 500 test digits of each domain, each with its own

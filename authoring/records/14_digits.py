@@ -12,9 +12,9 @@ and "centred dann" align what was so centred. "50 labels" and "500 labels" are t
 target with their labels, and on nothing of the source. For ``mnist_few``, "dann unshifted" and its like are the
 control: adapted to as many digits of the other half, drawn from all ten classes, and judged by the same zeros, ones and
 twos (distance: by the digits adapted to). ``setting`` says what ``value`` is: "target" and "source", accuracy on the
-test digits of each; "own statistics", on the target's after BatchNorm's statistics were taken anew from its training
-inputs; "distance", the proxy A-distance of the aligned features; "entropy" and "weighted", the two validators of
-14_alignment that see the target's inputs.
+test digits of each; "own statistics", on the target's after BatchNorm's statistics were computed again from its
+training inputs; "distance", the proxy A-distance of the aligned features; "entropy" and "weighted", the two validators
+of 14_alignment that see the target's inputs.
 
 ``by_source``, ``by_entropy``, ``by_weighted`` and ``by_labels`` are the networks that a validator would choose among
 those of one seed without BatchNorm (left out: target_only, and "dann 0", which is source_only again); by_labels is the

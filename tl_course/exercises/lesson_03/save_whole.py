@@ -40,7 +40,7 @@ def _saved(answer: object, case: Case) -> Data:
         shown["opens"] = 1
         reader.load_state_dict(content)
         shown |= {"fits": 1, "read": state(reader)}
-    except Exception:  # whatever a reader would see: what was reached until then is shown
+    except Exception:  # any error that a reader would see; what was reached before it is shown
         return shown
     return shown
 
