@@ -11,6 +11,7 @@ import os
 import random
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,8 @@ SECONDS_TO_START = 300
 SECONDS_TO_RUN = 600
 PATIENCE = 120_000
 """Milliseconds that a part of the page may take to appear: a busy machine is slow, and that is no fault."""
+LEDGER = "kept/ledger.jsonl"
+"""The notes on exercises lie beside it."""
 
 _INFORMATION = re.compile(
     r"\[[ID] "
@@ -89,6 +92,10 @@ class Lab:
         for session in json.loads(self._ask("GET", "/api/sessions")):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
 
+    def forget_the_learner(self) -> None:
+        """Forget what was run, asked and answered so far; what is saved in notebooks stays."""
+        shutil.rmtree((self.workspace.parent / LEDGER).parent, ignore_errors=True)
+
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
         request.add_header("Authorization", f"token {self.token}")
@@ -144,7 +151,7 @@ def _surroundings(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "windows",
         "IPYTHONDIR": "ipython",
-        "TL_LEDGER": "ledger.jsonl",
+        "TL_LEDGER": LEDGER,
     }
     path = os.pathsep.join(filter(None, [str(sources.ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, **{name: str(folder / place) for name, place in own.items()}, "PYTHONPATH": path}
@@ -176,6 +183,11 @@ _CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells].map((c
     place, code: cell.type === 'code', count: cell.executionCount ?? null, at_rest: cell.executionState !== 'running',
     source: cell.sharedModel.getSource(), outputs: cell.type === 'code' ? cell.outputs.toJSON() : [],
 })).filter(cell => cell.code)"""
+# A new kernel counts from one again: a cell whose old number is still there could not be told from one that ran.
+_FORGET = """positions => {
+    const cells = [...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code');
+    for (const position of positions) cells[position].executionCount = null;
+}"""
 _SHOW = """place => {
     const notebook = jupyterapp.shell.currentWidget.content;
     notebook.widgets[place].node.dataset.place = place;
@@ -217,16 +229,17 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell from the menu, and wait for the last."""
-        before = self.cells()
+        positions = [position for position, cell in enumerate(self.cells()) if cell["source"].strip()]
+        self.page.evaluate(_FORGET, positions)
         choose(self.page, "Run", "Run All Cells")
-        self._wait_for({place: cell["count"] for place, cell in enumerate(before) if cell["source"].strip()})
+        self._wait_for(positions)
 
     def run(self, position: int) -> Locator:
         """Run one code cell, wait for it, and return it."""
-        before = self.cells()[position]["count"]
         cell = self.show(position)
+        self.page.evaluate(_FORGET, [position])
         self.page.keyboard.press("Control+Enter")
-        self._wait_for({position: before})
+        self._wait_for([position])
         return cell
 
     def write(self, position: int, code: str) -> None:
@@ -235,12 +248,12 @@ class Notebook:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(code)
 
-    def _wait_for(self, before: dict[int, int | None]) -> None:
-        """Wait until every one of these cells has a new number, or one has failed."""
+    def _wait_for(self, positions: list[int]) -> None:
+        """Wait until every one of these cells has a number, or one has failed."""
         deadline = time.monotonic() + SECONDS_TO_RUN
         while time.monotonic() < deadline:
             now = self.cells()
-            ran = (now[one]["count"] not in (None, old) and now[one]["at_rest"] for one, old in before.items())
+            ran = (now[one]["count"] is not None and now[one]["at_rest"] for one in positions)
             if all(ran) or self.complaints():
                 wait_until_at_rest(self.page, SECONDS_TO_RUN)
                 return

@@ -56,8 +56,9 @@ def jupyterlab(tmp_path_factory):
 
 @pytest.fixture
 def learner(jupyterlab):
-    """JupyterLab for one test, which starts with no kernel and leaves no warning on the server's stderr."""
+    """JupyterLab for one test, which starts with no kernel and an empty ledger, and leaves no warning on stderr."""
     before = len(jupyterlab.warnings())
     yield jupyterlab
     jupyterlab.end_kernels()
+    jupyterlab.forget_the_learner()
     assert jupyterlab.warnings()[before:] == []
