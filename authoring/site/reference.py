@@ -7,7 +7,7 @@ from authoring.site.content import Content
 MODULES = {
     "environment": "profile, device, precision, threads, seed",
     "data": "tasks, their loaders, batches",
-    "metrics": "numbers about predictions",
+    "metrics": "numbers about predictions and features",
     "models": "backbones, heads, freezing, saving",
     "losses": "pure functions, and losses for the loop",
     "records": "recorded results, the ledger, and claims",
