@@ -1,5 +1,6 @@
 """Scores with their uncertainty: accuracy, precision, recall, F1, calibration, and paired comparisons. Beside them
-stand two questions about features: how alike two representations are, and how well a source promises to transfer.
+stand questions about features: how alike two representations are, how well a source promises to transfer, and whether
+a heat map may be believed.
 
 Labels and predictions may be tensors on any device, arrays or lists. Where *predictions* are asked for, N class numbers
 and an N×C table of scores (logits or probabilities; the largest wins) are both accepted.
@@ -9,6 +10,7 @@ from tl_course.metrics.accuracy import accuracy
 from tl_course.metrics.calibration import Calibration, calibration_error
 from tl_course.metrics.comparison import Comparison, compare, paired_difference
 from tl_course.metrics.confusion import confusion
+from tl_course.metrics.heat_maps import map_agreement, pointing_by_chance, pointing_game
 from tl_course.metrics.interval import Interval, wilson
 from tl_course.metrics.precision_recall_f1 import Average, ClassReport, precision_recall_f1
 from tl_course.metrics.similarity import cka, cka_in_batches
@@ -32,8 +34,11 @@ __all__ = [
     "h_score",
     "leep",
     "log_me",
+    "map_agreement",
     "nce",
     "paired_difference",
+    "pointing_by_chance",
+    "pointing_game",
     "precision_recall_f1",
     "rank_agreement",
     "wilson",
