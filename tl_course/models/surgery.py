@@ -1,7 +1,7 @@
-"""Operations on a network's layers that ask what in them transfers: keep some, re-initialise others, or shuffle numbers.
+"""Operations on layers that ask what in them transfers: keep some, re-initialise others, or shuffle their numbers.
 
-A re-initialised part has the weights that the architecture has from a random start. A part with shuffled weights keeps every
-number of each tensor, and so their mean and spread, and loses which number stands where.
+A re-initialised part has the weights that the architecture has from a random start. A part with shuffled weights keeps
+every number of each tensor, and so their mean and spread, and loses which number stands where.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def reinitialise(model: nn.Module, *, keep: int, donor: nn.Module) -> SurgeryRep
     model : nn.Module
         Changed in place.
     keep : int
-        How many groups to keep, from the input on: 0 keeps none. The head is the last group and is always re-initialised.
+        How many groups to keep, from the input on: 0 keeps none. The head is the last group and always re-initialised.
     donor : nn.Module
         The same architecture with random weights, such as ``create(name, num_classes=…, seed=…)``. It is not changed.
 
