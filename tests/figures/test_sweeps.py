@@ -24,6 +24,8 @@ def drawn(monkeypatch):
 
 def test_the_words_are_read_off_at_the_marked_position():
     assert figures.sweep(PANELS, ["0", "1"], at="1").alt == "At 1, near: kept 10%, target 80%; far: kept 30%."
+    said = figures.sweep(PANELS, ["nothing", "1"], at="nothing", xlabel="frozen up to").alt
+    assert said.startswith("Frozen up to: nothing. near: kept ")
 
 
 def test_without_a_position_the_words_name_both_ends():

@@ -73,7 +73,7 @@ def sweep(
     fig.legend(*row[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(names), 4))
     if title:
         headline(fig, title)
-    return show(fig, alt=alt or _in_words(panels, list(positions), at), caption=caption)
+    return show(fig, alt=alt or _in_words(panels, list(positions), at, xlabel), caption=caption)
 
 
 def _checked(panels: Mapping[str, Lines], positions: Sequence[str], names: list[str], at, emphasis: str) -> None:
@@ -102,7 +102,7 @@ def _line(ax, place: int, name: str, line: Sequence[Interval], emphasis: str) ->
     ax.plot([c.mean for c in line], color=color, lw=width, marker=marker, label=name, zorder=3 if width > 2 else 2)
 
 
-def _in_words(panels: Mapping[str, Lines], positions: list[str], at: str | None) -> str:
+def _in_words(panels: Mapping[str, Lines], positions: list[str], at: str | None, xlabel: str) -> str:
     def means(line: Sequence[Interval]) -> str:
         if at is not None:
             return f"{line[positions.index(at)].mean:.0%}"
@@ -112,4 +112,8 @@ def _in_words(panels: Mapping[str, Lines], positions: list[str], at: str | None)
         f"{panel}{': ' if panel else ''}" + ", ".join(f"{name} {means(line)}" for name, line in lines.items())
         for panel, lines in panels.items()
     ]
-    return (f"At {at}, " if at is not None else "From left to right, ") + "; ".join(said) + "."
+    if at is None:
+        where = "From left to right, "
+    else:
+        where = f"{xlabel[:1].upper()}{xlabel[1:]}: {at}. " if xlabel else f"At {at}, "
+    return where + "; ".join(said) + "."
