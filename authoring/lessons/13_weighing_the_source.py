@@ -336,12 +336,13 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 # %% [markdown]
 # Did you predict a gain? Three measured facts speak against it here.
 #
-# * **The domains hardly overlap.** The classifier above seldom errs, so the second assumption is all but broken. Odds
-#   that are sure of themselves leave few texts, and that costs accuracy.[^13.cross_fitting_alone_costs]
+# * **The domains hardly overlap.** On reviews and tweets the classifier above seldom errs, so the second assumption is
+#   all but broken. Odds that are sure of themselves leave few texts, and weighing by them costs
+#   accuracy.[^13.cross_fitting_alone_costs]
 # * **The aim is worth little.** Shuffled weights do about as well, for the plain ratio[^13.aim_is_worth_nothing_on_texts]
 #   and for the cautious one.[^13.cautious_aim_is_worth_nothing]
 # * **There is little bias to remove.** One straight rule serves both domains about as well as the target's own rule
-#   serves the target.[^13.one_rule_serves_both] We are in the *right-hand* panel of the experiment.
+#   serves the target.[^13.one_rule_serves_both] That is more like the *right-hand* panel of the experiment.
 #
 # The cautious ratio costs little; it does not gain either.[^13.caution_costs_little]
 
@@ -389,8 +390,8 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 # **3. Weights lower the error on your target by five points. Shuffled, they lower it by five points, too. The gain comes**
 #
 # <details><summary>from the aim of the weights.</summary>Not this. The shuffled weights have no aim.</details>
-# <details><summary>from something that both share, such as a smaller effective sample.</summary><b>Right.</b> Look for a
-# simpler way to have it: a stronger penalty, for instance.</details>
+# <details><summary>from something that both share, such as the size of the weights.</summary><b>Right.</b> With a mean
+# below one, for instance, they make the penalty stronger. That can be had without any weights.</details>
 # <details><summary>from covariate shift.</summary>Not this. Shuffled weights know nothing of the target.</details>
 
 # %% [markdown]
