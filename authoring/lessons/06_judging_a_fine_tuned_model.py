@@ -79,10 +79,14 @@ runs = {"linear_probe": probe_run, "lp_ft": tuned_run}
 # %%
 logits = {method: run.logits("test") for method, run in runs.items()}
 accuracy = {way: tl.metrics.accuracy(labels, said) for way, said in logits.items()}
-known = {"linear_probe": "06.probe_beats_scratch", "lp_ft": "06.transfer_beats_scratch"}
-where = {"target": task.name, "profile": "mini"}
-for method, score in accuracy.items():
-    band = tl.records.within_band(known[method], score.value, **where)
+where, *sides = {
+    "cifar10": ("near", "better", "better"),
+    "mnist_m": ("far", "worse", "other"),
+}[task.name]
+for (method, score), side in zip(accuracy.items(), sides, strict=True):
+    recorded = {"side": side, "target": task.name, "profile": "mini"}
+    claim = f"06.{where}_{method}_against_scratch"
+    band = tl.records.within_band(claim, score.value, **recorded)
     print(f"{method:<12} {score}\n  {band}")
     assert band, f"{method} is outside what the recorded seeds lead us to expect"
 
@@ -353,7 +357,7 @@ tl.records.claim("06.choosing_on_test_flatters", target=task.name, profile="mini
 #
 # The interval speaks of *this* trained network. Here are five seeds, recorded, each with its own interval; with them
 # **from scratch** (从零训练), the same architecture from random weights. (The record's ResNet is the small one. From
-# scratch had as few steps as fine-tuning: *What it costs*, below, says what that means.)
+# scratch had as many steps as both stages of the other network together, at a rate chosen on other pictures.)
 
 # %%
 record = tl.records.read("06_judging").select(profile="mini", target=task.name)
@@ -595,13 +599,16 @@ print(f"to use, both alike: {total:,} parameters, {macs:,} multiplications a pic
 # the gain; lesson 01 has three ways to put it).
 
 # %% tags=["claim"]
-tl.records.claim("06.transfer_beats_scratch", target=task.name, profile="mini")
+tl.records.claim("06.near_lp_ft_against_scratch", target="cifar10", profile="mini")
+
+# %% tags=["claim"]
+tl.records.claim("06.far_lp_ft_against_scratch", target="mnist_m", profile="mini")
 
 # %% [markdown]
-# Is that fair? Only half. Both took equally many steps of all layers, at one rate. But the probe's steps came first, and
-# from scratch had none; and the rate was not chosen for it on validation. So this is the difference *of these two recipes*,
-# after few steps, and not what transfer is worth. Lesson
-# 05 gives from scratch more steps, near the source and far from it.
+# So one recipe gains much on the one target; on the other these seeds show no gain. Is the comparison fair? From scratch
+# took as many steps as both stages together, at a rate chosen for it on each target. The recipe kept the rates that were
+# chosen on CIFAR-10, and far from the source larger ones do better (lesson 05). Before, we had given from scratch only the
+# steps of the second stage. Then it was near guessing on both targets, and the recipe seemed to win on both.
 
 # %% [markdown]
 # **Does it show that the network generalises?** Source text 000 lists accuracy and generalisation as two things.

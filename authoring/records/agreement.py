@@ -30,6 +30,8 @@ WHY = {
     "04_vgg_features": "as short as the live run of lesson 04, in small batches",
     "05_strategies": "the steps of the live run of lesson 05, the same for six methods",
     "05_longer": "the control of 05_strategies, with three times its steps",
+    "09_label_budget": "the steps that a minute allows, the same for the two that train all of BERT",
+    "09_longer": "the control of 09_label_budget, with three times its steps and a rate chosen for them",
 }
 """Why the cells of a record were trained as they were, for each record whose values differ from another's."""
 
@@ -71,18 +73,20 @@ class What(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A cell of a record: what was trained, and how."""
+    """A cell of a record: what was trained, and how; on one target, or on each alike."""
 
     record: str
     method: str
     setting: str
     what: What
     how: How
+    target: str = ""
 
     @property
     def rows(self) -> Record:
-        """The rows of this cell on every target."""
-        return records.read(self.record).select(profile="mini", method=self.method, setting=self.setting)
+        """The rows of this cell on its target, or on every one."""
+        rows = records.read(self.record).select(profile="mini", method=self.method, setting=self.setting)
+        return rows.select(target=self.target) if self.target else rows
 
     def on(self, target: str) -> Record:
         """The rows of this cell on one target."""
@@ -173,16 +177,17 @@ def _of_lesson_03() -> Iterator[Run]:
 
 def _of_lesson_05() -> Iterator[Run]:
     script, longer = load("05_strategies"), load("05_longer")
-    for labels, steps in script.STEPS.items():
+    for target, labels in itertools.product(script.TARGETS, script.STEPS):
+        steps, rates = script.STEPS[labels], script.RATES[target, labels]
         for method in ("scratch", "linear_probe", "fine_tune", "lp_ft"):
             what = What("resnet_small", "none" if method == "scratch" else "imagenet_distilled", method, labels)
-            how = How(steps, script.BATCH[labels], script.RATES[method], method != "linear_probe")
-            yield Run("05_strategies", method, str(labels), what, how)
+            how = How(steps, script.BATCH[labels], rates[method], method != "linear_probe")
+            yield Run("05_strategies", method, str(labels), what, how, target)
             if labels == longer.BUDGET.mini and method in ("scratch", "fine_tune"):
-                yield Run("05_longer", method, str(steps), what, how)
+                yield Run("05_longer", method, str(steps), what, how, target)
                 if method == "scratch":
-                    lasting = How(longer.LONGER * steps, how.batch, how.rate, how.augmented)
-                    yield Run("05_longer", method, str(lasting.steps), what, lasting)
+                    lasting = How(longer.LONGER * steps, how.batch, longer.RATE[target], how.augmented)
+                    yield Run("05_longer", method, str(lasting.steps), what, lasting, target)
 
 
 def _of_lesson_09() -> Iterator[Run]:
@@ -202,6 +207,9 @@ def _of_lesson_09() -> Iterator[Run]:
         yield Run("09_gru", "gru", str(labels), What("gru_small", "language_model", "gru", labels), recurrent)
     for labels in (50, 200, 1000):
         yield Run("09_pooling", "mean", str(labels), What("minilm", "pretrained", "linear_probe", labels), regression)
+    longer = load("09_longer")
+    what, how = What("minilm", "none", "scratch", 2000), How(longer.STEPS, script.BATCH, longer.RATE, False)
+    yield Run("09_longer", "scratch", str(longer.STEPS), what, how)
     labels, how = CLASSES_OF_TEXTS * sweep.BUDGET.mini, How(script.STEPS[sweep.BUDGET.mini], script.BATCH, 1e-4, False)
     for method, weights, name in (("scratch", "none", "scratch"), ("fine_tune", "pretrained", "end_to_end")):
         yield Run("09_learning_rate", name, "1e-4", What("minilm", weights, method, labels), how)

@@ -25,6 +25,7 @@ CONSTANTS = {"STEPS": COUNTS["steps"], "LABELS": COUNTS["train_per_class"], "BUD
 
 LETTERS = "the course trains this network itself, on letters, in every profile alike"
 COMPARED = "how many labels is what is compared, and the paper's texts are the same in every profile"
+SECONDS = "about how far these labels go in a minute of a laptop, in no other size"
 DIGITS = "a small network on small digits, the same toy in every profile"
 
 PERMITTED = {
@@ -46,6 +47,8 @@ PERMITTED = {
     ("01_patience", 'create("resnet_small")'): LETTERS,
     ("01_patience", "STEPS={10: 300, 30: 300, 100: 450}"): LETTERS,
     ("01_patience", "BUDGETS=(10, 30, 100)"): LETTERS,
+    ("05_minute", 'load("cifar10")'): SECONDS,
+    ("05_minute", "LABELS=100"): SECONDS,
     ("10_matrix", "LABELS=1000"): COMPARED,
     ("10_probes", "LABELS=400"): COMPARED,
     ("10_probes", "BUDGETS=(20, 50, 100, 200, 400)"): COMPARED,
