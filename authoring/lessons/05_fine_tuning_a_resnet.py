@@ -233,8 +233,8 @@ tl.records.claim(
 tl.records.claim("05.far_longer_scratch_catches_up", target="mnist_m", profile="mini")
 
 # %% [markdown]
-# Far, three times the steps bring training from scratch, on average, to where fine-tuning stood: the pretrained start
-# bought **time**. Near, it bought accuracy that three times the steps did not bring. Only a control like this one tells
+# Far, three times the steps bring training from scratch, on average, to within a point of fine-tuning: the pretrained
+# start bought **time**. Near, it bought accuracy that three times the steps did not bring. Only a control like this one tells
 # which of the two a published gain is.
 #
 # ## How fast is too fast?
