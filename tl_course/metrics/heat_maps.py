@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tl_course.metrics.arrays import array
+from tl_course.metrics.arrays import array, finite
 from tl_course.metrics.interval import Interval, wilson
 
 
@@ -116,10 +116,4 @@ def _cells_on_boxes(maps, boxes, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _maps(values) -> np.ndarray:
-    maps = array(values)
-    if maps.ndim != 3 or not maps.size:
-        raise ValueError(f"Heat maps have shape {maps.shape}: give N×h×w numbers.")
-    maps = maps.astype(np.float64)
-    if not np.isfinite(maps).all():
-        raise ValueError("A heat map holds NaN or infinity: look at the layer that it comes from.")
-    return maps
+    return finite(values, 3, "heat maps", "N×h×w numbers")

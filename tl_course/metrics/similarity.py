@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tl_course.metrics.arrays import array
+from tl_course.metrics.arrays import array, finite
 
 
 def cka(a, b, *, unbiased: bool = True) -> float:
@@ -121,10 +121,4 @@ def _biased_hsic(k: np.ndarray, m: np.ndarray) -> float:
 
 
 def _features(values) -> np.ndarray:
-    features = array(values)
-    if features.ndim != 2 or not features.size:
-        raise ValueError(f"Features have shape {features.shape}: give N×D numbers, one row an example.")
-    features = features.astype(np.float64)
-    if not np.isfinite(features).all():
-        raise ValueError("The features hold NaN or infinity: look for the layer that makes them.")
-    return features
+    return finite(values, 2, "features", "N×D numbers, one row an example")

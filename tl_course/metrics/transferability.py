@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tl_course.metrics._class_numbers import class_numbers
-from tl_course.metrics.arrays import array
+from tl_course.metrics.arrays import array, finite
 from tl_course.metrics.interval import Interval, normal_quantile
 from tl_course.plain_numbers import real_number, whole_numbers
 
@@ -49,7 +49,9 @@ def leep(probabilities, labels) -> float:
     >>> round(leep(np.full((4, 3), 1 / 3), labels), 3)  # it says nothing: minus the entropy of the labels
     -0.693
     """
-    probabilities = _matrix(probabilities, "probabilities", "source class")
+    probabilities = finite(
+        probabilities, 2, "probabilities", "a row for each example and a column for each source class"
+    )
     if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
         raise ValueError("The rows are no probabilities: put the source's logits through a softmax first.")
     truth = _one_hot(labels, len(probabilities))
@@ -133,7 +135,7 @@ def h_score(features, labels, *, shrinkage: bool = False) -> float:
     >>> f"{h_score(told, labels):.2f}", f"{h_score(noise, labels):.2f}"
     ('2.00', '0.01')
     """
-    features = _matrix(features, "features", "feature")
+    features = finite(features, 2, "features", "a row for each example and a column for each feature")
     n, width = features.shape
     truth = _one_hot(labels, n)
     if not shrinkage and n <= width:
@@ -188,7 +190,7 @@ def log_me(features, labels) -> float:
     >>> log_me(told, labels) > log_me(noise, labels)
     True
     """
-    features = _matrix(features, "features", "feature")
+    features = finite(features, 2, "features", "a row for each example and a column for each feature")
     truth = _one_hot(labels, len(features))
     vectors, singular, _ = np.linalg.svd(features, full_matrices=False)
     coordinates = vectors.T @ truth
@@ -282,18 +284,6 @@ def rank_agreement(
     tail = 50 * (1 - confidence)
     low, high = np.percentile(found, [tail, 100 - tail]) if found else (np.nan, np.nan)
     return Interval(float(weightedtau(scores, accuracies).statistic), float(low), float(high), len(scores), confidence)
-
-
-def _matrix(values, what: str, column: str) -> np.ndarray:
-    matrix = array(values)
-    if matrix.ndim != 2 or not matrix.size:
-        raise ValueError(
-            f"The {what} have shape {matrix.shape}: give a row for each example and a column for each {column}."
-        )
-    matrix = matrix.astype(np.float64)
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"The {what} hold NaN or infinity: look for the layer that makes them.")
-    return matrix
 
 
 def _one_hot(labels, n: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tl_course.environment import generator
-from tl_course.models.structure import layer_groups, refuse_lazy, unwrap
+from tl_course.models.structure import Group, layer_groups, refuse_lazy, unwrap
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,7 @@ def reinitialise(model: nn.Module, *, keep: int, donor: nn.Module) -> SurgeryRep
     kept stem, layer1, layer2; layer3, layer4, fc re-initialised: 1,556,171 numbers in 38 tensors
     """
     model, donor = unwrap(model), unwrap(donor)
-    groups, theirs = layer_groups(model), layer_groups(donor)
-    if not 0 <= keep < len(groups):
-        raise ValueError(
-            f"keep={keep}: this network has {len(groups) - 1} groups before its head; keep 0 to all of them."
-        )
+    groups, theirs = _groups(model, keep), layer_groups(donor)
     mine, other = _tensors(model, groups[keep:]), _tensors(donor, theirs[keep:])
     if [(name, tensor.shape) for name, tensor in mine.items()] != [(name, t.shape) for name, t in other.items()]:
         raise ValueError(
@@ -134,11 +130,7 @@ def shuffle_weights(model: nn.Module, *, keep: int = 0, convolutions: bool = Fal
     True
     """
     model = unwrap(model)
-    groups = layer_groups(model)
-    if not 0 <= keep < len(groups):
-        raise ValueError(
-            f"keep={keep}: this network has {len(groups) - 1} groups before its head; keep 0 to all of them."
-        )
+    groups = _groups(model, keep)
     random = generator(seed)
     chosen = {
         name: tensor
@@ -152,7 +144,17 @@ def shuffle_weights(model: nn.Module, *, keep: int = 0, convolutions: bool = Fal
     return _report("shuffled", groups, keep, chosen, head_kept=True)
 
 
-def _tensors(model: nn.Module, groups: Sequence[tuple[str, list[nn.Module]]]) -> dict[str, Tensor]:
+def _groups(model: nn.Module, keep: int) -> list[Group]:
+    """The groups of a network, if so many of them can be kept."""
+    groups = layer_groups(model)
+    if not 0 <= keep < len(groups):
+        raise ValueError(
+            f"keep={keep}: this network has {len(groups) - 1} groups before its head; keep 0 to all of them."
+        )
+    return groups
+
+
+def _tensors(model: nn.Module, groups: Sequence[Group]) -> dict[str, Tensor]:
     """The parameters and buffers of some groups, by their names in the model."""
     refuse_lazy(model)
     inside = {id(part) for _, modules in groups for module in modules for part in module.modules()}
@@ -164,7 +166,9 @@ def _tensors(model: nn.Module, groups: Sequence[tuple[str, list[nn.Module]]]) ->
     }
 
 
-def _report(done: str, groups: list, keep: int, tensors: dict[str, Tensor], head_kept: bool = False) -> SurgeryReport:
+def _report(
+    done: str, groups: Sequence[Group], keep: int, tensors: dict[str, Tensor], head_kept: bool = False
+) -> SurgeryReport:
     names = [name for name, _ in groups]
     last = len(names) - 1 if head_kept else len(names)
     kept = (*names[:keep], *names[last:])
