@@ -22,7 +22,8 @@ env = tl.setup(threads=1, quiet=True)
 # $k(x, y) = \exp\!\left(-\lVert x-y\rVert^2 / (2\sigma^2)\right)$; within a batch each example's kernel with itself
 # is left out, and the mean is over the others:
 #
-# $$\operatorname*{mean}_{i\neq j}\,k(x_i, x_j) + \operatorname*{mean}_{i\neq j}\,k(y_i, y_j) - 2\operatorname*{mean}_{i,j}\,k(x_i, y_j).$$
+# $$\operatorname*{mean}_{i\neq j}\,k(x_i, x_j) + \operatorname*{mean}_{i\neq j}\,k(y_i, y_j)
+# - 2\operatorname*{mean}_{i,j}\,k(x_i, y_j).$$
 #
 # `width` is σ, the median distance. It was measured on these very features, and autograd could follow it back to them.
 # Training must not be able to lower the loss by making the kernel wider: for your loss the width is a mere number.

@@ -322,8 +322,10 @@ assert all(longer[seed] < tuned_once[seed] - 0.05 for seed in longer)
 # **Accuracy** (准确率) is enough while the classes are equally many and the mistakes equally bad. Otherwise choose a class,
 # say *positive*. Count what is called so rightly (TP), what is called so wrongly (FP), and what is missed (FN):
 #
-# $$\text{precision} = \frac{TP}{TP + FP}, \qquad \text{recall} = \frac{TP}{TP + FN}, \qquad
-# F_1 = \frac{2 \cdot \text{precision} \cdot \text{recall}}{\text{precision} + \text{recall}} = \frac{2\,TP}{2\,TP + FP + FN}.$$
+# $$\text{precision} = \frac{TP}{TP + FP}, \qquad
+# \text{recall} = \frac{TP}{TP + FN}, \qquad
+# F_1 = \frac{2 \cdot \text{precision} \cdot \text{recall}}{\text{precision} + \text{recall}}
+# = \frac{2\,TP}{2\,TP + FP + FN}.$$
 #
 # **Precision** (精确率): of those called positive, how many are? **Recall** (召回率): of those that are positive, how many were
 # found? (准确率 and 精确率 are easily mixed up.) **F1** (F1 值) is high only if both are.
@@ -431,7 +433,8 @@ for i in wrong[sure[wrong].argsort(descending=True)][:4].tolist():
 # **self-attention** (自注意力). Three linear maps make a query $q$, a key $k$ and a value $v$ of each $h$. How much token $i$
 # takes from token $j$ is
 #
-# $$a_{ij} = \underset{j}{\mathrm{softmax}}\left(\frac{q_i \cdot k_j}{\sqrt{d}}\right), \qquad
+# $$a_{ij} = \underset{j}{\mathrm{softmax}}\left(\frac{q_i \cdot k_j}{\sqrt{d}}\right),
+# \qquad
 # \text{new}_i = \sum_j a_{ij}\, v_j .$$
 #
 # Each layer does this several times side by side, in *attention heads* (they have nothing to do with the head that

@@ -90,8 +90,11 @@ tl.figures.image_grid(
 # With labels in the source and only *inputs* in the target, this is **unsupervised domain adaptation** (无监督域适应).
 # Let $\varphi$ be the features and $h$ the head on top. Nearly all such methods minimise
 #
-# $$L \;=\; \underbrace{\mathbb{E}_{\text{source}}\,\ell\big(h(\varphi(x)), y\big)}_{\text{needs source labels}}
-# \;+\; \lambda \cdot \underbrace{d\big(\varphi(x_s),\, \varphi(x_t)\big)}_{\text{needs no label}} .$$
+# $$L \;=\;
+# \underbrace{\mathbb{E}_{\text{source}}\,\ell\big(h(\varphi(x)), y\big)}_{\text{needs
+# source labels}}
+# \;+\; \lambda \cdot
+# \underbrace{d\big(\varphi(x_s),\, \varphi(x_t)\big)}_{\text{needs no label}} .$$
 #
 # In words: learn the source, in features in which the two domains look alike. In the bound of lesson 13 that should
 # lower the *middle* term. What can the distance $d$ be? It needs a gradient, since we train on it.
@@ -102,7 +105,8 @@ tl.figures.image_grid(
 # compares the *means* of two samples in the feature space of a **kernel** (核函数). The kernel $k(x, y)$ says how alike
 # two examples are. With $s, s'$ from one sample and $t, t'$ from the other:
 #
-# $$\text{MMD}^2 = \mathbb{E}\,k(s, s') + \mathbb{E}\,k(t, t') - 2\,\mathbb{E}\,k(s, t) .$$
+# $$\text{MMD}^2 = \mathbb{E}\,k(s, s') + \mathbb{E}\,k(t, t')
+# - 2\,\mathbb{E}\,k(s, t) .$$
 #
 # We take a Gaussian kernel, $k(x, y) = e^{-\lVert x - y\rVert^2 / 2\sigma^2}$. With it, two distributions have an MMD
 # of zero *only* if they are equal. The usual width $\sigma$ is the median distance.
@@ -149,7 +153,8 @@ for name, x in {"source and source": more, "source and target": x_t}.items():
 # $D$ looks at the features and says which domain they come from. It is trained to be right, and the features are
 # trained to make it wrong:
 #
-# $$\min_{\varphi, h}\ \max_{D}\quad L_y(h \circ \varphi) \;-\; \lambda\, L_d(D \circ \varphi) .$$
+# $$\min_{\varphi, h}\ \max_{D}\quad
+# L_y(h \circ \varphi) \;-\; \lambda\, L_d(D \circ \varphi) .$$
 #
 # One step does both, by a trick. Between features and discriminator stands a layer that does nothing forward.
 # Backward, it turns the gradient round: **gradient reversal** (梯度反转). In the code, `ctx` carries λ from the forward to
@@ -453,7 +458,8 @@ tl.figures.ladder(
 # *succeeded*: the features have one distribution in both domains. Then any head says "three to nine" equally often in
 # both, say with share $q$. On the source it errs on at least $r - q$, on the target on at least $q$. So
 #
-# $$\varepsilon_S(h) + \varepsilon_T(h) \;\ge\; r \qquad \text{for every head } h, \text{ that is} \qquad \lambda^* \ge r .$$
+# $$\varepsilon_S(h) + \varepsilon_T(h) \;\ge\; r \qquad
+# \text{for every head } h, \text{ that is} \qquad \lambda^* \ge r .$$
 #
 # Before alignment one network served both halves well. Alignment itself makes $\lambda^*$, the term of the bound that
 # cannot be seen without target labels ([Zhao and others 2019](https://arxiv.org/abs/1901.09453) prove the general
