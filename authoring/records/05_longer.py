@@ -16,8 +16,8 @@ PROFILES = strategies.PROFILES
 BUDGET, LONGER = list(strategies.BUDGETS.values())[-1], 3
 STEPS = strategies.STEPS[BUDGET.mini]
 TARGETS = strategies.TARGETS
-RATE = {"cifar10": 3e-3, "mnist_m": 3e-3}
-"""For the longer run, from among 1e-3 and 3e-3."""
+RATE = {"cifar10": 1e-2, "mnist_m": 3e-3}
+"""For the longer run, from among 1e-3, 3e-3, 1e-2 and 3e-2."""
 
 CELLS = product(TARGETS, ["scratch", "fine_tune"], [STEPS], range(3)) + product(
     TARGETS, ["scratch"], [LONGER * STEPS], range(3)
