@@ -21,8 +21,8 @@ QUESTION = Question(
     inputs=lambda seed: [{}],
     reference="BCE",
     why=(
-        "Rate times steps is how far a weight can come: at least as far as its own size in B, C and E, and less than "
-        "a third of it in A, D and F. Whether a head that can move has learned something good is another question."
+        "Rate times steps is about how far a weight can come: at least as far as its own size in B, C and E, and less "
+        "than a third of it in A, D and F. Whether a head that can move has learned something good is another question."
     ),
     wrong=(
         Wrong(
