@@ -97,6 +97,17 @@ def article(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("<article")[2].partition("</article>")[0]
 
 
+def test_no_code_of_a_lesson_hides_behind_a_scroll_bar_on_a_small_laptop(site, page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    hidden = {}
+    for path in sorted((site / "lessons").glob("*.html")):
+        page.goto(path.as_uri())
+        code = "[...document.querySelectorAll('div.highlight pre')]"
+        cut = page.evaluate(f"{code}.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)")
+        hidden |= {path.stem: cut} if cut else {}
+    assert hidden == {}
+
+
 def test_a_search_finds_a_lesson_and_a_chinese_word(site, page):
     for word, expected in (("negative transfer", "lessons/"), ("迁移学习", "glossary")):
         page.goto(f"{(site / 'search.html').as_uri()}?q={word}")
