@@ -1,5 +1,6 @@
 # ---
 # tl_course:
+#   target: cifar10
 #   summary: Check your machine, let a real ImageNet network look at real photographs, and learn how this course works.
 #   minutes: 30
 # ---
@@ -137,7 +138,7 @@ print("logits     ", tuple(logits.shape))
 
 # %% [markdown]
 # *Softmax* makes probabilities of the scores. We print the three best words for each photograph. The words come from
-# torchvision: all networks trained on the 1,000 classes number them in the same order.
+# torchvision. Its networks and timm's that were trained on the 1,000 classes number them in the same order.
 
 # %%
 from torchvision.models import EfficientNet_B0_Weights
@@ -156,7 +157,7 @@ tl.expect("cat" in first["cat"] and first["coffee"] == "espresso", "two are righ
 # %% [markdown]
 # Mark your predictions.
 #
-# * **Cat: right.** (*Tabby* is a pattern of the coat and no breed.)
+# * **Cat: right**, as far as *cat* goes. Which kind, the network is unsure. (*Tabby* is a pattern of the coat.)
 # * **Coffee: right**, in ImageNet's words.
 # * **Rocket: wrong**, but near. Is there a word *rocket*? The next cell looks it up.
 #
@@ -320,7 +321,7 @@ tl.expect(greyed["ImageNet weights"] > half > max(rivals), "grey: only ImageNet"
 # * **In colour, the test proves little.** Three numbers without any network find most copies, and random networks find
 #   fewer. Without this control we would have credited ImageNet with what colour gives for free.
 # * **Without colour, what ImageNet taught counts.** The random networks have the same architecture, and find less
-#   than half.
+#   than half. (Lesson 03 meets a random network that is given a fairer start, and is still far behind.)
 #
 # To find a photograph again is not to recognise what it shows. And twelve photographs are an illustration, not a proof.
 # The lessons ahead measure with more pictures, several seeds, and intervals.

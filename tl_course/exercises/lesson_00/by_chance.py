@@ -22,9 +22,9 @@ QUESTION = Question(
     reference=1,
     why=(
         "Twelve copies with one chance in twelve each make one on average; with a hundred pictures it is one, too. "
-        "Now look at the bars of the lesson again. Of the grey copies, the random networks find about as many as a "
-        "blind guess; in colour they find more, and the mean colour more still. What would have happened anyway is "
-        "the first thing to ask of any result."
+        "Now look at the bars of the lesson again. Of the grey copies, mean colour and pixels find hardly more than a "
+        "blind guess, and the random networks a few more; in colour all of them find many more, the mean colour the "
+        "most. What would have happened anyway is the first thing to ask of any result."
     ),
     wrong=(
         Wrong(
