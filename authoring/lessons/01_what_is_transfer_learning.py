@@ -230,7 +230,8 @@ for method, claimed in expected.items():
 # | $P(Y \mid X)$ | which letter is it | which digit is it | **no** |
 #
 # So here domains *and* tasks differ. (I, O, S and Z, large and small, and l were left out: they look like digits, and might
-# make transfer look better than it is. Letters that merely resemble a digit, such as B and q, stayed.)
+# make transfer look better than it is. Letters that merely resemble a digit, such as B and q, stayed. Small letters that
+# look like their capitals, such as c and x, were left out, too.)
 
 # %% [markdown]
 # ## The label-budget curve
@@ -376,6 +377,7 @@ assert longer[30].mean > max(probe.mean, tuned.mean)
 #    part of the gain is a baseline with a poor recipe, and steps alone do not mend it.
 # 4. Colours alone give a probe no more than random weights do. [^01.colours_alone_give_nothing] Both probes lie *below* from
 #    scratch in as many steps. [^01.probe_hurt_by_far_source] So the freezing costs: a frozen backbone cannot learn shapes.
+#    (Its source network had learned little of its own letters, too: *The dial*, further down, says how little.)
 #
 # The last is **negative transfer** (负迁移): you do worse with the source, used in this way, than without. So ask not only
 # *what* to transfer and *how*, but also **when**. (There is one source network for each bar; only the target's labels, heads
@@ -417,7 +419,7 @@ assert longer[30].mean > max(probe.mean, tuned.mean)
 # <details><summary>True: in the worst case its features are ignored.</summary>Not this. A frozen backbone cannot be ignored: the
 # probe sees nothing else.</details>
 # <details><summary>What counts is what it learned from them; let us run the baseline from scratch.</summary><b>Right.</b> That
-# is the question <i>when</i>. The fourth control learned from as many letters as the others, and cost accuracy.</details>
+# is the question <i>when</i>. The fourth control was shown as many letters as the others, and cost accuracy.</details>
 # <details><summary>True, unless the classes differ.</summary>Not this. Here the classes differed from the start, and it
 # helped.</details>
 #
@@ -517,7 +519,15 @@ tl.records.claim("01.finetuning_uses_what_the_probe_cannot", profile="mini")
 # %% [markdown]
 # The sentence about negative transfer is about one pixel only. With tiles of two pixels the probe's mean lies below from
 # scratch, too, but the interval of that difference reaches zero. And of fine-tuning this says: at equal steps, nowhere clearly
-# below. Both are shown by the next lines.
+# below. The cell after the next shows both. First: how well did each source network name letters of its own kind?
+
+# %%
+for side in sides:
+    own = shift.select(method="source", setting=side).mean
+    print(f"a source of tiles of {side:>2} names {own:.0%} of its own new letters")
+
+# %% [markdown]
+# So the smallest tiles take two things away at once: the shapes, and most of what a network can learn from such letters.
 
 # %%
 for way, side in (("linear_probe", 2), *(("fine_tune", side) for side in sides)):
@@ -615,7 +625,11 @@ tl.figures.image_grid(
 # designed features. The contrast is **designed** against **learned**. Here both went to a logistic regression.
 
 # %%
-tl.figures.label_budget(curves, methods=["longer", "hog", "sift", "linear_probe"])
+tl.figures.label_budget(
+    curves,
+    methods=["longer", "hog", "sift", "linear_probe"],
+    title="The learned features lie above both kinds made by hand",
+)
 
 # %% tags=["claim"]
 tl.records.claim("01.probe_beats_hog_10", profile="mini")
