@@ -153,8 +153,8 @@ tl.figures.show(fig, alt=alt, caption="You just ran this.")
 
 # %% [markdown]
 # One condition hides in "equally often". Cut 12 examples into batches of 5, 5 and 2, and average the three means. Each of
-# the last two examples then counts two and a half times as much as any other. So a loop drops a short last batch, or
-# weighs it.
+# the last two examples then counts two and a half times as much as any other. So a loop that averages means
+# drops a short last batch, or weighs it.
 #
 # We say that a mini-batch estimates the gradient **without bias**: it errs, but not to one side.
 #
@@ -407,7 +407,7 @@ for how in COUPLINGS[1:]:
 # * **Each coupling** beats the target alone in every draw, when the source is related. It is not a matter of training
 #   longer: four times as many steps change little for the target alone.
 # * **Weight decay** needs no source, and on average it helps, too. So the target alone without it is a weak rival. On
-#   average couplings 2 and 3 are ahead of weight decay as well; for shared weights we do not claim it.
+#   average couplings 2 and 3 are ahead of weight decay at the same $\lambda$ as well; for shared weights we do not claim it.
 # * **The source model as it is** has seen no target label. So hold each coupling against *it*, too. On average over the
 #   draws each coupling lies to the right of it. Couplings 2 and 3 also lie to the right of $\tfrac{65}{81}$, which a source
 #   model without errors would get: there your hundred target labels count.
@@ -415,7 +415,7 @@ for how in COUPLINGS[1:]:
 #   (负迁移). A coupling makes the source heard, not right.
 #
 # The settings are one choice among many: $\alpha = \tfrac12$, $\lambda = 0.03$, 100 steps for each fit. So do not read an
-# order of the three couplings out of this picture.
+# order of the three couplings out of this picture, nor what weight decay can do at its best $\lambda$.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Fifteen minutes of talk, twenty of work. Before the bits are compared, ask for hands on "better",
@@ -597,7 +597,8 @@ tl.figures.show(fig, alt=alt, caption="You just ran this: one dozen; 300 dozens.
 #
 # The walks bend. A small penalty first corrects what the adverts say least about, the place *along* the valley. On the
 # right, all curves leave together ($\lambda = 0$: no source counts), and each ends at its source's own distance. The
-# unrelated source is the control: its curve ends above where it began. A penalty is a bet on where the truth lies.
+# unrelated source is the control: its curve ends above where it began. (At a small $\lambda$ it lies a little
+# below.) A penalty is a bet on where the truth lies.
 
 # %% [markdown] tags=["further"]
 # ## One dial for α and λ
@@ -801,8 +802,8 @@ for s, m in zip(of_sum, of_mean, strict=True):
     assert torch.allclose(s, 64 * m, rtol=1e-4, atol=1e-5)
 
 # %% [markdown]
-# This matters between the two stages. Fine-tuning usually has far fewer examples, $M \ll N$. So with sums SGD would take
-# steps that are shorter by $M/N$, at one rate. And in a mixture, the task with more examples would count more. This course
+# This matters between the two stages. Fine-tuning usually has far fewer examples, $M \ll N$. So with sums over all
+# examples SGD would take steps that are shorter by $M/N$, at one rate. And in a mixture, the task with more examples would count more. This course
 # uses means. (The same text calls the fine-tuned parameters $\theta$ again. They *start* at $\theta$, then move, and a new
 # head comes along: $\theta'$ and $\varphi$ would be kinder names.)
 
