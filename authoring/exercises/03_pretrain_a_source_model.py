@@ -186,7 +186,8 @@ def broken_split(photographs, held, turn):
 
 
 # %% [markdown]
-# The test accuracy is wonderful. Repair it: the last `held` photographs are for the test, in all four versions, and no
+# The same photographs are on both sides, only turned otherwise, and nearly all test pictures are turned alike. Repair it:
+# the last `held` photographs are for the test, in all four versions, and no
 # version of them is trained on.
 
 

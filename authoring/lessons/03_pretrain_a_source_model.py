@@ -219,7 +219,8 @@ tl.expect(lost.value < ours.value / 2, "without buffers the network is ruined")
 # The format matters, too. `torch.save` writes a **pickle**, a small program that rebuilds objects. **Opening a stranger's
 # pickle can run the stranger's code.** Two habits keep you safe:
 #
-# * Open a `.pt` file with `torch.load(file, weights_only=True)`. It reads tensors and plain values, and refuses the rest.
+# * Open a `.pt` file with `torch.load(file, weights_only=True)`, from PyTorch 2.6 on. It reads tensors and plain values,
+#   and refuses the rest.
 # * Save as **safetensors**: names, shapes and numbers, and nothing that runs.
 #
 # One more thing belongs to a checkpoint: how to **feed** it, the size of its pictures and their statistics.
@@ -259,8 +260,8 @@ yours, control = found.values()
 tl.expect(yours.low > control.high, "your letters must help here")
 
 # %% [markdown]
-# There is your second answer. The two differ in their weights at the start alone. So the difference is what your file
-# brought along, in this run, for these labels and these few steps.
+# There is your second answer. The two differ alone in what they hold at the start, weights and BatchNorm's statistics. So the
+# difference is what your file brought along, in this run, for these labels and these few steps.
 #
 # Is the control fair? Random weights need more steps. Two records of lesson 01 tell, over several seeds and with as many
 # labels. The first is from scratch in 300 steps, with shifted pictures and the better of two rates. The second is
@@ -325,8 +326,8 @@ NAMES = {
 record = tl.records.read("03_backbones").select(profile="mini", setting="resnet_small")
 
 # %% [markdown]
-# Recorded with 100 labels a class, pictures of 32 × 32 pixels, all test pictures at hand, and equally many steps for all
-# networks that were trained as a whole. The control was made for CIFAR-10 only.
+# Recorded with 100 labels a class, pictures of 32 × 32 pixels, all test pictures at hand, and equally many steps at one rate
+# for all networks that were trained as a whole. (Lesson 05 chooses a rate for each.) The control was made for CIFAR-10 only.
 
 # %% tags=["hide-input"]
 tl.figures.recorded_bars(
@@ -354,9 +355,11 @@ tl.records.claim("03.imagenet_share", profile="mini", target="cifar10")
 #
 # It depends on the target, too. On MNIST-M a probe of ImageNet's student is far behind a network from
 # scratch.[^03.digits_are_far] This student met ImageNet's words through pictures of animals and vehicles alone.
+# That may be why; no control tested it.
 #
 # What this does not show: there is one student of each teacher; only labels, heads, order and random weights vary with the
-# seed. And the control was made with the target's own pictures. With others, both shares may differ.
+# seed. A random teacher's answers are one question to ask of the pictures, and another question may draw more from them.
+# And the control was made with the target's own pictures. With others, both shares may differ.
 
 # %% [markdown] tags=["instructor"]
 # **For the instructor.** Fifteen minutes up to the end of the live run, ten for the checkpoint and the second stage, ten
@@ -595,8 +598,9 @@ assert all(abs(a - b) < 0.25 * a for a, b in zip(learned, control, strict=True))
 # There is your answer, and a trap in it. In so few steps neither network can have learned much, and the angles rise
 # already, with random labels nearly alike. So a rise alone does not show where letters were learned. The rows of
 # movement show why: each stage moved about as far. AdamW's steps have the size of the learning rate, whether the
-# gradient is large or small. But later stages *start* with smaller weights, since each of their outputs sums more
-# inputs, and the same movement turns a shorter vector further. (What a layer is worth, lesson 07 asks.)
+# gradient is large or small. But later stages *start* with smaller weights: this network draws a layer's weights the
+# smaller, the more outputs the layer has. And the same movement turns a shorter vector further. (What a layer is worth,
+# lesson 07 asks.)
 #
 # The same for ImageNet's student. (Its own random start has 1,000 outputs.)
 
@@ -829,8 +833,8 @@ tl.figures.image_grid(
 )
 
 # %% [markdown]
-# The cat is a cat, from 32 × 32 pixels. The rocket turns into a ship, and the words for cup, astronaut and flower are
-# absurd. Two causes offer themselves. The student heard its teacher speak about CIFAR-10's photographs, and these are all
+# The cat is a cat, from 32 × 32 pixels. The rocket turns into a ship, and the words for cup and flower are absurd. (For
+# the astronaut there is no right word.) Two causes offer themselves. The student heard its teacher speak about CIFAR-10's photographs, and these are all
 # of animals and vehicles. It has an output called *espresso*, but was never shown a cup. And it sees few pixels. **The
 # control:** the teacher gets the student's pictures, enlarged.
 
@@ -840,9 +844,9 @@ for name, picture in zip(photos, tiny, strict=True):
     print(f"{name:<9}  teacher, from 32 × 32 pixels: {said}")
 
 # %% [markdown]
-# From 32 × 32 pixels the teacher loses rocket, astronaut and flower, too: there the pixels may be the cause. The coffee
-# it nearly names: there the pixels do not explain the student's words. So before you blame a recipe, give both networks
-# the same pictures.
+# From 32 × 32 pixels the teacher loses rocket and flower, too: there the pixels may be the cause. For the astronaut
+# ImageNet has no word at any size. The coffee it nearly names: there the pixels do not explain the student's words. So
+# before you blame a recipe, give both networks the same pictures.
 
 # %% [markdown] tags=["further"]
 # ## What the source texts say
