@@ -312,19 +312,20 @@ tl.records.claim("04.probe_beats_random_100", target="cifar10", profile="mini")
 
 # %% [markdown]
 # With ten labels a class, in as many steps, the probe is ahead of fine-tuning.[^04.probe_beats_finetune_10] (How much do
-# these weights owe to ImageNet, and how much to the pictures they were distilled on? That is a third control, in lesson
-# 03.) Now the far target:
+# these weights owe to ImageNet, and how much to the pictures they were distilled on? That is a third control, which
+# lesson 03 has for a small ResNet.) Now the far target:
 
 # %%
-title = "MNIST-M: with many labels, the frozen backbone is left behind"
+title = "MNIST-M: the frozen backbone is left behind, clearly with many labels"
 tl.figures.label_budget(record.select(target="mnist_m"), methods=order, title=title)
 
 # %% tags=["claim"]
 tl.records.claim("04.frozen_hurts_far", target="mnist_m", profile="mini")
 
 # %% [markdown]
-# A probe has nothing but its features, and these come from a network that named photographs. When a probe disappoints,
-# hold it against a network that may move: that is lesson 05.
+# A probe has nothing but its features, and these come from a network that named photographs. Between the two probes three
+# seeds do not decide: in one of them random weights came out above. When a probe disappoints, hold it against a network
+# that may move. (Here all whole networks learned at one rate. Lesson 05 chooses one for each.)
 #
 # ## What to remember
 #
@@ -344,7 +345,7 @@ tl.records.claim("04.frozen_hurts_far", target="mnist_m", profile="mini")
 # <details><summary>With those of the X-rays.</summary>Not this, for a probe. The frozen layers expect pixels on the scale
 # that they learned from. (Statistics of your own are for networks trained from scratch.)</details>
 # <details><summary>With those of the weights.</summary><b>Right.</b> The same grey is then the same number as when the
-# weights were made. If another scale does better, as on MNIST-M, only validation can tell you.</details>
+# weights were made. If another scale scores higher, as it did on MNIST-M, only validation can tell you.</details>
 # <details><summary>With none; the new head will adapt.</summary>Not this. On CIFAR-10 the head could not make up for
 # it.</details>
 #

@@ -22,9 +22,9 @@ QUESTION = Question(
     inputs=lambda seed: [{}],
     reference="ADF",
     why=(
-        "Features may be kept as long as φ(x) is one fixed number per picture: a fixed picture, fixed weights, a fixed "
-        "mode. What comes after them, be it order, dropout or another loss, is free. That is why `tl.data.features` "
-        "refuses augmentation, and allows everything else."
+        "Features may be kept as long as φ(x) is one fixed list of numbers per picture: a fixed picture, fixed weights, "
+        "a fixed mode. What comes after them, be it order, dropout or another loss, is free. That is why "
+        "`tl.data.features` refuses augmentation."
     ),
     wrong=(
         Wrong(
