@@ -550,7 +550,7 @@ tl.records.claim("06.one_batch_a_class_harms_little", target=task.name, profile=
 
 # %% [markdown]
 # On CIFAR-10 the shuffled pass in fives did next to nothing either: there, many small batches of *one class* did the
-# harm. On MNIST-M the shuffled pass in fives already did most of it.
+# harm. (Single pictures are such batches, too.) On MNIST-M the shuffled pass in fives already did most of it.
 
 # %% [markdown] tags=["further"]
 # ## One at a time
@@ -604,8 +604,8 @@ tl.records.claim("06.far_lp_ft_against_scratch", target="mnist_m", profile="mini
 # %% [markdown]
 # So the recipe gains much on the one target and loses on the other. Is the comparison fair? From scratch took as many steps
 # as both stages together, at a rate chosen for it on each target. The recipe kept the rates that were chosen on CIFAR-10.
-# On MNIST-M larger ones may serve it better, too (lesson 05). This is the difference of *these two recipes*, and not what
-# transfer is worth there. We had first given from scratch the steps and the rate of the second stage alone. Then it was
+# On MNIST-M they are too small: in lesson 05, with rates chosen there, the same two stages reach more than from scratch does.
+# This is the difference of *these two recipes*, and not what transfer is worth there. We had first given from scratch the steps and the rate of the second stage alone. Then it was
 # near guessing on both targets, and the recipe seemed to win on both.
 
 # %% [markdown]
