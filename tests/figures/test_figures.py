@@ -4,6 +4,7 @@ import base64
 import html.parser
 import io
 import itertools
+import sys
 
 import matplotlib as mpl
 import numpy as np
@@ -64,6 +65,9 @@ EVERY_PLOT = {
     "thresholds": lambda: figures.thresholds(np.arange(20) / 20, np.arange(20) % 3 > 0, 0.5, caption="Toy."),
     "confusion": lambda: figures.confusion([[8, 2, 0], [1, 9, 0], [0, 0, 0]], ["cat", "dog", "none"]),
     "image_grid": lambda: figures.image_grid(RNG.integers(0, 255, (5, 3, 8, 8), np.uint8), wrong=[1, 0, 0, 0, 0]),
+    "heat_maps": lambda: figures.heat_maps(
+        RNG.integers(0, 255, (4, 3, 8, 8), np.uint8), RNG.random((4, 2, 2)), boxes=[[1, 2, 3, 5]] * 4, titles="abcd"
+    ),
     "probability_bars": lambda: figures.probability_bars("abcdef", np.arange(6) / 15),
     "dots": lambda: figures.dots({"alone": {"none": [0.5, 0.7]}, "tied": {"near": [0.9]}}, xlabel="accuracy (%)"),
     "recorded_bars": lambda: figures.recorded_bars(
@@ -515,6 +519,40 @@ def test_wrong_images_are_marked_by_more_than_colour():
 def test_images_of_another_kind_are_refused(shape, dtype, options, said):
     with pytest.raises(ValueError, match=said):
         figures.image_grid(np.zeros(shape, dtype), **options)
+
+
+def test_a_heat_map_is_light_where_it_is_large_and_leaves_the_rest_grey(monkeypatch):
+    """Each on its own scale: ten times the values are the same picture."""
+    drawn = []
+    module = sys.modules["tl_course.figures.heat_maps"]  # the package's attribute of this name is the function
+    monkeypatch.setattr(module, "show", lambda fig, **words: drawn.append(fig))
+    pictures, heat = np.full((3, 3, 8, 8), 120, np.uint8), np.zeros((3, 2, 2))
+    heat[0, 0, 1], heat[1, 0, 1] = 1.0, 10.0
+    figures.heat_maps(pictures, heat, boxes=[[0, 4, 4, 8]] * 3)
+    layers = [ax.images[1].get_array() for ax in drawn[0].axes[:3]]
+    np.testing.assert_array_equal(layers[0], layers[1])
+    assert layers[0][0, 1, 3] > 0
+    assert layers[0][0, 1, :3].mean() > 0.8
+    assert all(layer[row, column, 3] == 0 for layer in layers for row, column in ((0, 0), (1, 0), (1, 1)))
+    assert not layers[2][..., 3].any()  # a map of zeros
+    frame = drawn[0].axes[0].patches[0]
+    assert (frame.get_x(), frame.get_y(), frame.get_width(), frame.get_height()) == (3.5, -0.5, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("heat", "options", "said"),
+    [
+        (np.ones((2, 4)), {}, r"maps have shape \(2, 4\) and must be 2×h×w"),
+        (np.ones((3, 4, 4)), {}, "one for each picture"),
+        (-np.ones((2, 4, 4)), {}, "negative or infinite value"),
+        (np.full((2, 4, 4), np.nan), {}, "or NaN"),
+        (np.ones((2, 4, 4)), {"titles": ["one"]}, "2 images and 1 titles"),
+        (np.ones((2, 4, 4)), {"boxes": [[0, 0, 4, 4]]}, r"must be 2×4: top, left, bottom, right"),
+    ],
+)
+def test_heat_maps_that_do_not_fit_are_refused(heat, options, said):
+    with pytest.raises(ValueError, match=said):
+        figures.heat_maps(np.zeros((2, 3, 8, 8), np.uint8), heat, **options)
 
 
 def test_probability_bars_take_the_most_likely():

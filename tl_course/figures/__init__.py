@@ -12,6 +12,7 @@ from tl_course.figures.curves import label_budget, learning_curves
 from tl_course.figures.diagrams import concept_map
 from tl_course.figures.dots import dots
 from tl_course.figures.grids import confusion, image_grid, probability_bars, share_table
+from tl_course.figures.heat_maps import heat_maps
 from tl_course.figures.html import HtmlFigure, show
 from tl_course.figures.intervals import intervals
 from tl_course.figures.ladders import ladder
@@ -38,6 +39,7 @@ __all__ = [
     "dial",
     "dots",
     "embeddings",
+    "heat_maps",
     "image_grid",
     "intervals",
     "label_budget",
