@@ -880,6 +880,7 @@ def test_sizes_are_those_of_the_profile(monkeypatch, fresh):
         "05_strategies": {"STEPS": {10: 60, 100: 150}},
         "06_choosing": {"BUDGET": 50, "STEPS": 60},
         "06_judging": {"BUDGET": 50, "TEST": 1000, "STEPS": 32, "PROBE_STEPS": 200},
+        "07_layers": {"LABELS": 100, "STEPS": 80},
         "09_class_weights": {"LABELS": 800, "STEPS": 300},
         "09_label_budget": {"STEPS": {25: 40, 100: 60, 500: 100, 1000: 200}},
         "10_a_distance": {"TEXTS": 230},
