@@ -161,9 +161,9 @@ print(report)
 # Each recall rests on the pictures of one class, a tenth of all, so its interval is about three times as wide. And the
 # worst of ten is worst partly by bad luck.
 #
-# You may *report* the test by class. *Which* class is taken for which will guide what you try next, and the test must not:
-# that would be choosing by it, the second mistake below. So the **confusion matrix** (混淆矩阵) is one of the **validation**
-# pictures.
+# You may *report* the test by class. But the confusions, which class is taken for which, will guide what you try next. The
+# test must not guide it: that would be choosing by the test, the second mistake below. So the **confusion matrix** (混淆矩阵)
+# is made from the **validation** pictures.
 
 # %%
 held = runs["lp_ft"].logits("validation").softmax(dim=1)
@@ -252,7 +252,8 @@ tl.figures.show(fig, alt=f"Accuracy by batch. {said}.", caption=caption)
 
 # %% [markdown]
 # In train mode, BatchNorm subtracts the mean *of the batch* and divides by the standard deviation *of the batch*. What
-# the pictures of a batch have in common is subtracted away. In a batch sorted by class, that is the class.
+# the pictures of a batch have in common is subtracted away. In a batch sorted by class, that is the class. Alone, a picture has
+# all in common with itself.
 #
 # Over five recorded seeds a batch sorted by class misleads,[^06.sorted_batches_mislead] and so does a batch of
 # two.[^06.small_batches_mislead] Shuffled, fifty at a time, the mistake hides.[^06.large_batches_hide_it] That makes it
@@ -283,8 +284,8 @@ print(f"the same network on 900 others:       {on_rest[best]:.0%}")
 # Nothing was learned, and yet there is something to report. The largest of many noisy numbers is large *because of its
 # noise*. This is what happens when a learning rate, an epoch, a seed or an architecture is picked by its test score.
 #
-# With real attempts: 64 heads on frozen features, each with another learning rate, start and half of the labels. Some
-# are tried; the best is chosen either by 100 test pictures or by the 100 validation pictures. What the chosen networks are
+# With real attempts: 64 heads on frozen features. Each has another learning rate, another start, and another half of the
+# labels. Some are tried; the best is chosen either by 100 test pictures or by the 100 validation pictures. What the chosen networks are
 # really worth shows *on others*: pictures that had no say.
 
 # %%
@@ -306,8 +307,8 @@ tl.figures.over_settings(
 tl.records.claim("06.choosing_on_test_flatters", target=task.name, profile="mini")
 
 # %% [markdown]
-# Chosen by validation, the test score stays honest.[^06.validation_stays_honest] And on other pictures, the networks
-# chosen in the two ways differ by less than the score flatters.[^06.choosing_on_test_gains_little] So most of what
+# Chosen by validation, the test score stays honest.[^06.validation_stays_honest] And on other pictures the two ways of
+# choosing end close together: closer than the test score is to the truth.[^06.choosing_on_test_gains_little] So most of what
 # cheating buys is a prettier number. (On MNIST-M it also bought a slightly better network.) By the same reasoning the
 # *validation* score of what validation chose flatters: that is why there are three splits.
 #
@@ -346,8 +347,8 @@ tl.records.claim("06.choosing_on_test_flatters", target=task.name, profile="mini
 # <details><summary>Report the mean test accuracy of all epochs.</summary>Not this. It is no accuracy of the network that you
 # publish, and the test still chose that one.</details>
 #
-# **Next:** the exercises. Then lesson 09 goes from pictures to texts. (Lessons 07 and 08 are yet to come.) The sections
-# below are further: open those that you need.
+# **Next:** the exercises. Then lesson 07 takes a pretrained network apart. The sections below are further: open those that
+# you need.
 
 # %% [markdown] tags=["further"]
 # ## The other uncertainty
