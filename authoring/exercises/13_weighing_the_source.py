@@ -93,8 +93,8 @@ tl.check("weighed_loss", answer_weighed_loss)
 # * **C.** The rule is a curve, and the model is a straight line. The target lies to the right of the source, and both
 #   overlap.
 # * **D.** As C, with the same weights, shuffled among the source's points.
-# * **E.** Opinions depend on age. In a street three times as many young people were asked as there are in town, and one
-#   number should say what the town thinks on average. Everybody's age is known.
+# * **E.** Opinions depend on age. People were asked in a street where the share of the young is three times that of the whole
+#   town, and one number should say what the town thinks on average. Everybody's age is known.
 # * **F.** Reviews and tweets, as hundreds of features each. A classifier tells the two apart without a mistake, on held-out
 #   texts too, and its odds are the weights.
 #

@@ -28,7 +28,7 @@
 # > 2. a **lexicon** (词典): people rated several thousand words, and it sees none of your labels;
 # > 3. a **linear probe** (线性探针): BERT stays as it is, and only a new last layer learns;
 # > 4. **fine-tuning** (微调): all of BERT learns;
-# > 5. the same BERT **from scratch** (从零训练): it starts from random weights, and takes no more steps than 4.
+# > 5. the same BERT **from scratch** (从零训练): it starts from random weights, and takes no more steps than fine-tuning.
 # >
 # > And: how many labels does TF-IDF need to be as good as fine-tuned BERT is with 200?
 
@@ -97,8 +97,9 @@ del stock
 # ## Two baselines without a network
 #
 # **TF-IDF** (词频-逆文档频率) counts the words of a text, here pairs of words, too. A rare word counts more: if $n_w$ of $n$
-# texts hold it, $\ln\frac{1+n}{1+n_w} + 1$ times. A logistic regression learns from these counts. `C` says how far its
-# weights may go, and the validation labels choose it.
+# texts hold it, $\ln\frac{1+n}{1+n_w} + 1$ times. A **logistic regression** (逻辑回归) learns from these counts. In
+# spite of its name it predicts no number: it is a linear layer with a sigmoid, trained by the cross-entropy, a head. Scikit-learn
+# finds its best weights without a learning rate. `C` says how far they may go, and the validation labels choose it.
 
 
 # %%
@@ -180,7 +181,7 @@ print(points)
 
 # %% [markdown]
 # Here BERT is frozen (冻结): it reads each text once, and never changes. On its vectors, divided by their spread, a
-# logistic regression learns, as it did on words.
+# logistic regression learns, as it did on words: that is the linear probe.
 
 # %%
 scale = points.train.inputs.var(dim=0).mean().sqrt()

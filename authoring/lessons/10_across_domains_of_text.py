@@ -275,7 +275,7 @@ assert sum(leads) < 0
 
 # %% [markdown]
 # The constant answer *positive* has learned nothing, and yet its score differs widely along its row. And where a mean
-# rating lies near zero, its sign is half an accident: a few raters more, and it might have flipped. So "the film network
+# rating lies near zero, its sign is less certain: other raters might have flipped it. So "the film network
 # is worse on editorials than on films" says nothing about transfer.
 #
 # Down a column you may compare. Home is ahead of the source that is best on average, on
@@ -310,8 +310,8 @@ assert abs(level - constant) < 0.01
 assert high > constant + 0.1
 
 # %% [markdown]
-# Of the three networks from films, one scores below answering *positive* without reading, by less than other texts might
-# change. The second is level with the constant, and the third is well ahead. To do worse *with* a source than without it
+# Of the three networks from films, one scores below answering *positive* without reading. The difference is small: other
+# test texts might turn it round. The second is level with the constant, and the third is well ahead. To do worse *with* a source than without it
 # is **negative transfer** (负迁移). One network that comes so near it is a warning, and no proof. **No test at home would
 # have told you**: at home all three score alike.
 #

@@ -26,10 +26,12 @@
 #
 # > **Predict.** You give each source point a weight: how much more often such a point occurs in the target than in the source.
 # >
-# > 1. As much as how many equally weighed points do the two hundred then tell? And if the target moves **two** units away?
+# > 1. A few points now weigh much, and many weigh little, so the two hundred tell less than two hundred equal points would. They
+# >    tell as much as *how many* equal ones? And if the target moves **two** units away?
 # > 2. The rule is a *curve*, so that no straight line follows it. Does weighing lower the error on the target?
 # > 3. Now the rule *is* a straight line. Does weighing lower the error?
-# > 4. Texts from four places, as features of a frozen BERT: how many points of accuracy does weighing bring?
+# > 4. Texts from four places, as features of a frozen BERT: how many points of *balanced* accuracy (the mean of both
+# >    classes' recalls) does weighing bring?
 #
 # Write down four answers.
 
@@ -37,8 +39,9 @@
 # ## The weight that an example deserves
 #
 # Until now a *network* was carried over. **Instance-based transfer** (基于实例的迁移) carries over the source's
-# *examples*, each with a weight. Which weight? Let $\ell(h(x), y)$ be the loss of a model $h$. We want its mean on the
-# target:
+# *examples*, each with a weight. Which weight? Let $p_s(x)$ and $p_t(x)$ say how likely an input is in the source and in the
+# target: their **densities** (概率密度). Let $\ell(h(x), y)$ be the loss of a model $h$, and $\mathbb{E}[\,\cdot \mid x]$ a mean
+# over the labels that an input can have. We want the mean loss on the target:
 #
 # $$
 # \begin{aligned}
@@ -152,7 +155,7 @@ for shift in (0.5, 1, 1.5, 2):
 # \qquad\Longrightarrow\qquad
 # w(x) = \frac{n_s}{n_t}\cdot\frac{P(\text{target} \mid x)}{P(\text{source} \mid x)} .$$
 #
-# The odds of a **domain classifier** (域分类器) are the weights
+# The fraction on the left holds the **odds** of a **domain classifier** (域分类器). Times $n_s/n_t$ they are the weights
 # ([Bickel and others 2007](https://doi.org/10.1145/1273496.1273507)). By hand, and by the package:
 
 # %%
@@ -219,12 +222,13 @@ tl.records.claim("13.weighing_shakes_a_right_model", profile="mini")
 # %% [markdown]
 # This is **bias against variance** (偏差与方差). A straight line cannot follow a curve, so it must be told *where* to be
 # right: weights remove that bias.[^13.weighing_repairs_a_wrong_model] A model that can be right everywhere has no such
-# bias. Weighing it only throws away effective examples: at a shift of two even the *true* weights
+# bias. There, weighing only throws away effective examples: at a shift of two even the *true* weights
 # cost.[^13.weighing_shakes_a_right_model]
 #
 # ## Real texts, hundreds of features
 #
-# The fourth question. Source: product reviews. Target: tweets, whose labels we only use to keep score. BERT stays frozen,
+# The fourth question. Source: product reviews. Target: tweets. Their labels serve to draw as many negative as positive ones, so
+# that only the texts differ, and to keep score. BERT stays frozen,
 # a text is the mean of its last hidden states, and a logistic regression decides.
 
 # %%
@@ -269,6 +273,9 @@ print(f"so the classifier errs on {(2 - distance) / 4:.0%} of the texts it did n
 # * the plain **density ratio**;
 # * **cross-fitted**: each text is weighed by a classifier that did not learn from it (`folds=5`);
 # * **cautious**: cross-fitted, and the classifier has a penalty a hundred times as strong (`C=0.01`).
+#
+# The score is **balanced accuracy** (平衡准确率), the mean of the two classes' recalls: guessing gets one half, however frequent
+# the classes are.
 
 # %%
 cautious = LogisticRegression(C=0.01, max_iter=1000)
@@ -334,15 +341,16 @@ tl.records.claim("13.aim_is_worth_nothing_on_texts", profile="mini")
 tl.records.claim("13.one_rule_serves_both", profile="mini")
 
 # %% [markdown]
-# Did you predict a gain? Three measured facts speak against it here.
+# Did you predict a gain? Three measurements speak against it here.
 #
 # * **The domains hardly overlap.** On reviews and tweets the classifier above seldom errs, so the second assumption is
 #   all but broken. Odds that are sure of themselves leave few texts, and weighing by them costs
 #   accuracy.[^13.cross_fitting_alone_costs]
 # * **The aim is worth little.** Shuffled weights do about as well, for the plain ratio[^13.aim_is_worth_nothing_on_texts]
 #   and for the cautious one.[^13.cautious_aim_is_worth_nothing]
-# * **There is little bias to remove.** One straight rule serves both domains about as well as the target's own rule
-#   serves the target.[^13.one_rule_serves_both] That is more like the *right-hand* panel of the experiment.
+# * **There seems to be little bias to remove.** One linear classifier, learned from both domains together, is nearly as good on
+#   the target as one learned from the target's labels.[^13.one_rule_serves_both] It had twice the labels, so a bias of a point
+#   or two may hide there. That is still more like the *right-hand* panel of the experiment.
 #
 # The cautious ratio costs little; it does not gain either.[^13.caution_costs_little]
 
@@ -639,7 +647,7 @@ tl.records.claim("13.boosting_runs_away", profile="mini")
 # The weights suggest why boosting costs with a hundred labels: the target holds most of the weight in the end, so *every*
 # source example, useful or not, has faded. (A likely cause: people disagree about sentiment, so some target texts fit no
 # rule, and each round multiplies their weight.) TrAdaBoost was made for a source of which **a part misleads**, as in the
-# toy. Here one rule serves both.[^13.one_rule_serves_both]
+# toy. Here one rule serves both nearly as well.[^13.one_rule_serves_both]
 #
 # > **Check yourself.** Why does TrAdaBoost *lower* the weight of a source example it gets wrong, when AdaBoost raises it?
 # >

@@ -96,8 +96,10 @@ tl.figures.image_grid(
 # \;+\; \lambda \cdot
 # \underbrace{d\big(\varphi(x_s),\, \varphi(x_t)\big)}_{\text{needs no label}} .$$
 #
-# In words: learn the source, in features in which the two domains look alike. In the bound of lesson 13 that should
-# lower the *middle* term. What can the distance $d$ be? It needs a gradient, since we train on it.
+# In words: learn the source, in features in which the two domains look alike. The target's
+# error is at most a sum of three terms ([lesson 13](13_weighing_the_source.ipynb), folded): the source's error, how
+# different the domains look, and $\lambda^*$, the smallest sum of both errors that any *one* head reaches. Aligning should
+# lower the second. What can the distance $d$ be? It needs a gradient, since we train on it.
 #
 # ## MMD: a distance between two samples
 #
@@ -318,8 +320,8 @@ tl.records.claim("14.mmd_helps_digits", target="mnist", profile="mini")
 tl.records.claim("14.centring_helps_digits", target="mnist", profile="mini")
 
 # %% [markdown]
-# * **Is it what flows back?** Yes. DANN gains,[^14.dann_helps_digits] and with λ = 0 the gain is
-#   gone.[^14.without_reversal_nothing]
+# * **Is it what flows back?** Yes: with λ = 0 the network is *source only* again.[^14.without_reversal_nothing]
+#   DANN gains.[^14.dann_helps_digits]
 # * **Does it take a loss of alignment?** Not here. *Centred* does about as well as MMD[^14.aligning_equals_centring]
 #   and DANN.[^14.dann_equals_centring] MMD after centring adds little.[^14.little_left_after_centring]
 #
@@ -352,8 +354,8 @@ print(f"{sum(value.numel() for value in before.values()):,} numbers: all equal")
 #
 # ## Choosing without target labels
 #
-# MMD or DANN? Which λ? With target labels you would look. Without, there are **validators**, and each sees something
-# else than what you want to know:
+# MMD or DANN? Which λ? With target labels you would look. Without, there are **validators**, and none
+# sees what you want to know:
 #
 # * **source accuracy** (源域验证): held-out source examples. Blind to the target.
 # * **entropy** (熵) of the answers on the target: how *sure* the network is there. Sure is not right.
@@ -452,18 +454,18 @@ tl.figures.ladder(
 # does not.[^14.without_label_shift_no_harm] The cheap rival loses far more than
 # DANN:[^14.centring_hurts_under_label_shift] the mean picture of zeros, ones and twos is not that of ten digits.
 #
-# ### Why: λ* of lesson 13
+# ### Why: one head cannot serve both
 #
 # Let $r$ be the share of threes to nines in the source, printed above. The target has none. Suppose alignment has
 # *succeeded*: the features have one distribution in both domains. Then any head says "three to nine" equally often in
 # both, say with share $q$. On the source it errs on at least $r - q$, on the target on at least $q$. So
 #
 # $$\varepsilon_S(h) + \varepsilon_T(h) \;\ge\; r \qquad
-# \text{for every head } h, \text{ that is} \qquad \lambda^* \ge r .$$
+# \text{for every head } h .$$
 #
-# Before alignment one network served both halves well. Alignment itself makes $\lambda^*$, the term of the bound that
+# Here $\varepsilon_S$ and $\varepsilon_T$ are its two errors. So $\lambda^* \ge r$. Alignment itself makes $\lambda^*$, the term of the bound that
 # cannot be seen without target labels ([Zhao and others 2019](https://arxiv.org/abs/1901.09453) prove the general
-# case). Strong MMD makes them alike, and loses more than $r$. In the next line, the *A-distance* is 0 where a fresh
+# case). Strong MMD makes the features alike, and its two errors add up to more than $r$. In the next line, the *A-distance* is 0 where a fresh
 # classifier of the domains can only guess, and 2 where it never errs (lesson 10).
 
 # %% tags=["claim"]
@@ -486,9 +488,9 @@ tl.records.claim("14.aligned_and_wrong", target="mnist_few", profile="mini")
 #   none was read.
 # * Hold a gain against λ = 0 *and* against the cheapest rival. On our digits one subtracted mean did about
 #   as well.[^14.aligning_equals_centring]
-# * Without target labels a validator may keep the network that never adapted.[^14.entropy_prefers_source_only]
-#   Under label shift, alignment that succeeds makes the very $\lambda^*$ that it cannot see. A few labels to train on
-#   did far better.[^14.fifty_labels_beat_aligning]
+# * Without target labels a validator may keep the network that never adapted.[^14.entropy_prefers_source_only] On our digits
+#   a few labels to train on did far better.[^14.fifty_labels_beat_aligning] Under label shift, alignment that succeeds makes
+#   $\lambda^*$ large, unseen.
 #
 # ## Check yourself
 #

@@ -22,8 +22,8 @@ QUESTION = Question(
     inputs=lambda seed: [{}],
     reference="ADF",
     why=(
-        "Features may be kept as long as φ(x) is one fixed list of numbers per picture: a fixed picture, fixed weights, "
-        "a fixed mode. What comes after them, be it order, dropout or another loss, is free. That is why "
+        "Features may be kept as long as φ(x) is one fixed list of numbers per picture: a fixed picture, fixed "
+        "weights, a fixed mode. What comes after them, be it order, dropout or another loss, is free. That is why "
         "`tl.data.features` refuses augmentation."
     ),
     wrong=(

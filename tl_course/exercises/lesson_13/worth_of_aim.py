@@ -96,7 +96,7 @@ QUESTION = Question(
         Wrong(
             "against no weights",
             "Still compared with no weights at all. The two differ in aim *and* in effective sample size, and a good "
-            "aim may hide behind the price of the lost examples. Deal the same weights out at random.",
+            "aim may hide behind the price of the lost examples. Shuffle the same weights by `orders`.",
             lambda run, weights, orders: run(torch.ones_like(weights)) - run(weights),
         ),
         Wrong(
@@ -111,19 +111,19 @@ QUESTION = Question(
         ),
         Wrong(
             "luckiest lot",
-            "This is the *best* of the lots, chosen by its error on the target. With enough lots one will beat any "
+            "This is the *best* of the orders, chosen by its error on the target. With enough orders one will beat any "
             "aim. Take their mean.",
             lambda run, weights, orders: min(_by_lot(run, weights, orders)) - run(weights),
         ),
         Wrong(
             "lots averaged first",
-            "You averaged the dealt weights and ran once. Averaged over many lots all weights are nearly equal, so "
-            "this is nearly a run without weights. Run each lot, then average the errors.",
+            "You averaged the shuffled weights and ran once. Averaged over many orders all weights are nearly equal, "
+            "so this is nearly a run without weights. Run each order, then average the errors.",
             lambda run, weights, orders: run(weights[orders].mean(dim=0)) - run(weights),
         ),
         Wrong(
             "aim not in it",
-            "The weights as they were aimed do not occur: this compares weights dealt at random with no weights. That "
+            "The weights as they were aimed do not occur: this compares shuffled weights with no weights. That "
             "is what the lost effective examples cost.",
             lambda run, weights, orders: float(np.mean(_by_lot(run, weights, orders))) - run(torch.ones_like(weights)),
         ),
