@@ -103,7 +103,7 @@ tl.figures.image_grid(
 # %% [markdown]
 # ## In the open, step by step
 #
-# The network is EfficientNet-Lite0, small enough for a telephone. `timm` knows how it is built; the file with its
+# The network is EfficientNet-Lite0, small enough for a telephone. The library `timm` knows how it is built; the file with its
 # trained weights was fetched when you installed the course, and its hash is checked before it is used.
 
 # %%
@@ -119,7 +119,8 @@ network = network.eval()
 # `eval()` tells layers such as BatchNorm and dropout that we use the network and do not train it.
 #
 # Next the photographs must look the way the network's training pictures looked: 224 pixels wide, and numbers
-# between −1 and 1. These statistics belong to the **weights**, not to your data.
+# between −1 and 1 (the next cell subtracts a mean and divides by a spread). These statistics belong to the **weights**, not
+# to your data.
 #
 # Then the network's two parts. The **backbone** turns a photograph into a list of numbers, its **features** (特征). The
 # **head** turns features into a score for each word, a **logit**.
@@ -137,7 +138,8 @@ print("features   ", tuple(features.shape))
 print("logits     ", tuple(logits.shape))
 
 # %% [markdown]
-# *Softmax* makes probabilities of the scores. We print the three best words for each photograph. The words come from
+# *Softmax* makes probabilities of the scores. We print the three best words for each photograph. (`tl.expect`
+# stops with a message if a result is not what the text says.) The words come from
 # torchvision. Its networks and timm's that were trained on the 1,000 classes number them in the same order.
 
 # %%
@@ -208,8 +210,8 @@ print("largest difference between the two:", f"{(same - logits).abs().max():.0e}
 # away, keep the backbone, and teach it new words. That is the idea this course is about:
 # **transfer learning** (迁移学习), using what was learned on one task for another.
 #
-# Here is a test. Take twelve photographs and compute the features of each. Then compute those of a changed copy, cut
-# out and mirrored: which photograph's features are nearest to them? First the twelve.
+# Here is a test. Take twelve photographs and compute the features of each. Then compute the features of a changed copy of
+# each, cut out and mirrored. Which photograph has the features nearest to the copy's? First the twelve.
 
 # %%
 from skimage.exposure import equalize_hist

@@ -372,9 +372,11 @@ assert longer[30].mean > max(probe.mean, tuned.mean)
 # 2. Letters with their own labels are far ahead of the same letters with random ones. [^01.labels_matter] Yet fine-tuned, the
 #    network that was taught random labels came out ahead of from scratch with each of the three seeds. That is too few
 #    to be sure. It is known that [even random labels teach the first layers something](https://arxiv.org/abs/2006.10455).
-# 3. Three times the steps on the same pictures leave from scratch behind. [^01.letters_beat_longer_scratch] As many steps on
-#    *shifted* pictures lift it. *Longer*, with the larger rate too, lies above every bar here: these sources are small. So a
-#    part of the gain is a baseline with a poor recipe, and steps alone do not mend it.
+# 3. Three times the steps on the same pictures are not enough: from scratch stays behind. [^01.letters_beat_longer_scratch]
+#    (The row calls this bar `longer`.) As many steps on *shifted* pictures lift it. The second baseline of the curve above,
+#    *from scratch, longer*, has the larger rate, too. It is no bar of this figure, and would lie above all of them: the
+#    sources here saw few letters. So this suspect is guilty of a part of the gain. But it was the recipe: more steps alone
+#    did not do it.
 # 4. Colours alone give a probe no more than random weights do. [^01.colours_alone_give_nothing] Both probes lie *below* from
 #    scratch in as many steps. [^01.probe_hurt_by_far_source] So the freezing costs: a frozen backbone cannot learn shapes.
 #    (Its source network had learned little of its own letters, too: *The dial*, further down, says how little.)

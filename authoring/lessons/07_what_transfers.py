@@ -163,23 +163,28 @@ tl.figures.ladder(
 # from it. Here is what it says of each explanation, for a hundred labels a class and few steps.
 #
 # * **Statistics** alone do not explain it. On both targets the network with everything kept ends far ahead of the one with
-#   everything shuffled, and of training from scratch.[^07.features_carry] Near, everything shuffled ends about where from
+#   everything shuffled, and of the one from scratch.[^07.features_carry] Near, everything shuffled ends about where from
 #   scratch does.[^07.near_statistics_bring_little] Far, it ends *below*.[^07.far_shuffling_harms] In the last two stages it
 #   depends on the target. Near, shuffled numbers are worse than new ones there.[^07.near_renewed_beats_shuffled] Far, they
 #   are better: they bring a part of the gain.[^07.far_shuffled_beats_renewed] Why, we have not tested.
 # * **Features**, used as they are, explain it near: the probe never moves its backbone, and ends above
 #   fine-tuning.[^07.near_probe_keeps_up]
 # * **The starting point** counts far from the source. There the features as they are do not do: the probe ends far below
-#   fine-tuning.[^07.far_probe_is_left_behind] But once they may move, few steps are enough.
+#   fine-tuning.[^07.far_probe_is_left_behind] But once they may move, fine-tuning ends far ahead of from scratch in as many
+#   steps.[^07.features_carry]
 #
 # And patience? With four times the steps, from scratch stays far behind near the
-# source.[^07.near_longer_stays_behind] Far from it, it reaches what fine-tuning had after a quarter of the
-# steps.[^07.far_longer_draws_level] So there the start could be bought by time, too, as in lesson 05. (We gave more steps to
+# source.[^07.near_longer_stays_behind] Far from it, it reaches the accuracy of fine-tuning, which took a quarter
+# as many steps.[^07.far_longer_draws_level] So there the start could be bought by time, too, as in lesson 05. (We gave more steps to
 # from scratch alone, not to the shuffled ones.)
 #
 # How deep does it go? Keep more and more groups from the input on, and re-initialise the rest:
 
 # %%
+reuse = record.select(method="reuse")
+means = [reuse.select(setting=str(k)).mean for k in range(6)]
+steps_up = [high - low for low, high in itertools.pairwise(means)]
+assert max(steps_up) < (means[-1] - means[0]) / 2, "no group brings half of it"
 tl.figures.over_settings(
     record,
     {"reuse": "kept, the rest re-initialised"},
@@ -187,10 +192,6 @@ tl.figures.over_settings(
     title="No group alone brings half of the gain",
     caption=f"Recorded: {task.title}, {len(record.seeds)} seeds, 95% t intervals.",
 )
-kept = record.select(method="reuse")
-means = [kept.select(setting=str(k)).mean for k in range(6)]
-steps_up = [high - low for low, high in itertools.pairwise(means)]
-assert max(steps_up) < (means[-1] - means[0]) / 2, "no group brings half of it"
 
 # %% [markdown]
 # [Yosinski and others](https://arxiv.org/abs/1411.1792) asked this of ImageNet's own classes, in two halves, and called
@@ -256,7 +257,7 @@ for name, other in {"before": before, "from scratch": scratch}.items():
     print(f"{name:<19}", *(f"{value:8.2f}" for value in alike))
 
 # %% [markdown]
-# That was one run. The record has more, in more steps, and for both targets.
+# That was one run. The record has more, in more steps, and for both targets. Below, the *stranger* is the network from scratch.
 
 # %%
 likeness = tl.records.read("07_alike").select(profile="mini")
@@ -271,10 +272,10 @@ for ax, (place, title) in zip(panels, places.items(), strict=True):
     ax.set(title=title, xlabel="stage", ylim=(0, 1.05))
 panels[0].set_ylabel("CKA with the fine-tuned")
 panels[0].legend(["its own past", "the stranger"], loc="lower left")
-headline(fig, "Near, it stays like its own past; far, it becomes like the stranger")
+headline(fig, "Near, it is more like its own past; far, more like the stranger")
 
 # %% [markdown]
-# The *stranger* is the network from scratch. The notebook checks each stage:
+# The notebook checks each stage, and then shows the figure:
 
 # %%
 ways = ("before", "scratch")
@@ -289,8 +290,10 @@ tl.figures.show(fig, alt=alt, caption=caption)
 
 # %% [markdown]
 # Near the source, the fine-tuned network is in every stage more like the one that it was than like the stranger, on average
-# over the seeds, though both learned the same labels. Far from it, it is the other way about. That fits the bars above: near, the features are used
-# as they are; far, they are a place to start from, and left. CKA says *how much* changed, and not what it was good for.
+# over the seeds, though both learned the same labels. Far from it, it is the other way about: less is left of its past, least in the last stage. That
+# fits the bars above, where far from the source the features as they are do not do. But the rate differs, too: far, the best
+# one was larger, and larger steps move a network further. We have not tested which of the two it is. CKA says *how much*
+# changed, and not what it was good for.
 #
 # ## Where does it look?
 #
@@ -348,6 +351,9 @@ for name, data in tasks.items():
 networks["random weights"] = tl.models.create(env.backbone, **options).to(env.device)
 
 # %% [markdown]
+# The network with shuffled labels need not be right on one half. By chance it can lean to one answer for one colour, right or
+# wrong. (Its interval knows of other test pictures, and of no other draw of labels.)
+#
 # The map in the open, for layer 3, and the verb. (Why layer 3? The last stage has the fewest places, and a large square is
 # easy to hit there.)
 
@@ -404,9 +410,6 @@ tl.figures.heat_maps(
 )
 
 # %% [markdown]
-# The second network's accuracy need not be one half. By chance it can lean to one answer for one colour, right or wrong. (Its
-# interval knows of other test pictures, and of no other draw of labels.)
-#
 # In this run the map passed. It finds the square where the network has learned the square, and far less often where it has
 # not.
 #

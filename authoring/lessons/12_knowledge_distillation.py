@@ -291,8 +291,7 @@ tl.records.claim("12.smoothing_does_as_well", profile="mini")
 #
 # But look at the **control**. Smoothed labels beat labels, too,[^12.smoothing_beats_labels] and they know of no
 # likeness. So this experiment cannot show that the student learned anything beyond *softness*: targets that are less
-# than certain. So the order is: labels make the most errors, and smoothed labels and answers lie close together. That was
-# the first question.
+# than certain. The first question, then: labels make the most errors, and smoothed labels and answers lie close together.
 #
 # Do answers carry knowledge that softness lacks? For that we need a digit about which no label says anything.
 #
@@ -424,7 +423,8 @@ tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distille
 # %% [markdown]
 # That was the third question. With the offset, smoothed labels[^12.smoothing_finds_some_of_the_unseen] and shuffled
 # answers[^12.shuffled_answers_find_some_of_the_unseen] find some of the 3s, and no run here says why. The teacher's
-# true answers find most of them. What they have beyond the shuffled ones is likeness (and less noise). So the student learned about a
+# true answers find most of them. What they have beyond the shuffled ones is likeness. (Shuffling also gives each picture numbers at random places, which is
+# noise.) So the student learned about a
 # digit that it was never shown. The five above, for instance, has more of the 3 than the average five.
 #
 # In the paper, with sixty thousand digits, the student called [98.6 %](https://arxiv.org/abs/1503.02531) of the 3s

@@ -26,8 +26,8 @@
 #
 # > **Predict.** You give each source point a weight: how much more often such a point occurs in the target than in the source.
 # >
-# > 1. A few points now weigh much, and many weigh little, so the two hundred tell less than two hundred equal points would. They
-# >    tell as much as *how many* equal ones? And if the target moves **two** units away?
+# > 1. A few points now weigh much, and many weigh little, so the two hundred tell less than two hundred equal points would. *How many*
+# >    equal points would tell as much? And if the target moves **two** units away?
 # > 2. The rule is a *curve*, so that no straight line follows it. Does weighing lower the error on the target?
 # > 3. Now the rule *is* a straight line. Does weighing lower the error?
 # > 4. Texts from four places, as features of a frozen BERT: how many points of *balanced* accuracy (the mean of both
@@ -155,7 +155,7 @@ for shift in (0.5, 1, 1.5, 2):
 # \qquad\Longrightarrow\qquad
 # w(x) = \frac{n_s}{n_t}\cdot\frac{P(\text{target} \mid x)}{P(\text{source} \mid x)} .$$
 #
-# The fraction on the left holds the **odds** of a **domain classifier** (域分类器). Times $n_s/n_t$ they are the weights
+# The fraction on the left is the **odds** of the target, which a **domain classifier** (域分类器) estimates. Times $n_s/n_t$ they are the weights
 # ([Bickel and others 2007](https://doi.org/10.1145/1273496.1273507)). By hand, and by the package:
 
 # %%
@@ -350,7 +350,7 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 #   and for the cautious one.[^13.cautious_aim_is_worth_nothing]
 # * **There seems to be little bias to remove.** One linear classifier, learned from both domains together, is nearly as good on
 #   the target as one learned from the target's labels.[^13.one_rule_serves_both] It had twice the labels, so a bias of a point
-#   or two may hide there. That is still more like the *right-hand* panel of the experiment.
+#   or two may hide there. Even so, this is more like the *right-hand* panel of the experiment.
 #
 # The cautious ratio costs little; it does not gain either.[^13.caution_costs_little]
 
@@ -647,7 +647,7 @@ tl.records.claim("13.boosting_runs_away", profile="mini")
 # The weights suggest why boosting costs with a hundred labels: the target holds most of the weight in the end, so *every*
 # source example, useful or not, has faded. (A likely cause: people disagree about sentiment, so some target texts fit no
 # rule, and each round multiplies their weight.) TrAdaBoost was made for a source of which **a part misleads**, as in the
-# toy. Here one rule serves both nearly as well.[^13.one_rule_serves_both]
+# toy. Here one rule serves the target nearly as well as its own does.[^13.one_rule_serves_both][^13.one_rule_serves_both]
 #
 # > **Check yourself.** Why does TrAdaBoost *lower* the weight of a source example it gets wrong, when AdaBoost raises it?
 # >

@@ -463,9 +463,9 @@ tl.figures.ladder(
 # $$\varepsilon_S(h) + \varepsilon_T(h) \;\ge\; r \qquad
 # \text{for every head } h .$$
 #
-# Here $\varepsilon_S$ and $\varepsilon_T$ are its two errors. So $\lambda^* \ge r$. Alignment itself makes $\lambda^*$, the term of the bound that
-# cannot be seen without target labels ([Zhao and others 2019](https://arxiv.org/abs/1901.09453) prove the general
-# case). Strong MMD makes the features alike, and its two errors add up to more than $r$. In the next line, the *A-distance* is 0 where a fresh
+# Here $\varepsilon_S$ and $\varepsilon_T$ are its two errors. So $\lambda^* \ge r$. Alignment itself makes $\lambda^*$ large, and without
+# target labels it cannot be seen ([Zhao and others 2019](https://arxiv.org/abs/1901.09453) prove the general
+# case). Strong MMD makes features alike, and its errors add up to more than $r$. In the next line, the *A-distance* is 0 where a fresh
 # classifier of the domains can only guess, and 2 where it never errs (lesson 10).
 
 # %% tags=["claim"]
@@ -490,7 +490,7 @@ tl.records.claim("14.aligned_and_wrong", target="mnist_few", profile="mini")
 #   as well.[^14.aligning_equals_centring]
 # * Without target labels a validator may keep the network that never adapted.[^14.entropy_prefers_source_only] On our digits
 #   a few labels to train on did far better.[^14.fifty_labels_beat_aligning] Under label shift, alignment that succeeds makes
-#   $\lambda^*$ large, unseen.
+#   $\lambda^*$ large, unseen without target labels.
 #
 # ## Check yourself
 #

@@ -9,7 +9,7 @@ from tl_course.exercises.question import Case, Question, Wrong
 
 
 def _maps(seed: int) -> list[Case]:
-    """Maps whose largest value lies on the cue in some of the pictures, and boxes of which no two sides are equal."""
+    """Maps whose largest value lies on the cue in some of the pictures, in others just beside it."""
     rng = np.random.default_rng(seed)
     cases = []
     for n, cells, side in ((24, 4, 32), (30, 8, 32), (20, 5, 40)):
@@ -23,6 +23,11 @@ def _maps(seed: int) -> list[Case]:
             row, column = rng.integers(0, cells, size=2)
             if place % 5 < 3:
                 row, column = (top[place] + height // 2) // size, (left[place] + width // 2) // size
+            elif cells > 4 and place < 20:  # a box on the grid, and the largest cell beside it: only their edges touch
+                row, column = rng.integers(2, cells - 2, size=2)
+                down, right = ((0, -2), (0, 1), (1, 0), (-1, 0))[place // 5]
+                top[place], left[place] = (row + down) * size, (column + right) * size
+                boxes[place] = top[place], left[place], top[place] + height, left[place] + width
             maps[place, row, column] = 1 + rng.uniform()
         cases.append({"maps": maps, "boxes": boxes, "side": side})
     return cases
