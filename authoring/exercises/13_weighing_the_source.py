@@ -39,7 +39,7 @@ tl.check("examples_left", answer_examples_left)
 #
 # A classifier was trained to say where an input comes from, on `n_source` inputs of the source and `n_target` of the
 # target. `chance` is what it says of each *source* example: the probability of the target. Return the raw weights
-# $p_t(x)/p_s(x)$. Do not divide them by anything: their mean tells whether you can trust the classifier.
+# $p_t(x)/p_s(x)$. Do not rescale them afterwards: their mean tells whether you can trust the classifier.
 
 
 # %%

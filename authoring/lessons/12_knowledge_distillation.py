@@ -291,7 +291,8 @@ tl.records.claim("12.smoothing_does_as_well", profile="mini")
 #
 # But look at the **control**. Smoothed labels beat labels, too,[^12.smoothing_beats_labels] and they know of no
 # likeness. So this experiment cannot show that the student learned anything beyond *softness*: targets that are less
-# than certain. The first question, then: labels make the most errors, and smoothed labels and answers lie close together.
+# than certain. The order, then: labels make the most errors, and smoothed labels and answers lie close together. That
+# was the first question.
 #
 # Do answers carry knowledge that softness lacks? For that we need a digit about which no label says anything.
 #
@@ -423,9 +424,8 @@ tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distille
 # %% [markdown]
 # That was the third question. With the offset, smoothed labels[^12.smoothing_finds_some_of_the_unseen] and shuffled
 # answers[^12.shuffled_answers_find_some_of_the_unseen] find some of the 3s, and no run here says why. The teacher's
-# true answers find most of them. What they have beyond the shuffled ones is likeness. (Shuffling also gives each picture numbers at random places, which is
-# noise.) So the student learned about a
-# digit that it was never shown. The five above, for instance, has more of the 3 than the average five.
+# true answers find most of them. What they have beyond the shuffled ones is likeness (and less noise). So the student
+# learned about a digit that it was never shown. The five above, for instance, has more of the 3 than the average five.
 #
 # In the paper, with sixty thousand digits, the student called [98.6 %](https://arxiv.org/abs/1503.02531) of the 3s
 # right after an offset chosen on the test, with [109](https://arxiv.org/abs/1503.02531) errors of ten thousand in
@@ -438,7 +438,7 @@ tl.records.claim("12.offset_lowers_all_errors", profile="mini", target="distille
 #   The temperature brings out what the teacher thinks of the *other* classes. $T^2$ keeps the gradient from shrinking
 #   with $T$.
 # * Ask for the controls: the same student on labels, and on **smoothed labels**. With all digits, smoothed labels did
-#   as well as the teacher's answers.[^12.smoothing_does_as_well]
+#   at least as well as the teacher's answers.[^12.smoothing_does_as_well]
 # * A student learns **what its teacher says about the inputs it is asked about**. That can be enough to recognise a
 #   class of which it saw no example. One number helps,[^12.unseen_digit_is_known] chosen on other data than the test.
 #
@@ -695,7 +695,7 @@ assert all(first[seed] >= second[seed] for seed in digits.seeds)
 # With the *moved pictures* alone, labels close more than half of the gap to the teacher on
 # average.[^12.moved_pictures_help] Smoothed labels on them make fewer errors still.[^12.moved_and_smoothed] Answers
 # in place of labels did not help there. That student made *more* errors on average, and in every seed at least as
-# many. The interval just includes zero. All students take the same steps; what more patience would bring is not
+# many. The interval just includes zero. All students take the same steps; what more or fewer would bring is not
 # recorded. So before you distil, **give the student the teacher's pictures and smoothed labels, and see what gap is
 # left**.
 #
@@ -899,7 +899,7 @@ def shortened(model, layers):
 
 
 # %% [markdown]
-# How much smaller does that make it?
+# We keep the last of each three layers. How much smaller does that make it?
 
 # %%
 short = shortened(bert, range(2, bert.config.num_hidden_layers, 3))
@@ -954,7 +954,8 @@ tl.records.claim("12.teacher_or_labels_alike", profile="mini")
 # In these few steps the random student does not leave guessing, and the copied one is above guessing before any. From
 # the copied start, DistilBERT's loss and labels alone end within a few points of each
 # other.[^12.teacher_or_labels_alike] (The loss has labels, too.) The record has no random student that learns from
-# labels, and none with more steps. So it says what a copied start is worth here, and not that the loss never matters.
+# labels, none with more steps, and none with another rate. So it says what a copied start is worth here, and not that
+# the loss never matters.
 
 # %% [markdown] tags=["further"]
 # ## When it buys nothing, and what it does not do

@@ -26,8 +26,8 @@
 #
 # > **Predict.** You give each source point a weight: how much more often such a point occurs in the target than in the source.
 # >
-# > 1. A few points now weigh much, and many weigh little, so the two hundred tell less than two hundred equal points would. *How many*
-# >    equal points would tell as much? And if the target moves **two** units away?
+# > 1. A few points now weigh much, and many weigh little, so the two hundred tell less than two hundred equal points
+# >    would. They tell as much as *how many* equal ones? And if the target moves **two** units away?
 # > 2. The rule is a *curve*, so that no straight line follows it. Does weighing lower the error on the target?
 # > 3. Now the rule *is* a straight line. Does weighing lower the error?
 # > 4. Texts from four places, as features of a frozen BERT: how many points of *balanced* accuracy (the mean of both
@@ -39,9 +39,9 @@
 # ## The weight that an example deserves
 #
 # Until now a *network* was carried over. **Instance-based transfer** (基于实例的迁移) carries over the source's
-# *examples*, each with a weight. Which weight? Let $p_s(x)$ and $p_t(x)$ say how likely an input is in the source and in the
-# target: their **densities** (概率密度). Let $\ell(h(x), y)$ be the loss of a model $h$, and $\mathbb{E}[\,\cdot \mid x]$ a mean
-# over the labels that an input can have. We want the mean loss on the target:
+# *examples*, each with a weight. Which weight? Let $p_s(x)$ and $p_t(x)$ say how likely an input is in the source and
+# in the target: their **densities** (概率密度). Let $\ell(h(x), y)$ be the loss of a model $h$, and
+# $\mathbb{E}[\,\cdot \mid x]$ a mean over the labels that an input can have. We want the mean loss on the target:
 #
 # $$
 # \begin{aligned}
@@ -227,9 +227,9 @@ tl.records.claim("13.weighing_shakes_a_right_model", profile="mini")
 #
 # ## Real texts, hundreds of features
 #
-# The fourth question. Source: product reviews. Target: tweets. Their labels serve to draw as many negative as positive ones, so
-# that only the texts differ, and to keep score. BERT stays frozen,
-# a text is the mean of its last hidden states, and a logistic regression decides.
+# The fourth question. Source: product reviews. Target: tweets. Their labels serve to draw as many negative as positive
+# ones, so that only the texts differ, and to keep score. BERT stays frozen, a text is the mean of its last hidden
+# states, and a logistic regression decides.
 
 # %%
 bert = tl.models.create(env.text, weights="pretrained").to(env.device)
@@ -274,8 +274,8 @@ print(f"so the classifier errs on {(2 - distance) / 4:.0%} of the texts it did n
 # * **cross-fitted**: each text is weighed by a classifier that did not learn from it (`folds=5`);
 # * **cautious**: cross-fitted, and the classifier has a penalty a hundred times as strong (`C=0.01`).
 #
-# The score is **balanced accuracy** (平衡准确率), the mean of the two classes' recalls: guessing gets one half, however frequent
-# the classes are.
+# The score is **balanced accuracy** (平衡准确率), the mean of the two classes' recalls: guessing gets one half, however
+# frequent the classes are.
 
 # %%
 cautious = LogisticRegression(C=0.01, max_iter=1000)
@@ -301,12 +301,13 @@ for name, w in weights.items():
     print(f"{name:<22}{now:<8.1%}{band:<14}{effective_sample_size(w):.1f}")
 
 # %% [markdown]
-# *Now* is one draw of fewer texts. Where it disagrees with *recorded*, believe the record.
+# *Now* is one draw: fewer texts to learn from, and few to test on. So it may lie many points away from *recorded*, and
+# that is no bug. Where the two disagree, believe the record.
 #
 # All twelve pairs of the four domains are recorded, and further ways. *Clipped* and *tempered* are cross-fitted, too: no
 # ratio above ten, or the square root of each ratio. *Kernel mean matching* needs no classifier. *Selection* keeps the half
-# of the source that looks most like the target. Each hollow mark is a pair, each thick stroke the mean of all. Look for a
-# stroke to the right of zero.
+# of the source that looks most like the target. The model has one penalty in all of them; no other is recorded. Each
+# hollow mark is a pair, each thick stroke the mean of all. Look for a stroke to the right of zero.
 
 # %%
 ways = [*weighers, "clipped", "tempered", "kmm", "selection"]
@@ -343,14 +344,15 @@ tl.records.claim("13.one_rule_serves_both", profile="mini")
 # %% [markdown]
 # Did you predict a gain? Three measurements speak against it here.
 #
-# * **The domains hardly overlap.** On reviews and tweets the classifier above seldom errs, so the second assumption is
-#   all but broken. Odds that are sure of themselves leave few texts, and weighing by them costs
-#   accuracy.[^13.cross_fitting_alone_costs]
+# * **The domains overlap little, and the odds exaggerate it.** On reviews and tweets the classifier above seldom errs.
+#   Its odds are sure of themselves and leave few texts. Weighing by them costs accuracy.[^13.cross_fitting_alone_costs]
+#   The cautious one read the same texts and left more than half of them. What the true weights would leave, we do not
+#   know.
 # * **The aim is worth little.** Shuffled weights do about as well, for the plain ratio[^13.aim_is_worth_nothing_on_texts]
 #   and for the cautious one.[^13.cautious_aim_is_worth_nothing]
-# * **There seems to be little bias to remove.** One linear classifier, learned from both domains together, is nearly as good on
-#   the target as one learned from the target's labels.[^13.one_rule_serves_both] It had twice the labels, so a bias of a point
-#   or two may hide there. Even so, this is more like the *right-hand* panel of the experiment.
+# * **There seems to be little bias to remove.** One linear classifier, learned from both domains together, is nearly as
+#   good on the target as one learned from the target's labels.[^13.one_rule_serves_both] It had twice the labels, so a
+#   bias of a point or two may hide there. That is still more like the *right-hand* panel of the experiment.
 #
 # The cautious ratio costs little; it does not gain either.[^13.caution_costs_little]
 
@@ -647,7 +649,7 @@ tl.records.claim("13.boosting_runs_away", profile="mini")
 # The weights suggest why boosting costs with a hundred labels: the target holds most of the weight in the end, so *every*
 # source example, useful or not, has faded. (A likely cause: people disagree about sentiment, so some target texts fit no
 # rule, and each round multiplies their weight.) TrAdaBoost was made for a source of which **a part misleads**, as in the
-# toy. Here one rule serves the target nearly as well as its own does.[^13.one_rule_serves_both][^13.one_rule_serves_both]
+# toy. Here one classifier serves both nearly as well.[^13.one_rule_serves_both]
 #
 # > **Check yourself.** Why does TrAdaBoost *lower* the weight of a source example it gets wrong, when AdaBoost raises it?
 # >

@@ -88,9 +88,10 @@ QUESTION = Question(
     inputs=_weighed_runs,
     reference=_worth_of_aim,
     why=(
-        "Both sides now have the same effective sample size, and differ in nothing but where the weight lies. For the "
-        "texts of the lesson the domain classifier's aim was worth nothing in this sense. The control of a selection "
-        "is built in the same way: as many examples, chosen at random."
+        "Both sides now have the same effective sample size, and differ in nothing but where the weight lies. On the "
+        "texts of the lesson two ratios were tested so, the plain and the cautious one. Their aim was worth about "
+        "nothing in this sense. The control of a selection is built in the same way: as many examples, chosen at "
+        "random."
     ),
     wrong=(
         Wrong(
