@@ -10,7 +10,7 @@ def _by_loop(gradients, sizes):
     return total / int(sizes.sum())
 
 
-RIGHT = [_by_loop, lambda g, n: (n.double() @ g.double()) / n.sum(), lambda g, n: (g.T * n).sum(1) / sum(n)]
+RIGHT = [_by_loop, lambda g, n: (n.double() @ g.double()) / n.sum(), lambda g, n: (n / n.sum()) @ g]
 
 WRONG = {
     "plain mean": lambda g, n: sum(g) / len(g),

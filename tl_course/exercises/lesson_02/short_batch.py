@@ -12,10 +12,10 @@ from tl_course.exercises.recognisers import has_shape
 def _batches(seed: int) -> list[Case]:
     rng = np.random.default_rng(seed)
     cases = [
-        {"gradients": rng.normal(size=(len(sizes), 4)), "sizes": np.array(sizes)}
+        {"gradients": rng.normal(size=(len(sizes), 4)), "sizes": np.array(sizes, dtype=float)}
         for sizes in ([5, 5, 2], [int(rng.integers(1, 9)) for _ in range(4)], [4, 4, 4], [3, 1])
     ]
-    return [*cases, {"gradients": rng.normal(size=(1, 4)), "sizes": np.array([7])}]
+    return [*cases, {"gradients": rng.normal(size=(1, 4)), "sizes": np.array([7.0])}]
 
 
 def _weighed(gradients: Tensor, sizes: Tensor) -> Tensor:
