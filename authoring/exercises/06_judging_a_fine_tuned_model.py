@@ -23,7 +23,8 @@ env = tl.setup(threads=1, quiet=True)
 # %% [markdown]
 # {{question interval}}
 #
-# This is the interval of many textbooks, meant to hold the true accuracy in 95 of a hundred samples. A network got ten of ten pictures right:
+# This is the interval of many textbooks, meant to hold the true accuracy in 95 of a hundred samples. A network got ten of
+# ten pictures right:
 
 
 # %%

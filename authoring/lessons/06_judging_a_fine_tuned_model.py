@@ -74,7 +74,8 @@ runs = {"linear_probe": probe_run, "lp_ft": tuned_run}
 
 # %% [markdown]
 # From here on nothing is trained. We keep what each network says about the test pictures, a row of ten **logits**
-# (scores before softmax) for each, and judge that. Does your run lie in the band of the recorded seeds?
+# (scores before softmax) for each, and judge that. Does your run lie in the band of the recorded seeds? (`side` is the
+# side of the recorded claim that our ways are on; from scratch is on the other.)
 
 # %%
 logits = {method: run.logits("test") for method, run in runs.items()}
@@ -252,8 +253,9 @@ tl.figures.show(fig, alt=f"Accuracy by batch. {said}.", caption=caption)
 
 # %% [markdown]
 # In train mode, BatchNorm subtracts the mean *of the batch* and divides by the standard deviation *of the batch*. What
-# the pictures of a batch have in common is subtracted away. In a batch sorted by class, that is the class. Alone, a picture has
-# all in common with itself.
+# the pictures of a batch have in common is subtracted away. In a batch sorted by class, that is the class: here a batch of
+# fifty holds one, or nearly. Alone, a picture has all in common with itself: what is subtracted is its own mean. With two,
+# each picture is half of what is subtracted.
 #
 # Over five recorded seeds a batch sorted by class misleads,[^06.sorted_batches_mislead] and so does a batch of
 # two.[^06.small_batches_mislead] Shuffled, fifty at a time, the mistake hides.[^06.large_batches_hide_it] That makes it
@@ -285,8 +287,8 @@ print(f"the same network on 900 others:       {on_rest[best]:.0%}")
 # noise*. This is what happens when a learning rate, an epoch, a seed or an architecture is picked by its test score.
 #
 # With real attempts: 64 heads on frozen features. Each has another learning rate, another start, and another half of the
-# labels. Some are tried; the best is chosen either by 100 test pictures or by the 100 validation pictures. What the chosen networks are
-# really worth shows *on others*: pictures that had no say.
+# labels. Some are tried; the best is chosen either by 100 test pictures or by the 100 validation pictures. What the chosen
+# networks are really worth shows *on others*: pictures that had no say.
 
 # %%
 choosing = tl.records.read("06_choosing").select(profile="mini", target=task.name)
@@ -500,7 +502,7 @@ print(tl.metrics.compare(labels, logits["lp_ft"], logits["linear_probe"]))
 # If the interval holds zero, these pictures cannot tell the two apart; that is not the same as *equal*. The interval is an
 # approximation, and the test is exact. Near the border one can say yes and the other no: then call it undecided. And mind
 # what was compared: two *trained networks*. Whether one **method** is better is a question for several seeds, paired seed by
-# seed:
+# seed. (A method comes with its rates, and on MNIST-M only those of from scratch were chosen there: see *What it costs*.)
 
 # %%
 for other in ("linear_probe", "scratch"):
@@ -576,7 +578,9 @@ for name in ("resnet_small", "resnet18"):
 # ## What it costs, and what it does not say
 #
 # Source text 000 asks to weigh accuracy against parameters and computing time. Beside the seconds, which depend on the
-# machine, count multiplications: one forward pass is a fixed number, a training step costs about three.
+# machine, count multiplications: one forward pass is a fixed number, a training step costs about three. (The seconds are
+# those of each way's last training alone. The multiplications hold the frozen features, too, so do not divide one column
+# by the other.)
 
 # %%
 info = tl.models.MODELS[env.backbone]
@@ -605,9 +609,10 @@ tl.records.claim("06.far_lp_ft_against_scratch", target="mnist_m", profile="mini
 # %% [markdown]
 # So the recipe gains much on the one target and loses on the other. Is the comparison fair? From scratch took as many steps
 # as both stages together, at a rate chosen for it on each target. The recipe kept the rates that were chosen on CIFAR-10.
-# On MNIST-M they are too small: in lesson 05, with rates chosen there, the same two stages reach more than from scratch does.
-# This is the difference of *these two recipes*, and not what transfer is worth there. We had first given from scratch the steps and the rate of the second stage alone. Then it was
-# near guessing on both targets, and the recipe seemed to win on both.
+# On MNIST-M they are too small: in lesson 05, with rates chosen there, the same two stages reach more than from scratch
+# does. This is the difference of *these two recipes*, and not what transfer is worth there. We had first given from scratch
+# the steps and the rate of the second stage alone. Then it was near guessing on both targets, and the recipe seemed to win
+# on both.
 
 # %% [markdown]
 # **Does it show that the network generalises?** Source text 000 lists accuracy and generalisation as two things.

@@ -98,8 +98,9 @@ del stock
 #
 # **TF-IDF** (词频-逆文档频率) counts the words of a text, here pairs of words, too. A rare word counts more: if $n_w$ of $n$
 # texts hold it, $\ln\frac{1+n}{1+n_w} + 1$ times. A **logistic regression** (逻辑回归) learns from these counts. In
-# spite of its name it predicts no number: it is a linear layer with a sigmoid, trained by the cross-entropy, a head. Scikit-learn
-# finds its best weights without a learning rate. `C` says how far they may go, and the validation labels choose it.
+# spite of its name it predicts no number: it is a linear layer with a sigmoid, trained by the cross-entropy, a head.
+# Scikit-learn finds its best weights without a learning rate. `C` says how far they may go, and the validation labels
+# choose it. (`sublinear_tf`: a word that a text holds ten times does not count ten times as much.)
 
 
 # %%
@@ -160,7 +161,8 @@ tl.figures.schematic(
 
 # %% [markdown]
 # A head wants one vector for a text, and BERT gives one for each token. Take the **mean** (平均池化) of them, and leave padding
-# out: the **mask** (掩码) has a 1 where a token counts. The verb does the same for all texts.
+# out: the **mask** (掩码) has a 1 where a token counts. The verb does the same for all texts, and the last lines compare
+# the two on one batch. (`batch.index` says where the batch's texts stand in their split.)
 
 
 # %%
@@ -204,9 +206,9 @@ tl.records.claim("09.mean_beats_pooler", profile="mini")
 #
 # ## The head alone, and its rate
 #
-# [The BERT paper](https://arxiv.org/abs/1810.04805) fine-tunes *all* of BERT, at 2e-5 to 5e-5. Are these rates for a new head? Adam moves a weight by about
-# the rate in each step, however large the gradient. So sixty steps come no further than about $60 \cdot 2 \cdot 10^{-5}$, a
-# thousandth. A new head's weights are some hundredths.
+# [The BERT paper](https://arxiv.org/abs/1810.04805) fine-tunes *all* of BERT, at 2e-5 to 5e-5. Are these rates for a new
+# head? Adam moves a weight by about the rate in each step, however large the gradient. So sixty steps come no further than
+# about $60 \cdot 2 \cdot 10^{-5}$, a thousandth. A new head's weights are some hundredths.
 #
 # > **Predict**: what does a head know after sixty steps at 2e-5? At 1e-3? And how many steps at 2e-5 would be enough?
 
@@ -245,8 +247,10 @@ tl.figures.over_settings(
 # %% [markdown]
 # The head alone did better at 1e-2 than at 2e-5.[^09.head_wants_a_large_rate] Of the four rates 1e-4 was best for all
 # of BERT: at 2e-5 it is behind after sixty steps,[^09.small_rate_falls_behind] and at 1e-3 it only
-# guesses.[^09.bert_breaks_at_a_large_rate] (We saw this on *test* texts, and take 1e-4 below. Lesson 06 says what is
-# wrong with that. Here the next rate is far behind in every seed.[^09.small_rate_falls_behind])
+# guesses.[^09.bert_breaks_at_a_large_rate]
+#
+# One confession. We saw this on *test* texts, and take 1e-4 below: lesson 06 says what is wrong with that. (Here the
+# next rate is far behind in every seed.[^09.small_rate_falls_behind])
 #
 # ## All of BERT
 #
@@ -254,7 +258,8 @@ tl.figures.over_settings(
 # further down, a loop by hand sees the same losses.
 #
 # **The live experiment**: all of BERT, with dropout. For a tenth of the steps the rate rises (**warm-up**, 预热), and then it
-# falls. It takes most of the lesson's time; meanwhile, look at your order.
+# falls. It takes most of the lesson's time; meanwhile, look at your order. (The last line asks whether your run lies in
+# the recorded band. Three seeds make a wide one: the probe would lie in it, too.)
 
 # %%
 steps = env.steps(60)
